@@ -1,0 +1,78 @@
+# Set-up, start and tests, all inside .venv; "make" alone lists the commands.
+#
+# Each step of the set-up leaves a stamp in .venv that carries the content hash of what it came
+# from: a second start installs nothing, a changed lock installs again, and a step that was
+# interrupted is done again. The steps themselves are in .ci/setup.
+
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+MAKEFLAGS += --no-print-directory
+# A person's own settings of Python must not bring other packages than the locked ones.
+unexport PYTHONPATH PYTHONHOME PIP_TARGET PIP_PREFIX PIP_USER
+
+BIN := .venv/bin
+stamp = .venv/stamps/$(1)-$(shell cat $(2) | git hash-object --stdin)
+PACKAGES := $(call stamp,packages,requirements.txt)
+TEST_PACKAGES := $(call stamp,test-packages,requirements-test.txt)
+PROJECT := $(call stamp,project,pyproject.toml)
+PROXY := $(call stamp,proxy,package-lock.json requirements-node.txt .ci/setup)
+
+.PHONY: help hub test test-fast test-all lint types install lock clean
+
+help: ## This list.
+	@echo 'Atrium: Jupyter notebooks as live dashboards'
+	@sed -n 's/^\([a-z-]*\):.*## /\1 /p' Makefile | \
+	  while read -r name what; do printf '  make %-10s %s\n' "$$name" "$$what"; done
+
+hub: $(PACKAGES) $(PROJECT) $(PROXY) ## Set up what is missing, then start the hub. Ctrl-C stops it.
+	@PATH="$(CURDIR)/$(BIN):$$PATH" exec $(BIN)/jupyterhub -f jupyterhub_config.py
+
+test: $(PACKAGES) $(PROJECT) $(PROXY) lint types ## Set up what is missing, then all checks and tests.
+	@chrome="$$(.ci/setup chromium)" || exit 1; \
+	if [ -n "$$chrome" ]; then CHROME="$$chrome" $(BIN)/pytest -m 'not slow'; \
+	else $(BIN)/pytest -m 'not slow and not browser' && \
+	  echo 'The tests in a browser were left out: this machine has no Chromium (see above).'; fi
+
+test-fast: lint types ## Checks and unit tests, within a minute: no hub, no browser.
+	@$(BIN)/pytest -m 'not hub and not browser and not slow'
+
+test-all: test ## The same as test, then the slow tests.
+	@CHROME="$$(.ci/setup chromium)" $(BIN)/pytest -m slow || [ $$? -eq 5 ] # 5: there is none yet
+
+lint: $(TEST_PACKAGES)
+	@$(BIN)/ruff check --quiet .
+	@$(BIN)/ruff format --quiet --check . || \
+	  { echo 'Some files are not formatted; mend it with: $(BIN)/ruff format .'; exit 1; }
+	@find notebooks -name '*.ipynb' -not -path '*/.*' -print0 | xargs -0 $(BIN)/nbstripout --verify || \
+	  { echo 'A notebook carries outputs; clear them with: $(BIN)/nbstripout <notebook>'; exit 1; }
+
+types: $(TEST_PACKAGES) $(PROJECT)
+	@$(BIN)/basedpyright --level error
+
+install: $(PACKAGES) $(PROJECT) $(PROXY) ## Set up what is missing, start nothing.
+
+lock: $(PACKAGES) ## Write the locks anew after a change of pyproject.toml (UPGRADE=--upgrade: newest).
+	@.ci/setup lock $(UPGRADE)
+
+clean: ## Remove .venv and what tests wrote. Keeps .atrium, the hub's state.
+	rm -rf .venv *.egg-info build test-results .pytest_cache .ruff_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# A virtual environment that is broken, moved or half-filled is made again, with all that is in it.
+ifneq ($(shell .ci/setup whole && echo yes),yes)
+.PHONY: $(BIN)/pip
+endif
+$(BIN)/pip:
+	@.ci/setup venv
+
+$(PACKAGES): $(BIN)/pip
+	@.ci/setup packages requirements.txt 'one to three minutes' && touch $@
+
+$(TEST_PACKAGES): $(PACKAGES)
+	@.ci/setup packages requirements-test.txt 'about half a minute' && touch $@
+
+$(PROJECT): $(PACKAGES)
+	@.ci/setup project && touch $@
+
+$(PROXY): $(BIN)/pip
+	@.ci/setup proxy && touch $@
