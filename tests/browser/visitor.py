@@ -1,0 +1,140 @@
+"""A person with a browser: a context of its own, and a record of what the browser met."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from playwright.sync_api import Browser, ConsoleMessage, Page, Request, WebSocket, expect
+
+NewVisitor = Callable[..., "Visitor"]
+PAGE_MILLISECONDS = 20_000
+OUTBOX = "/services/descope/outbox"
+#: Addresses that stay inside the browser.
+LOCAL_SCHEMES = ("about", "data", "blob")
+
+
+class Visitor:
+    """One person's browser on one hub.
+
+    Attributes:
+        page: the tab that the person looks at now.
+        requests: every address that the browser asked for, WebSockets included.
+        errors: errors in the console, and exceptions that no script caught.
+    """
+
+    def __init__(
+        self,
+        browser: Browser,
+        url: str,
+        *,
+        allow: Sequence[str] = (),
+        width: int = 1280,
+        dark: bool = False,
+    ) -> None:
+        """Open a browser with nothing in it.
+
+        Args:
+            browser: the Chromium of the tests.
+            url: the hub's public address.
+            allow: patterns of console errors that this test expects, such as "status of 403".
+            width: of the window; 360 is a telephone.
+            dark: whether the person's system is dark.
+        """
+        self.url = url
+        self.requests: list[str] = []
+        self.errors: list[str] = []
+        self._allow = [re.compile(pattern) for pattern in allow]
+        self.context = browser.new_context(
+            viewport={"width": width, "height": 900},
+            color_scheme="dark" if dark else "light",
+            reduced_motion="reduce",
+            accept_downloads=True,
+        )
+        self.context.set_default_timeout(PAGE_MILLISECONDS)
+        expect.set_options(timeout=PAGE_MILLISECONDS)
+        self.context.on("request", self._note_request)
+        self.context.on("console", self._note_console)
+        self.context.on("weberror", lambda error: self.errors.append(f"exception: {error.error}"))
+        self.context.on("page", lambda page: page.on("websocket", self._note_socket))
+        self.page: Page = self.context.new_page()
+
+    def _note_request(self, request: Request) -> None:
+        self.requests.append(request.url)
+
+    def _note_socket(self, socket: WebSocket) -> None:
+        self.requests.append(socket.url)
+
+    def _note_console(self, message: ConsoleMessage) -> None:
+        if message.type == "error":
+            self.errors.append(f"{message.text} ({message.location.get('url', '')})")
+
+    def go(self, path: str = "/") -> Page:
+        """Open an address of the hub in the tab that the person looks at."""
+        self.page.goto(f"{self.url}{path}")
+        return self.page
+
+    def ask_for_link(self, email: str, path: str = "/") -> None:
+        """From an address of the hub to the page that says that a mail is on its way."""
+        self.go(path)
+        self.page.get_by_label("E-mail").fill(email)
+        self.page.get_by_role("button", name="Send me a link").click()
+        expect(self.page.get_by_label("E-mail")).to_be_hidden()
+
+    def mailed_link(self, email: str) -> str:
+        """The link in the newest mail to this address, read in the stand-in's outbox."""
+        outbox = self.context.new_page()
+        outbox.goto(f"{self.url}{OUTBOX}")
+        mail = outbox.get_by_role("article").filter(has_text=email).first
+        link = mail.get_by_role("link").first.get_attribute("href")
+        assert link, f"no link in the mail to {email}"
+        outbox.close()
+        return link
+
+    def open_tab(self, url: str) -> Page:
+        """Open an address in a new tab, which the person looks at from now on."""
+        self.page = self.context.new_page()
+        self.page.goto(url)
+        return self.page
+
+    def sign_in(self, email: str, path: str = "/") -> Page:
+        """Sign in by a mailed link, through the real pages; returns the tab that the link opened.
+
+        Somebody whom the provider does not know yet is asked for a name, and gives one.
+        """
+        self.ask_for_link(email, path)
+        self.open_tab(self.mailed_link(email))
+        self.page.wait_for_url(lambda url: self._is_hub_page(url))
+        return self.page
+
+    def _is_hub_page(self, url: str) -> bool:
+        """Whether the browser has left the provider and the way back from it."""
+        path = urlsplit(url).path
+        return not path.startswith(("/services/descope/", "/hub/oauth_"))
+
+    def cookies(self) -> dict[str, str]:
+        return {cookie["name"]: cookie["value"] for cookie in self.context.cookies()}
+
+    def assert_stayed_clean(self) -> None:
+        """No request left the hub's host, and the console has no error but the allowed ones."""
+        home = urlsplit(self.url).netloc
+        left = [
+            url
+            for url in self.requests
+            if urlsplit(url).scheme not in LOCAL_SCHEMES and urlsplit(url).netloc != home
+        ]
+        assert left == [], "requests to other hosts"
+        unexpected = [
+            text for text in self.errors if not any(allow.search(text) for allow in self._allow)
+        ]
+        assert unexpected == [], "errors in the browser's console"
+
+    def take_screenshots(self, folder: Path) -> None:
+        """A picture of each open tab, for the person who looks why a test failed."""
+        for number, page in enumerate(self.context.pages):
+            page.screenshot(path=folder / f"{number}.png", full_page=True)
+
+    def close(self) -> None:
+        self.context.close()

@@ -1,0 +1,111 @@
+"""What all tests share.
+
+Fixtures: `hub` (one real hub a module), `start_hub` (further hubs, with settings of their own),
+`chromium` (one browser a session), `visitor` (a new person's browser on `hub`), `new_visitor`
+(more of them, on any hub).
+
+A test that uses a hub or a browser carries the marker `hub` or `browser` by itself. Tests in a
+browser come last: Playwright's loop runs on in their thread, where no other loop can run then.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, sync_playwright
+
+from tests import hub as real_hub
+from tests.browser.visitor import NewVisitor, Visitor
+from tests.hub import Hub
+
+StartHub = Callable[..., Hub]
+
+CHROMIUM_NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+CHROMIUM_OPTIONS = (
+    "--no-sandbox",  # tests also run as root, where the sandbox does not start
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--no-first-run",
+)
+SCREENSHOTS = Path(__file__).parents[1] / "test-results"
+_PASSED = pytest.StashKey[bool]()
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        fixtures = set(getattr(item, "fixturenames", ()))
+        if fixtures & {"hub", "start_hub"}:
+            item.add_marker("hub")
+        if "chromium" in fixtures:
+            item.add_marker("browser")
+    items.sort(key=lambda item: item.get_closest_marker("browser") is not None)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) -> object:
+    report = yield
+    if report.when == "call":
+        item.stash[_PASSED] = report.passed
+    return report
+
+
+@pytest.fixture(scope="module")
+def start_hub(tmp_path_factory: pytest.TempPathFactory) -> Iterator[StartHub]:
+    """Starts a further hub: `start_hub(ATRIUM_HUB_ADMINS="...")`; each ends with the module."""
+    folder = tmp_path_factory.mktemp("hubs")
+    running: list[Hub] = []
+    yield lambda **environment: real_hub.start_hub(folder, running, **environment)
+    real_hub.stop_all(running)
+
+
+@pytest.fixture(scope="module")
+def hub(start_hub: StartHub) -> Hub:
+    """A hub as it is shipped: local stand-in, shipped notebooks, empty state."""
+    return start_hub()
+
+
+@pytest.fixture(scope="session")
+def chromium() -> Iterator[Browser]:
+    """The machine's Chromium, or the one that CHROME names."""
+    names = [name for name in (os.environ.get("CHROME"), *CHROMIUM_NAMES) if name]
+    found = next((path for name in names if (path := shutil.which(name))), None)
+    assert found, "no Chromium on this machine: make test says how to install it"
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=found, args=CHROMIUM_OPTIONS)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def new_visitor(chromium: Browser, request: pytest.FixtureRequest) -> Iterator[NewVisitor]:
+    """Opens a browser for one more person: `new_visitor(hub, allow=[...])`, see `Visitor`.
+
+    At the end each must have stayed on its hub's host and have met no error in the console.
+    """
+    visitors: list[Visitor] = []
+
+    def open_visitor(hub: Hub, **options: object) -> Visitor:
+        visitors.append(Visitor(chromium, hub.url, **options))
+        return visitors[-1]
+
+    yield open_visitor
+    passed = request.node.stash.get(_PASSED, False)
+    for number, visitor in enumerate(visitors):
+        if not passed:
+            visitor.take_screenshots(SCREENSHOTS / f"{request.node.name}-{number}")
+        visitor.close()
+    if passed:
+        for visitor in visitors:
+            visitor.assert_stayed_clean()
+
+
+@pytest.fixture
+def visitor(new_visitor: NewVisitor, hub: Hub) -> Visitor:
+    """A person with a new browser, on the module's hub."""
+    return new_visitor(hub)

@@ -1,0 +1,221 @@
+"""A real hub in a process of its own, started with the shipped `jupyterhub_config.py`."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TypeVar
+
+import psutil
+import requests
+from jupyterhub import orm, roles
+from sqlalchemy.engine import make_url
+
+ROOT = Path(__file__).parents[1]
+START_SECONDS = 60
+STOP_SECONDS = 20
+
+T = TypeVar("T")
+
+
+def wait_until(condition: Callable[[], T], what: str, *, seconds: float = 20) -> T:
+    """Ask again and again until the answer is true, and return that answer.
+
+    Raises:
+        AssertionError: it was not within the time; names `what`.
+    """
+    deadline = time.monotonic() + seconds
+    while True:
+        answer = condition()
+        if answer:
+            return answer
+        if time.monotonic() > deadline:
+            raise AssertionError(f"not within {seconds} s: {what}")
+        time.sleep(0.05)  # between two looks at a condition, never instead of one
+
+
+def free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        return listener.getsockname()[1]
+
+
+class Hub:
+    """One hub with a state folder and a copy of the shipped notebooks of its own.
+
+    Attributes:
+        url: the public address, no slash at its end.
+        state: the state folder.
+        notebooks: the folder of notebooks, a test's to change.
+        process: the running hub.
+    """
+
+    def __init__(self, folder: Path, **environment: str) -> None:
+        """Prepare a hub below `folder`; `environment` adds settings or replaces them."""
+        self.folder = folder
+        self.state = folder / "state"
+        self.notebooks = folder / "notebooks"
+        self.url = f"http://127.0.0.1:{free_port()}"
+        self._log = folder / "hub.log"
+        self._environment = {
+            # Nothing of the person's own settings; only what a process needs to run at all.
+            **{name: os.environ[name] for name in ("LANG", "TMPDIR", "TZ") if name in os.environ},
+            "PATH": os.pathsep.join([str(Path(sys.executable).parent), os.defpath]),
+            "HOME": str(folder),
+            "ATRIUM_STATE": str(self.state),
+            "ATRIUM_NOTEBOOKS": str(self.notebooks),
+            "ATRIUM_PUBLIC_URL": self.url,
+            **environment,
+        }
+        self.process: psutil.Popen | None = None
+        self._processes: set[psutil.Process] = set()
+        self._session = requests.Session()
+        shutil.copytree(ROOT / "notebooks", self.notebooks, dirs_exist_ok=True)
+
+    def start(self) -> Hub:
+        """Start the hub, from a working folder of its own, and wait until it answers."""
+        command = [sys.executable, "-m", "jupyterhub", "-f", str(ROOT / "jupyterhub_config.py")]
+        with self._log.open("ab") as log:
+            self.process = psutil.Popen(
+                command,
+                cwd=self.folder,
+                env=self._environment,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+        self._processes.add(psutil.Process(self.process.pid))
+        try:
+            wait_until(self._answers, "an answer of the hub", seconds=START_SECONDS)
+        except BaseException as error:
+            self.kill()
+            error.add_note(self.log_tail())
+            raise
+        return self
+
+    def _answers(self) -> bool:
+        assert self.process is not None
+        if self.process.poll() is not None:
+            raise AssertionError(f"the hub ended with status {self.process.returncode}")
+        try:
+            return requests.get(f"{self.url}/hub/health", timeout=5).ok
+        except requests.RequestException:
+            return False
+
+    def log_text(self) -> str:
+        return self._log.read_text(errors="replace")
+
+    def log_tail(self, lines: int = 60) -> str:
+        return "\n".join(self.log_text().splitlines()[-lines:])
+
+    def api(self, path: str, method: str = "GET", **options: object) -> requests.Response:
+        """Ask the hub's REST API with all of its rights; `options` are those of requests."""
+        if "Authorization" not in self._session.headers:
+            self._session.headers["Authorization"] = f"token {self._new_api_token()}"
+        return self._session.request(method, f"{self.url}/hub/api{path}", timeout=20, **options)
+
+    def _new_api_token(self) -> str:
+        """A token with the hub's own role `admin`, written where the hub keeps its tokens.
+
+        The shipped configuration offers none, and must not for the sake of tests.
+        """
+        url = make_url("sqlite://").set(database=str(self.state / "jupyterhub.sqlite"))
+        db = orm.new_session_factory(url.render_as_string())()
+        try:
+            service = orm.Service.find(db, "test") or orm.Service(name="test")
+            db.add(service)
+            db.commit()
+            roles.grant_role(db, service, "admin")
+            return service.new_api_token()
+        finally:
+            db.close()
+            db.get_bind().dispose()
+
+    def processes(self) -> set[psutil.Process]:
+        """The hub and all that came from it and still runs, seen now or at an earlier call."""
+        for process in list(self._processes):
+            try:
+                self._processes.update(process.children(recursive=True))
+            except psutil.NoSuchProcess:
+                continue
+        return {process for process in self._processes if _runs(process)}
+
+    def send(self, number: signal.Signals) -> None:
+        """Send the hub itself a signal, and wait until it has ended."""
+        assert self.process is not None
+        self.processes()
+        self.process.send_signal(number)
+        self.process.wait(STOP_SECONDS)
+
+    def stop(self) -> None:
+        """End the hub as Ctrl-C does.
+
+        Raises:
+            AssertionError: a process of it is left.
+        """
+        if self.process is None:
+            return
+        try:
+            if self.process.poll() is None:
+                self.send(signal.SIGINT)
+            wait_until(lambda: not self.processes(), "the end of every process", seconds=10)
+        except BaseException as error:
+            error.add_note(f"left: {[_name(process) for process in self.processes()]}")
+            error.add_note(self.log_tail())
+            raise
+        finally:
+            self.kill()
+
+    def kill(self) -> None:
+        """Kill what is left of this hub, and only that."""
+        left = self.processes()
+        for process in left:
+            try:
+                process.kill()
+            except psutil.NoSuchProcess:
+                continue
+        psutil.wait_procs(left, timeout=STOP_SECONDS)
+        self.process = None
+        self._processes.clear()
+
+
+def _runs(process: psutil.Process) -> bool:
+    try:
+        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
+
+
+def _name(process: psutil.Process) -> str:
+    try:
+        return f"{process.pid} {' '.join(process.cmdline()[:4])}"
+    except psutil.Error:
+        return str(process.pid)
+
+
+def start_hub(folder: Path, running: list[Hub], **environment: str) -> Hub:
+    """Start one more hub below `folder` and note it in `running`."""
+    home = folder / f"hub-{len(running)}"
+    home.mkdir()
+    hub = Hub(home, **environment)
+    running.append(hub)
+    return hub.start()
+
+
+def stop_all(hubs: Sequence[Hub]) -> None:
+    """Stop every hub, the others too when one fails to stop cleanly."""
+    errors = []
+    for hub in hubs:
+        try:
+            hub.stop()
+        except Exception as error:
+            errors.append(error)
+    if errors:
+        raise ExceptionGroup("hubs that did not stop cleanly", errors)
