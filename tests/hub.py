@@ -102,6 +102,7 @@ class Hub:
 
     def _answers(self) -> bool:
         assert self.process is not None
+        self.processes()  # seen now, they can be ended should the hub itself fail to start
         if self.process.poll() is not None:
             raise AssertionError(f"the hub ended with status {self.process.returncode}")
         try:

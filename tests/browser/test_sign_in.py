@@ -1,0 +1,106 @@
+"""Signing in through the real pages, as each of the stand-in's accounts."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from playwright.sync_api import expect
+
+from tests.browser.visitor import NewVisitor, Visitor
+from tests.hub import Hub
+
+
+@pytest.mark.parametrize(
+    ("email", "sees", "does_not_see"),
+    [
+        ("admin@acme.test", ["user", "admin"], []),
+        ("analyst@acme.test", ["user"], ["admin"]),
+        ("member@acme.test", ["user"], ["admin"]),
+    ],
+)
+def test_each_account_lands_on_the_dashboards_of_its_folders(
+    visitor: Visitor, email: str, sees: list[str], does_not_see: list[str]
+) -> None:
+    page = visitor.sign_in(email)
+    expect(page).to_have_url(re.compile(r"/user/[^/]+/$"))
+    for folder in sees:
+        expect(page.locator(f"a[href*='/dashboards/{folder}/']").first).to_be_visible()
+    for folder in does_not_see:
+        expect(page.locator(f"a[href*='/dashboards/{folder}/']")).to_have_count(0)
+    expect(page.get_by_text(email)).to_be_visible()
+
+
+@pytest.mark.parametrize("email", ["member@globex.test", "somebody@new.test"])
+def test_somebody_with_no_folder_is_told_so_and_gets_no_server(
+    visitor: Visitor, hub: Hub, email: str
+) -> None:
+    page = visitor.sign_in(email)
+    expect(page.get_by_text(re.compile("nothing.*shared with you", re.IGNORECASE))).to_be_visible()
+    expect(page.get_by_role("link", name="Sign out")).to_be_visible()
+    servers = [user["servers"] for user in hub.api("/users").json() if user["name"] == email]
+    assert servers == [{}]
+
+
+def test_the_first_tab_says_that_the_other_one_goes_on(visitor: Visitor) -> None:
+    visitor.ask_for_link("member@acme.test")
+    first = visitor.page
+    visitor.open_tab(visitor.mailed_link("member@acme.test"))
+    expect(visitor.page).to_have_url(re.compile(r"/user/[^/]+/$"))
+    expect(first.get_by_text(re.compile("other tab", re.IGNORECASE))).to_be_visible()
+
+
+def test_a_link_opened_in_another_browser_signs_in_there_after_a_question(
+    visitor: Visitor, new_visitor: NewVisitor, hub: Hub
+) -> None:
+    visitor.ask_for_link("member@acme.test")
+    telephone = new_visitor(hub, width=360)
+    page = telephone.open_tab(visitor.mailed_link("member@acme.test"))
+    page.get_by_role("button", name=re.compile("Continue as member@acme.test")).click()
+    expect(page).to_have_url(re.compile(r"/user/[^/]+/$"))
+
+
+def test_a_link_is_valid_once(visitor: Visitor, new_visitor: NewVisitor, hub: Hub) -> None:
+    visitor.ask_for_link("member@acme.test")
+    link = visitor.mailed_link("member@acme.test")
+    visitor.open_tab(link)
+    expect(visitor.page).to_have_url(re.compile(r"/user/[^/]+/$"))
+    late = new_visitor(hub, allow=["status of 4"])
+    page = late.open_tab(link)
+    expect(page.get_by_text(re.compile("already been used|no longer|expired"))).to_be_visible()
+    assert "jupyterhub-session-id" not in late.cookies()
+
+
+def test_a_deep_link_survives_the_way_in(visitor: Visitor) -> None:
+    page = visitor.sign_in(
+        "member@acme.test", "/hub/user-redirect/dashboards/user/sensor-explorer?window=30"
+    )
+    expect(page).to_have_url(re.compile(r"/dashboards/user/sensor-explorer\?window=30$"))
+
+
+def test_a_member_is_refused_the_admin_dashboards_by_their_address(
+    new_visitor: NewVisitor, hub: Hub
+) -> None:
+    visitor = new_visitor(hub, allow=["status of 40[34]"])
+    visitor.sign_in("member@acme.test")
+    for path in (
+        "/user/member@acme.test/dashboards/admin/who-am-i",
+        "/user/member@acme.test/admin/dashboards/admin/who-am-i",
+        "/user/admin@acme.test/dashboards/user/sensor-explorer",
+    ):
+        answer = visitor.page.goto(f"{visitor.url}{path}")
+        assert answer is not None
+        assert answer.status in {403, 404}, path
+
+
+def test_signing_out_ends_it_and_the_back_button_shows_nothing(visitor: Visitor, hub: Hub) -> None:
+    page = visitor.sign_in("analyst@acme.test")
+    expect(page).to_have_url(re.compile(r"/user/[^/]+/$"))
+    gallery = page.url
+    page.get_by_role("link", name="Sign out").click()
+    expect(page.get_by_role("link", name="Sign out")).to_have_count(0)
+    assert hub.api("/users/analyst@acme.test").json()["servers"] == {}
+    page.go_back()
+    expect(page.get_by_text("analyst@acme.test")).to_have_count(0)
+    page.goto(gallery)
+    expect(page.get_by_label("E-mail")).to_be_visible()

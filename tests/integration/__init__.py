@@ -1,0 +1,1 @@
+"""Tests against a real hub, without a browser."""

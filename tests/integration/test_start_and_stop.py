@@ -1,0 +1,64 @@
+"""The hub starts from any working folder, stops cleanly, and survives being killed."""
+
+from __future__ import annotations
+
+import signal
+import stat
+
+import pytest
+import requests
+
+from tests.conftest import StartHub
+from tests.hub import wait_until
+
+
+def test_a_start_makes_a_state_folder_that_is_private(start_hub: StartHub) -> None:
+    hub = start_hub()
+    assert stat.S_IMODE(hub.state.stat().st_mode) == 0o700
+    secrets = [path for path in (hub.state / "secrets").iterdir() if path.is_file()]
+    assert secrets
+    assert {stat.S_IMODE(path.stat().st_mode) for path in secrets} == {0o600}
+
+
+def test_the_start_says_the_address_the_accounts_and_the_state(start_hub: StartHub) -> None:
+    hub = start_hub()
+    wait_until(lambda: "Ctrl-C" in hub.log_text(), "the lines for the person at the terminal")
+    for part in (hub.url, "admin@acme.test", "member@acme.test", str(hub.state)):
+        assert part in hub.log_text()
+
+
+def test_ctrl_c_leaves_no_process_and_the_next_start_knows_everything(start_hub: StartHub) -> None:
+    hub = start_hub()
+    assert hub.api("/groups/finance", "POST").status_code == 201
+    hub.stop()
+    hub.start()
+    assert "finance" in [group["name"] for group in hub.api("/groups").json()]
+
+
+def test_a_killed_hub_starts_again(start_hub: StartHub) -> None:
+    hub = start_hub()
+    assert hub.process is not None
+    hub.send(signal.SIGKILL)
+    hub.start()
+    assert requests.get(f"{hub.url}/hub/health", timeout=5).ok
+    hub.stop()
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("DESCOPE_PROJECT_ID", "P1"),
+        ("DESCOPE_CLIENT_SECRET", "secret-value"),
+        ("ATRIUM_PUBLIC_URL", "http://dashboards.example.com"),
+        ("ATRIUM_NOTEBOOK", "/srv"),
+    ],
+)
+def test_a_wrong_setting_is_one_sentence_that_names_it(
+    start_hub: StartHub, name: str, value: str
+) -> None:
+    with pytest.raises(AssertionError, match="the hub ended with status 1") as failure:
+        start_hub(**{name: value})
+    said = "".join(failure.value.__notes__)
+    assert name in said
+    assert "Traceback" not in said
+    assert "secret-value" not in said
