@@ -1,0 +1,93 @@
+"""What a person's claims mean here: pure functions from claims to name, groups and records.
+
+Claims come from outside. Whatever has not the expected shape counts as absent: no group, no crash.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Iterable, Mapping
+from typing import Any, Final
+
+#: Roles of the owner tenant and the plain group that each gives. Exact and case-sensitive.
+ROLE_GROUPS: Final[Mapping[str, str]] = {"Tenant Admin": "admin", "Analyst": "analysts"}
+
+#: The group of every member of the owner tenant.
+MEMBERS: Final = "user"
+
+#: What a notebook may know of its viewer. Never tokens.
+NOTEBOOK_CLAIMS: Final = ("sub", "name", "email", "tenants", "roles", "permissions")
+
+_ADDRESS: Final = re.compile(r"[a-z0-9][a-z0-9._+'-]{0,63}@[a-z0-9](?:[a-z0-9.-]{0,188}[a-z0-9])?")
+_LONGEST_ROLE: Final = 255
+
+Claims = Mapping[str, Any]
+
+
+class RefusedClaims(ValueError):
+    """These claims sign nobody in. The message is a sentence for the person."""
+
+
+def username_from_claims(claims: Claims) -> str:
+    """The hub user's name: the verified e-mail address, NFKC and casefolded.
+
+    Raises:
+        RefusedClaims: no address, an unverified one, or one outside the narrow grammar that
+            keeps look-alike names apart.
+    """
+    email = claims.get("email")
+    if not isinstance(email, str) or not email:
+        raise RefusedClaims("Your sign-in came without an e-mail address.")
+    if claims.get("email_verified") is not True:
+        raise RefusedClaims("Your e-mail address has not been verified yet.")
+    name = unicodedata.normalize("NFKC", email).casefold()
+    if not _ADDRESS.fullmatch(name) or ".." in name:
+        raise RefusedClaims("This e-mail address has characters that cannot be used here.")
+    return name
+
+
+def tenant_roles(claims: Claims, tenant: str) -> frozenset[str] | None:
+    """The roles held in a tenant, or None for somebody who is no member of it.
+
+    Roles at the root of the claims belong to the whole Descope project and never count.
+    """
+    tenants = claims.get("tenants")
+    if not isinstance(tenants, Mapping) or tenant not in tenants:
+        return None
+    held = tenants[tenant]
+    roles = held.get("roles") if isinstance(held, Mapping) else None
+    if not isinstance(roles, Iterable) or isinstance(roles, str | bytes | Mapping):
+        return frozenset()
+    return frozenset(role for role in roles if isinstance(role, str) and len(role) <= _LONGEST_ROLE)
+
+
+def groups_from_claims(
+    claims: Claims, owner_tenant: str, role_groups: Mapping[str, str] = ROLE_GROUPS
+) -> frozenset[str]:
+    """The plain groups that the provider gives: those of the owner tenant's members only."""
+    roles = tenant_roles(claims, owner_tenant)
+    if roles is None:
+        return frozenset()
+    return frozenset({MEMBERS} | {role_groups[role] for role in roles if role in role_groups})
+
+
+def tenant_of(claims: Claims, owner_tenant: str) -> str | None:
+    """The tenant that a person belongs to here: the owner tenant first, else their only one."""
+    tenants = claims.get("tenants")
+    if not isinstance(tenants, Mapping):
+        return None
+    if owner_tenant in tenants:
+        return owner_tenant
+    return next(iter(tenants)) if len(tenants) == 1 else None
+
+
+def notebook_claims(claims: Claims) -> dict[str, Any]:
+    """The allow-listed claims that notebooks get."""
+    return {name: claims[name] for name in NOTEBOOK_CLAIMS if name in claims}
+
+
+def is_federated(claims: Claims) -> bool:
+    """Whether a company's own provider vouched for the person (`amr` has `fed`: SSO)."""
+    amr = claims.get("amr")
+    return isinstance(amr, list) and "fed" in amr

@@ -1,0 +1,161 @@
+"""The table of grants: what the provider gives, what an admin gives, and who they are given to.
+
+The table is the truth. JupyterHub's group membership is its union, recomputed in one transaction
+with every change to it, so that neither a crash nor a lost `auth_state` makes a gift permanent.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from typing import Final, Literal
+
+from jupyterhub import orm
+from sqlalchemy import (
+    Column,
+    DateTime,
+    ForeignKey,
+    Integer,
+    Unicode,
+    UniqueConstraint,
+    delete,
+    or_,
+    select,
+)
+from sqlalchemy.orm import Session
+
+#: From the provider's roles, from an admin of this hub, or an admin's removal of what the
+#: provider gives, which then does not come back by itself.
+Source = Literal["provider", "admin", "denied"]
+PROVIDER: Final[Source] = "provider"
+ADMIN: Final[Source] = "admin"
+DENIED: Final[Source] = "denied"
+
+
+class Grant(orm.Base):
+    """One reason why a person is, or is not, in a group."""
+
+    __tablename__ = "atrium_grants"
+    __table_args__ = (UniqueConstraint("user_id", "group_name", "source"),)
+    id = Column(Integer, primary_key=True)
+    user_id = Column(Integer, ForeignKey("users.id", ondelete="CASCADE"), nullable=False)
+    group_name = Column(Unicode(255), nullable=False, index=True)
+    source = Column(Unicode(16), nullable=False)
+    granted_by = Column(Unicode(255), nullable=False)
+    granted_at = Column(DateTime, nullable=False)
+    until = Column(DateTime, nullable=True)
+
+
+class Identity(orm.Base):
+    """Who a hub user is at the provider. An e-mail is an address; this is the identity."""
+
+    __tablename__ = "atrium_identities"
+    __table_args__ = (UniqueConstraint("issuer", "subject"),)
+    user_id = Column(Integer, ForeignKey("users.id", ondelete="CASCADE"), primary_key=True)
+    issuer = Column(Unicode(255), nullable=False)
+    subject = Column(Unicode(255), nullable=False)
+    #: When the provider last confirmed this person (UTC, naive as in JupyterHub's tables).
+    confirmed_at = Column(DateTime, nullable=False)
+
+
+def now() -> datetime:
+    """The present, UTC without zone, as JupyterHub's database keeps it."""
+    return datetime.now(UTC).replace(tzinfo=None)
+
+
+def groups_of(db: Session, user: orm.User) -> frozenset[str]:
+    """The groups that the table gives this person at this moment."""
+    rows = db.execute(
+        select(Grant.group_name, Grant.source).where(
+            Grant.user_id == user.id, or_(Grant.until.is_(None), Grant.until > now())
+        )
+    ).all()
+    given: dict[str, set[str]] = {PROVIDER: set(), ADMIN: set(), DENIED: set()}
+    for group, source in rows:
+        given[source].add(group)
+    return frozenset(given[ADMIN] | (given[PROVIDER] - given[DENIED]))
+
+
+def set_provider_groups(db: Session, user: orm.User, groups: Iterable[str], by: str) -> None:
+    """Replace what the provider gives a person, and recompute their membership. Commits."""
+    wanted = set(groups)
+    held = set(
+        db.scalars(
+            select(Grant.group_name).where(Grant.user_id == user.id, Grant.source == PROVIDER)
+        )
+    )
+    _drop(db, user, held - wanted, PROVIDER)
+    for group in sorted(wanted - held):
+        _add(db, user, group, PROVIDER, by)
+    apply(db, user)
+    db.commit()
+
+
+def grant(db: Session, user: orm.User, group: str, by: str) -> None:
+    """An admin puts a person into a group, until an admin takes them out. Does not commit."""
+    _drop(db, user, {group}, DENIED)
+    _drop(db, user, {group}, ADMIN)
+    _add(db, user, group, ADMIN, by)
+    apply(db, user)
+
+
+def take(db: Session, user: orm.User, group: str, by: str) -> None:
+    """An admin takes a person out of a group, whoever gave it. Does not commit."""
+    _drop(db, user, {group}, ADMIN)
+    _drop(db, user, {group}, DENIED)
+    if group in groups_of(db, user):
+        _add(db, user, group, DENIED, by)
+    apply(db, user)
+
+
+def forget_group(db: Session, group: str) -> None:
+    """Drop every grant of a group that is being deleted. Does not commit."""
+    db.execute(delete(Grant).where(Grant.group_name == group))
+
+
+def apply(db: Session, user: orm.User) -> None:
+    """Make JupyterHub's membership of a person what the table says. Does not commit.
+
+    Never awaits, so that nothing can change between the reading and the writing.
+    """
+    db.flush()
+    names = groups_of(db, user)
+    groups = list(db.scalars(select(orm.Group).where(orm.Group.name.in_(names))))
+    for name in sorted(names - {group.name for group in groups}):
+        group = orm.Group(name=name)
+        db.add(group)
+        groups.append(group)
+    if {group.name for group in user.groups} != names:
+        user.groups = groups
+    db.flush()
+
+
+def adopt_memberships(db: Session) -> None:
+    """Take memberships that the table does not know as an admin's gift.
+
+    For the first start on a hub that had groups before it had this table. Commits.
+    """
+    if db.scalar(select(Identity.user_id).limit(1)) or db.scalar(select(Grant.id).limit(1)):
+        return
+    for group in db.scalars(select(orm.Group)):
+        for user in group.users:
+            _add(db, user, group.name, ADMIN, "before Atrium")
+    db.commit()
+
+
+def create_tables(db: Session) -> None:
+    """Make the tables of this module where they are missing."""
+    for table in (Grant, Identity):
+        table.__table__.create(db.get_bind(), checkfirst=True)
+
+
+def _add(db: Session, user: orm.User, group: str, source: Source, by: str) -> None:
+    db.add(Grant(user_id=user.id, group_name=group, source=source, granted_by=by, granted_at=now()))
+
+
+def _drop(db: Session, user: orm.User, groups: set[str], source: Source) -> None:
+    db.execute(
+        delete(Grant).where(
+            Grant.user_id == user.id, Grant.source == source, Grant.group_name.in_(groups)
+        )
+    )

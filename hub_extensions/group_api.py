@@ -1,0 +1,142 @@
+"""JupyterHub's group pages and API, with the table of grants behind them.
+
+The handlers of `jupyterhub.apihandlers.groups` do the work; these add two things: what an admin
+grants is recorded with it, in the same transaction, and the groups that carry rights are changed
+by full admins or the provider only. JupyterHub's `groups` scope would let its holder add anybody,
+himself too, to any group.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from jupyterhub import orm
+from jupyterhub.apihandlers import groups as stock
+from jupyterhub.scopes import needs_scope
+from tornado import web
+
+from . import grants
+from .claims import MEMBERS
+
+#: Groups that follow the provider's roles.
+PROVIDER_GROUPS: Final = frozenset({"admin", "analysts", MEMBERS})
+#: Only full admins hold it: JupyterHub's own measure of one.
+FULL_ADMIN_SCOPE: Final = "admin:users"
+_LONGEST_NAME: Final = 100
+
+
+class _GuardedGroup(stock._GroupAPIHandler):
+    """What the group handlers below share."""
+
+    @property
+    def actor(self) -> str:
+        """Who asks, for the table of grants."""
+        return str(self.current_user.name)
+
+    def check_may_change(self, group_name: str) -> None:
+        """Refuse a change of a group that carries rights by anyone but a full admin."""
+        group = orm.Group.find(self.db, name=group_name)
+        guarded = group_name in PROVIDER_GROUPS or (group is not None and bool(group.roles))
+        if guarded and not self.has_scope(FULL_ADMIN_SCOPE):
+            raise web.HTTPError(
+                403, f"The group {group_name} follows the sign-in provider; change the role there"
+            )
+
+    def check_new_name(self, group_name: Any) -> None:
+        """A group is a folder: refuse a name that no folder can have, or that looks like another."""
+        if (
+            not isinstance(group_name, str)
+            or not 0 < len(group_name) <= _LONGEST_NAME
+            or group_name != group_name.strip()
+            or group_name.startswith(".")
+            or not group_name.isprintable()
+            or set(group_name) & set("/\\")
+        ):
+            raise web.HTTPError(
+                400, "A group's name is the name of a folder: no slash, no dot first"
+            )
+        for (name,) in self.db.query(orm.Group.name):
+            if name != group_name and name.casefold() == group_name.casefold():
+                raise web.HTTPError(409, f"There is a group {name} already")
+
+    def named_users(self) -> list[orm.User]:
+        """The users that the body of this request names."""
+        body = self.get_json_body()
+        names = body.get("users") if isinstance(body, dict) else None
+        return self._usernames_to_users(names) if isinstance(names, list) else []
+
+    def record_new(self, group_name: str) -> None:
+        """Record the members that a group was made with."""
+        for user in self.named_users():
+            grants.grant(self.db, user, group_name, self.actor)
+        self.db.commit()
+
+
+class GroupListHandler(_GuardedGroup, stock.GroupListAPIHandler):
+    """Create several groups: `POST /api/groups`."""
+
+    @needs_scope("admin:groups")
+    async def post(self) -> None:
+        body = self.get_json_body()
+        names = body.get("groups") if isinstance(body, dict) else None
+        for name in names if isinstance(names, list) else []:
+            self.check_new_name(name)
+            self.check_may_change(name)
+        await super().post()
+        for name in names or []:
+            self.record_new(name)
+
+
+class GroupHandler(_GuardedGroup, stock.GroupAPIHandler):
+    """Create or delete one group: `POST` and `DELETE /api/groups/{name}`."""
+
+    @needs_scope("admin:groups")
+    async def post(self, group_name: str) -> None:
+        self.check_new_name(group_name)
+        self.check_may_change(group_name)
+        await super().post(group_name)
+        self.record_new(group_name)
+
+    @needs_scope("delete:groups")
+    def delete(self, group_name: str) -> None:
+        self.check_may_change(group_name)
+        if self.find_group(group_name):
+            grants.forget_group(self.db, group_name)
+        super().delete(group_name)
+
+
+class GroupUsersHandler(_GuardedGroup, stock.GroupUsersAPIHandler):
+    """Add and remove members: `POST` and `DELETE /api/groups/{name}/users`."""
+
+    @needs_scope("groups")
+    def post(self, group_name: str) -> None:
+        self.check_may_change(group_name)
+        self.find_group(group_name)
+        for user in self.named_users():
+            grants.grant(self.db, user, group_name, self.actor)
+        super().post(group_name)
+
+    @needs_scope("groups")
+    async def delete(self, group_name: str) -> None:
+        self.check_may_change(group_name)
+        self.find_group(group_name)
+        for user in self.named_users():
+            grants.take(self.db, user, group_name, self.actor)
+        await super().delete(group_name)
+
+
+class GroupPropertiesHandler(_GuardedGroup, stock.GroupPropertiesAPIHandler):
+    """Change a group's properties: `PUT /api/groups/{name}/properties`."""
+
+    @needs_scope("groups")
+    def put(self, group_name: str) -> None:
+        self.check_may_change(group_name)
+        super().put(group_name)
+
+
+handlers: Final = [
+    (r"/api/groups", GroupListHandler),
+    (r"/api/groups/([^/]+)", GroupHandler),
+    (r"/api/groups/([^/]+)/users", GroupUsersHandler),
+    (r"/api/groups/([^/]+)/properties", GroupPropertiesHandler),
+]

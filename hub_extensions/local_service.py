@@ -1,0 +1,62 @@
+"""The local stand-in for Descope as a service of the hub, and what the terminal says about it."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Any, Final
+
+from .settings import LOCAL_PROJECT_ID, Settings
+from .state import State
+
+#: The tenant that owns the hub with the stand-in.
+OWNER_TENANT: Final = "acme"
+_FLOW: Final = Path("flows") / "sign-up-or-in.json"
+_ACCOUNTS: Final = (
+    ("admin@acme.test", "Tenant Admin in acme"),
+    ("analyst@acme.test", "Analyst in acme"),
+    ("member@acme.test", "member of acme"),
+    ("member@globex.test", "member of globex, a customer"),
+)
+
+
+def base_uri(settings: Settings) -> str:
+    """Where the stand-in answers."""
+    return f"{settings.address}/services/descope"
+
+
+def services(settings: Settings, state: State, folder: Path) -> list[dict[str, Any]]:
+    """The hub-managed services: the stand-in when no project is configured, else none."""
+    if not settings.is_local:
+        return []
+    hub = f"{settings.address}/hub"
+    environment = {
+        "LOCAL_DESCOPE_URL": base_uri(settings),
+        "LOCAL_DESCOPE_STATE": str(state.folder / "descope"),
+        "LOCAL_DESCOPE_FLOW": str(folder / _FLOW),
+        "LOCAL_DESCOPE_PROJECT_ID": LOCAL_PROJECT_ID,
+        "LOCAL_DESCOPE_SECRET_FILE": str(state.secret_file("descope_client_secret")),
+        "LOCAL_DESCOPE_REDIRECTS": f"{hub}/oauth_callback {hub}/signed-out",
+    }
+    return [
+        {
+            "name": "descope",
+            "url": f"http://127.0.0.1:{state.descope_port}",
+            "command": [sys.executable, "-m", "hub_extensions.local_descope"],
+            "environment": environment,
+            "display": False,
+        }
+    ]
+
+
+def welcome(settings: Settings, state: State) -> str:
+    """What the terminal says once the hub serves: where, who, state, how to stop."""
+    lines = [f"Atrium is ready: {settings.address}"]
+    if settings.is_local:
+        lines.append("  Local stand-in for Descope; type one of these addresses to sign in:")
+        lines += [f"    {address:<20} {what}" for address, what in _ACCOUNTS]
+        lines.append(f"  No mail is sent: read it at {base_uri(settings)}/outbox")
+    else:
+        lines.append(f"  Sign-in by Descope project {settings.project_id}")
+    lines += [f"  State and secrets: {state.folder}", "  Stop: Ctrl-C"]
+    return "\n".join(["", *lines, ""])

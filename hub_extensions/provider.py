@@ -1,0 +1,141 @@
+"""The OpenID Connect provider: where its endpoints are, and what its ID tokens must hold."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import time
+from collections.abc import Mapping
+from typing import Any, Final
+from urllib.parse import urlsplit
+from urllib.request import HTTPRedirectHandler, Request, build_opener
+
+from joserfc import jwt
+from joserfc.errors import JoseError
+from joserfc.jwk import KeySet
+
+from .settings import SettingsError, is_loopback
+
+#: Pinned: a token names its algorithm itself, so its word is not taken (RFC 8725 section 3.1).
+ALGORITHMS: Final = ["RS256", "ES256"]
+#: Clocks may differ by this many seconds.
+LEEWAY: Final = 60
+_NEEDED: Final = (
+    "issuer",
+    "authorization_endpoint",
+    "token_endpoint",
+    "userinfo_endpoint",
+    "jwks_uri",
+)
+_OPTIONAL: Final = ("end_session_endpoint", "revocation_endpoint")
+
+
+class InvalidToken(ValueError):
+    """An ID token that signs nobody in. The message never repeats the token."""
+
+
+def descope_base_uri(project_id: str) -> str:
+    """Descope's address for a project; ids of 32 characters and more name their region.
+
+    As the `descope` SDK has it (`http_client_base`).
+    """
+    region = f"{project_id[1:5]}." if len(project_id) >= 32 else ""
+    return f"https://api.{region}descope.com"
+
+
+def documented_endpoints(base_uri: str, project_id: str) -> dict[str, str]:
+    """Descope's endpoints by its documentation (docs.descope.com, OIDC endpoints)."""
+    project, oauth2 = f"{base_uri}/{project_id}", f"{base_uri}/oauth2/v1"
+    return {
+        "issuer": project,
+        "authorization_endpoint": f"{oauth2}/authorize",
+        "token_endpoint": f"{oauth2}/token",
+        "userinfo_endpoint": f"{oauth2}/userinfo",
+        "jwks_uri": f"{project}/.well-known/jwks.json",
+        "revocation_endpoint": f"{oauth2}/revoke",
+        "end_session_endpoint": f"{oauth2}/logout",
+    }
+
+
+def discover(issuer: str, timeout: float = 10) -> dict[str, str]:
+    """The endpoints in the provider's discovery document (OpenID Connect Discovery 1.0).
+
+    Raises:
+        SettingsError: unreachable, no such document, another issuer, or endpoints elsewhere.
+    """
+    address = f"{issuer}/.well-known/openid-configuration"
+    mend = "check DESCOPE_PROJECT_ID, DESCOPE_BASE_URI, DESCOPE_ISSUER and the network"
+    try:
+        with build_opener(_NoRedirect).open(Request(address), timeout=timeout) as answer:
+            document = json.loads(answer.read(1_000_000))
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "reason", error)
+        raise SettingsError(
+            f"the sign-in provider does not answer at {address} ({reason}); {mend}"
+        ) from None
+    if not isinstance(document, Mapping) or document.get("issuer") != issuer:
+        raise SettingsError(f"the document at {address} is not that of issuer {issuer}; {mend}")
+    found = {
+        name: document[name]
+        for name in (*_NEEDED, *_OPTIONAL)
+        if isinstance(document.get(name), str)
+    }
+    missing = [name for name in _NEEDED if name not in found]
+    if missing:
+        raise SettingsError(f"the document at {address} names no {missing[0]}; {mend}")
+    own = urlsplit(issuer)
+    for name, url in found.items():
+        parts = urlsplit(url)
+        if (parts.scheme, parts.netloc) != (own.scheme, own.netloc):
+            raise SettingsError(f"the document at {address} has its {name} on another host; {mend}")
+    if own.scheme != "https" and not is_loopback(issuer):
+        raise SettingsError(f"the sign-in provider at {issuer} is not https; {mend}")
+    return found
+
+
+class _NoRedirect(HTTPRedirectHandler):
+    def redirect_request(self, *_args: Any, **_kwargs: Any) -> None:
+        return None
+
+
+def nonce_for(code_verifier: str) -> str:
+    """The nonce of a sign-in, made from its PKCE verifier so that it needs no place of its own."""
+    return hashlib.sha256(b"nonce:" + code_verifier.encode()).hexdigest()
+
+
+def verified_claims(
+    id_token: str, keys: KeySet, *, issuer: str, audience: str, nonce: str | None
+) -> dict[str, Any]:
+    """The claims of an ID token, after every check of OpenID Connect Core section 3.1.3.7.
+
+    Args:
+        nonce: the nonce sent with this sign-in; None for a refresh, whose token needs none.
+
+    Raises:
+        InvalidToken: signature, algorithm, issuer, audience, time or nonce are not right.
+    """
+    try:
+        claims = dict(jwt.decode(id_token, keys, algorithms=ALGORITHMS).claims)
+    except (JoseError, ValueError, TypeError) as error:
+        raise InvalidToken(f"ID token not accepted ({type(error).__name__})") from None
+    named = claims.get("aud")
+    audiences = named if isinstance(named, list) else [named]
+    moment = time.time()
+    checks = {
+        "issuer": claims.get("iss") == issuer,
+        "audience": audience in audiences,
+        "authorized party": len(audiences) == 1 or claims.get("azp", audience) == audience,
+        "expiry": _number(claims.get("exp")) > moment - LEEWAY,
+        "time of issue": 0 < _number(claims.get("iat")) < moment + LEEWAY,
+        "start": _number(claims.get("nbf", 0)) < moment + LEEWAY,
+        "nonce": nonce is None or claims.get("nonce") == nonce,
+        "subject": isinstance(claims.get("sub"), str) and bool(claims.get("sub")),
+    }
+    for name, holds in checks.items():
+        if not holds:
+            raise InvalidToken(f"ID token has a wrong {name}")
+    return claims
+
+
+def _number(value: Any) -> float:
+    return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else -1.0

@@ -1,0 +1,22 @@
+"""JupyterHub's roles as Atrium uses them: the least scopes, one to a line with its reason."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+ROLES: Final[list[dict[str, Any]]] = [
+    {
+        "name": "group-manager",
+        "description": "Members of the group admin: see people and manage groups",
+        "groups": ["admin"],
+        "scopes": [
+            "admin-ui",  # open the hub's admin page,
+            "list:users",  # which is blank without the list of people,
+            "read:users",  # their groups and when they were last here,
+            "read:servers",  # and which servers run;
+            "list:groups",  # see the groups,
+            "read:groups",  # who is in them,
+            "admin:groups",  # make them and change their members (group_api.py guards which).
+        ],
+    },
+]

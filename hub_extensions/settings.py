@@ -1,0 +1,236 @@
+"""Every setting of Atrium, typed, from the environment or `.env` beside the configuration.
+
+What is wrong is said in one sentence that names the setting and its mend; nothing starts then.
+"""
+
+from __future__ import annotations
+
+import difflib
+import ipaddress
+import os
+import re
+import stat
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated, Any
+from urllib.parse import urlsplit
+
+from pydantic import Field, ValidationError, field_validator, model_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+from pydantic_settings.sources import DotEnvSettingsSource
+
+#: Project id of the stand-in; it has the form of a real one and cannot be one.
+LOCAL_PROJECT_ID = "PlocalStandInForDescope00000"
+DEFAULT_URL = "http://127.0.0.1:8000"
+
+
+class SettingsError(SystemExit):
+    """A setting is missing or wrong: ends the start with one sentence and exit status 1."""
+
+    def __init__(self, sentence: str) -> None:
+        super().__init__(f"Atrium cannot start: {sentence}")
+
+
+class Settings(BaseSettings):
+    """The operator's settings. Three make a real hub; none start it with the local stand-in."""
+
+    model_config = SettingsConfigDict(
+        frozen=True, populate_by_name=True, extra="ignore", env_ignore_empty=True
+    )
+
+    project_id: str | None = Field(None, alias="DESCOPE_PROJECT_ID")
+    client_secret: str | None = Field(None, alias="DESCOPE_CLIENT_SECRET", repr=False)
+    owner_tenant: str | None = Field(None, alias="DESCOPE_TENANT_ID")
+    client_id: str | None = Field(None, alias="DESCOPE_CLIENT_ID")
+    base_uri: str | None = Field(None, alias="DESCOPE_BASE_URI")
+    issuer: str | None = Field(None, alias="DESCOPE_ISSUER")
+
+    notebooks: Path = Field(Path("notebooks"), alias="ATRIUM_NOTEBOOKS")
+    state: Path = Field(Path(".atrium"), alias="ATRIUM_STATE")
+    public_url: str | None = Field(None, alias="ATRIUM_PUBLIC_URL")
+    bind_url: str | None = Field(None, alias="ATRIUM_BIND_URL")
+    subdomain_host: str | None = Field(None, alias="ATRIUM_SUBDOMAIN_HOST")
+    hub_admins: Annotated[frozenset[str], NoDecode] = Field(frozenset(), alias="ATRIUM_HUB_ADMINS")
+    db_url: str | None = Field(None, alias="ATRIUM_DB_URL", repr=False)
+    data: Path | None = Field(None, alias="ATRIUM_DATA")
+
+    @field_validator("hub_admins", mode="before")
+    @classmethod
+    def _addresses(cls, value: Any) -> Any:
+        return re.split(r"[\s,]+", value.strip()) if isinstance(value, str) else value
+
+    @field_validator("project_id")
+    @classmethod
+    def _project(cls, value: str | None) -> str | None:
+        if value and not re.fullmatch(r"P[A-Za-z0-9]{27,63}", value):
+            raise ValueError(
+                "is not a Descope project id; copy it from Project Settings in Descope's console,"
+                ' it looks like "P" and 27 or more letters and digits'
+            )
+        return value
+
+    @field_validator("base_uri", "issuer", "public_url", "bind_url", "subdomain_host")
+    @classmethod
+    def _url(cls, value: str | None) -> str | None:
+        if value is None:
+            return None
+        parts = urlsplit(value)
+        if parts.scheme not in {"http", "https"} or not parts.hostname or parts.username:
+            raise ValueError(f"is not an address; write it as {DEFAULT_URL} is written")
+        return value.rstrip("/")
+
+    @model_validator(mode="after")
+    def _whole(self) -> Settings:
+        given = {
+            name: value
+            for name, value in (
+                ("DESCOPE_CLIENT_SECRET", self.client_secret),
+                ("DESCOPE_CLIENT_ID", self.client_id),
+                ("DESCOPE_TENANT_ID", self.owner_tenant),
+                ("DESCOPE_BASE_URI", self.base_uri),
+                ("DESCOPE_ISSUER", self.issuer),
+            )
+            if value
+        }
+        if self.project_id is None:
+            if given:
+                names = " and ".join(given)
+                raise ValueError(
+                    f"DESCOPE_PROJECT_ID is not set although {names} is; set it to your Descope"
+                    f" project's id, or unset {names} to try Atrium with its local stand-in"
+                )
+            self._loopback_only()
+            return self
+        for name, what in (
+            ("DESCOPE_CLIENT_SECRET", "a Descope access key"),
+            ("DESCOPE_TENANT_ID", "the id of the Descope tenant whose people own this hub"),
+        ):
+            if name not in given:
+                raise ValueError(f"DESCOPE_PROJECT_ID is set and {name} is not; set it to {what}")
+        for name in ("DESCOPE_BASE_URI", "DESCOPE_ISSUER"):
+            if given.get(name, "https:").startswith("http:") and not is_loopback(given[name]):
+                raise ValueError(
+                    f"{name} is not https; only an address of this machine may be http"
+                )
+        return self
+
+    def _loopback_only(self) -> None:
+        """The stand-in lets everybody be anybody, so it must not be reached from elsewhere."""
+        for name, value in (
+            ("ATRIUM_PUBLIC_URL", self.public_url),
+            ("ATRIUM_BIND_URL", self.bind_url),
+            ("ATRIUM_SUBDOMAIN_HOST", self.subdomain_host),
+        ):
+            if value and not is_loopback(value):
+                raise ValueError(
+                    f"{name} is not an address of this machine, and no Descope project is"
+                    " configured; set DESCOPE_PROJECT_ID, DESCOPE_CLIENT_SECRET and"
+                    f" DESCOPE_TENANT_ID, or unset {name}"
+                )
+
+    @property
+    def is_local(self) -> bool:
+        """Whether the local stand-in plays Descope."""
+        return self.project_id is None
+
+    @property
+    def address(self) -> str:
+        """The public address, without a slash at its end."""
+        return self.public_url or DEFAULT_URL
+
+    @property
+    def listen_url(self) -> str:
+        """Where the proxy listens: the public address if it is of this machine, else loopback."""
+        if self.bind_url:
+            return self.bind_url
+        return self.address if is_loopback(self.address) else DEFAULT_URL + self.path
+
+    @property
+    def path(self) -> str:
+        """The path of the public address, "" at the root of its host."""
+        return urlsplit(self.address).path
+
+
+def is_loopback(url: str) -> bool:
+    """Whether an address names this machine only. Names other than localhost are not looked up."""
+    host = urlsplit(url).hostname or ""
+    if host == "localhost" or host.endswith(".localhost"):
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def load(folder: Path) -> Settings:
+    """Read the settings; relative paths are taken from `folder`, where the configuration lies.
+
+    Takes every `DESCOPE_` name out of the environment, so that no child process inherits one.
+
+    Raises:
+        SettingsError: names the setting and what mends it.
+    """
+    dotenv = _dotenv(folder / ".env")
+    environment = {n: v for n, v in os.environ.items() if n.startswith(("DESCOPE_", "ATRIUM_"))}
+    values = dotenv | environment
+    _refuse_unknown(values)
+    for name in environment:
+        if name.startswith("DESCOPE_"):
+            del os.environ[name]
+    values = {name: value.strip() for name, value in values.items() if value.strip()}
+    try:
+        settings = Settings.model_validate(values)
+    except ValidationError as error:
+        raise SettingsError(_sentence(error)) from None
+    paths = {
+        "notebooks": folder / settings.notebooks,
+        "state": folder / settings.state,
+        "data": folder / settings.data if settings.data else None,
+    }
+    settings = settings.model_copy(update=paths)
+    _check_readable("ATRIUM_NOTEBOOKS", settings.notebooks, "folder", Path.is_dir)
+    if settings.data:
+        _check_readable("ATRIUM_DATA", settings.data, "file", Path.is_file)
+    return settings
+
+
+def _check_readable(name: str, path: Path, kind: str, is_kind: Callable[[Path], bool]) -> None:
+    entry = os.R_OK | (os.X_OK if kind == "folder" else 0)
+    if not is_kind(path) or not os.access(path, entry):
+        raise SettingsError(
+            f"there is no readable {kind} at {path}; make one there or set {name} to another"
+        )
+
+
+def _dotenv(path: Path) -> dict[str, str]:
+    """The names in `.env`; refused when another account can read or write the file."""
+    if not path.exists():
+        return {}
+    status = path.stat()
+    if status.st_uid not in {os.getuid(), 0} or status.st_mode & (stat.S_IRWXG | stat.S_IRWXO):
+        raise SettingsError(
+            "other accounts of this machine can read or change the file .env; "
+            'make it yours alone with "chmod 600 .env"'
+        )
+    source = DotEnvSettingsSource(Settings, env_file=path, case_sensitive=True)
+    return {name: value or "" for name, value in source.env_vars.items()}
+
+
+def _refuse_unknown(values: dict[str, str]) -> None:
+    known = {str(field.alias) for field in Settings.model_fields.values()}
+    for name in sorted(values.keys() - known):
+        if not name.startswith(("DESCOPE_", "ATRIUM_")):
+            continue
+        near = difflib.get_close_matches(name, known, n=1)
+        meant = f"; did you mean {near[0]}?" if near else "; unset it"
+        raise SettingsError(f"{name} is not a setting of Atrium{meant}")
+
+
+def _sentence(error: ValidationError) -> str:
+    """The first problem as a sentence that never repeats the value, which may be a secret."""
+    first = error.errors(include_input=False, include_url=False)[0]
+    where = str(first["loc"][0]) if first["loc"] else ""
+    message = first["msg"].removeprefix("Value error, ")
+    if first["type"] != "value_error" and where:
+        message = f"is not right: {message[0].lower()}{message[1:]}"
+    return f"{where} {message}".strip()

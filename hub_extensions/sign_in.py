@@ -1,0 +1,308 @@
+"""The sign-in's two ends at the hub: sending the browser to the provider, and its return.
+
+oauthenticator keeps a sign-in in one cookie that all tabs share. Here each sign-in is a row under
+the id in its `state` parameter, tied to the browser by a cookie of its own, so that tabs do not
+disturb each other and the address asked for survives a link opened on another device.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+import time
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any, Final
+from urllib.parse import urlsplit
+
+from jupyterhub import orm
+from jupyterhub.handlers import BaseHandler
+from jupyterhub.user import User
+from jupyterhub.utils import url_path_join
+from oauthenticator.oauth2 import (
+    OAuthCallbackHandler,
+    OAuthLoginHandler,
+    _deserialize_state,
+    _serialize_state,
+)
+from sqlalchemy import Boolean, Column, DateTime, Unicode, UnicodeText, delete, func, select
+from sqlalchemy.orm import Session
+from tornado import web
+from tornado.httputil import url_concat
+
+from . import grants, provider, sign_out
+
+BROWSER_COOKIE: Final = "atrium-browser"
+_LIFETIME: Final = timedelta(hours=1)
+_MOST_PENDING: Final = 10_000
+_LONGEST_ADDRESS: Final = 4_000
+_HELD_SECONDS: Final = 300
+_MOST_HELD: Final = 1_000
+
+
+class PendingSignIn(orm.Base):
+    """A sign-in that has been sent to the provider and has not come back."""
+
+    __tablename__ = "atrium_sign_ins"
+    state_id = Column(Unicode(64), primary_key=True)
+    browser = Column(Unicode(64), nullable=False)
+    code_verifier = Column(Unicode(128), nullable=False)
+    next_url = Column(UnicodeText, nullable=False, default="")
+    #: The person must say "yes, that is me" before anything is signed in.
+    confirm = Column(Boolean, nullable=False, default=False)
+    created_at = Column(DateTime, nullable=False)
+
+
+def create_tables(db: Session) -> None:
+    """Make the table of this module where it is missing."""
+    PendingSignIn.__table__.create(db.get_bind(), checkfirst=True)
+
+
+def _digest(value: str) -> str:
+    return hashlib.sha256(value.encode()).hexdigest()
+
+
+def own_path(address: str) -> str:
+    """An address of this hub as path and query, or "" for one of anywhere else."""
+    parts = urlsplit(address)
+    plain = address.startswith("/") and not address.startswith("//") and "\\" not in address
+    if not plain or parts.scheme or parts.netloc or len(address) > _LONGEST_ADDRESS:
+        return ""
+    return address if address.isprintable() else ""
+
+
+class SignInHandler(OAuthLoginHandler):
+    """`/hub/oauth_login`: sends the browser to the provider with state, nonce and PKCE."""
+
+    def get(self) -> None:
+        again = self.get_argument("again", "")
+        self._confirm = bool(again)
+        earlier = self.db.get(PendingSignIn, again) if again else None
+        self._next_url = earlier.next_url if earlier else own_path(self.get_argument("next", ""))
+        super().get()
+
+    def _get_next_url(self) -> str:
+        return self._next_url
+
+    def set_state_cookie(self, state_cookie_value: str) -> None:
+        """Keep the sign-in under its state id. Called by oauthenticator's `get`."""
+        state = _deserialize_state(state_cookie_value)
+        self._code_verifier = state["code_verifier"]
+        browser = self.get_cookie(BROWSER_COOKIE) or secrets.token_urlsafe(32)
+        self._set_cookie(
+            BROWSER_COOKIE,
+            browser,
+            encrypted=False,
+            path=self.hub.base_url,
+            samesite="Lax",
+            max_age=int(_LIFETIME.total_seconds()),
+        )
+        self._forget_old()
+        self.db.add(
+            PendingSignIn(
+                state_id=state["state_id"],
+                browser=_digest(browser),
+                code_verifier=self._code_verifier,
+                next_url=self._next_url,
+                confirm=self._confirm,
+                created_at=grants.now(),
+            )
+        )
+        self.db.commit()
+
+    def authorize_redirect(self, *args: Any, **kwargs: Any) -> None:
+        """Adds the nonce. Called by oauthenticator's `get`."""
+        kwargs["extra_params"]["nonce"] = provider.nonce_for(self._code_verifier)
+        super().authorize_redirect(*args, **kwargs)
+
+    def _forget_old(self) -> None:
+        """Sign-ins that nobody finished; and the oldest of too many, should somebody flood us."""
+        self.db.execute(
+            delete(PendingSignIn).where(PendingSignIn.created_at < grants.now() - _LIFETIME)
+        )
+        pending = self.db.scalar(select(func.count()).select_from(PendingSignIn)) or 0
+        if pending >= _MOST_PENDING:
+            oldest = select(PendingSignIn.state_id).order_by(PendingSignIn.created_at)
+            self.db.execute(
+                delete(PendingSignIn).where(
+                    PendingSignIn.state_id.in_(oldest.limit(_MOST_PENDING // 10))
+                )
+            )
+
+
+@dataclass(frozen=True, kw_only=True)
+class HeldSignIn:
+    """A sign-in that waits for its person's "Continue". Kept in memory only: it holds tokens."""
+
+    auth_model: dict[str, Any]
+    next_url: str
+    browser: str
+    since: float
+
+
+_held: dict[str, HeldSignIn] = {}
+
+
+def _hold(held: HeldSignIn) -> str:
+    """Keep a sign-in until its person has answered; returns its key."""
+    for key, other in list(_held.items()):
+        if time.monotonic() - other.since > _HELD_SECONDS or len(_held) >= _MOST_HELD:
+            del _held[key]
+    key = secrets.token_urlsafe(32)
+    _held[key] = held
+    return key
+
+
+class _SignsIn(BaseHandler):
+    """What the handlers that end a sign-in share."""
+
+    @property
+    def browser(self) -> str:
+        """The digest of this browser's cookie, "" where there is none."""
+        cookie = self.get_cookie(BROWSER_COOKIE)
+        return _digest(cookie) if cookie else ""
+
+    next_url = ""
+
+    @property
+    def template_namespace(self) -> dict[str, Any]:
+        """JupyterHub's, and where "Try again" on an error page leads: the address asked for."""
+        again = {"next": self.next_url} if self.next_url else {}
+        retry = url_concat(url_path_join(self.hub.base_url, "login"), again)
+        return {**super().template_namespace, "retry_url": retry}
+
+    async def auth_to_user(self, authenticated: dict[str, Any], user: User | None = None) -> User:
+        """JupyterHub's, with the person bound to their identity and their grants recorded."""
+        authenticator = self.authenticator
+        claims = authenticator.claims_of(authenticated)
+        issuer, subject = authenticator.provider_metadata["issuer"], claims["sub"]
+        bound = self.db.scalar(
+            select(grants.Identity).filter_by(issuer=issuer, subject=subject).limit(1)
+        )
+        if bound is not None:  # the address may have changed; the person has not
+            authenticated["name"] = self.db.get(orm.User, bound.user_id).name
+        self._check_identity(authenticated["name"], issuer, subject)
+        user = await super().auth_to_user(authenticated, user)
+        self._check_identity(user.name, issuer, subject)
+        authenticator.record(self.db, user.orm_user, claims)
+        return user
+
+    def _check_identity(self, name: str, issuer: str, subject: str) -> None:
+        """Refuse a second person who comes with the first one's address."""
+        known = self.find_user(name)
+        identity = self.db.get(grants.Identity, known.id) if known else None
+        if identity and (identity.issuer, identity.subject) != (issuer, subject):
+            self.log.error("Refused: another identity came with the address of %s", name)
+            raise web.HTTPError(
+                403,
+                "This e-mail address belongs to somebody who used it here before you. "
+                "Please ask the people who run this site to sort it out.",
+            )
+
+    async def finish_sign_in(self, next_url: str) -> None:
+        """Sign in whoever `authenticate` gives, and go where they wanted to go."""
+        user = await self.login_user()
+        if user is None:
+            raise web.HTTPError(403, self.authenticator.custom_403_message)
+        self.redirect(next_url or self.get_next_url(user))
+
+    def append_query_parameters(self, url: str, exclude: list[str] | None = None) -> str:
+        """Codes and states are not for the next address."""
+        return url
+
+
+class CallbackHandler(_SignsIn, OAuthCallbackHandler):
+    """`/hub/oauth_callback`: the browser is back with a code."""
+
+    _pending: PendingSignIn | None = None
+    _authenticated: dict[str, Any] | None = None
+
+    async def get(self) -> None:
+        state_id = str(_deserialize_state(self.get_argument("state", "")).get("state_id", ""))
+        pending = self.db.get(PendingSignIn, state_id) if state_id else None
+        if pending is None or not secrets.compare_digest(pending.browser, self.browser):
+            return self._start_again(state_id, pending)
+        self._take(pending)
+        self.check_error()
+        self.check_code()
+        self._authenticated = await self.authenticate(None)
+        if not self._authenticated:
+            raise web.HTTPError(403, self.authenticator.custom_403_message)
+        live = self.current_user
+        somebody_else = live is not None and live.name != self._authenticated["name"]
+        if pending.confirm or somebody_else:
+            return await self._ask(live if somebody_else else None)
+        await self.finish_sign_in(pending.next_url)
+
+    def check_error(self) -> None:
+        """Say that the sign-in did not go through; the provider's words may be anybody's."""
+        if self.get_argument("error", ""):
+            raise web.HTTPError(400, "The sign-in was not completed. Please try again.")
+
+    def get_state_cookie(self) -> str:
+        """The sign-in in oauthenticator's form. Called by its `authenticate`."""
+        if self._pending is None:
+            return ""
+        return _serialize_state({"code_verifier": self._pending.code_verifier})
+
+    async def authenticate(self, data: Any = None) -> dict[str, Any] | None:
+        """The auth model, asked for once."""
+        return self._authenticated or await super().authenticate(data)
+
+    def _take(self, pending: PendingSignIn) -> None:
+        """A state works once."""
+        self.db.execute(delete(PendingSignIn).where(PendingSignIn.state_id == pending.state_id))
+        self.db.commit()
+        self._pending = pending
+        self.next_url = pending.next_url
+
+    def _start_again(self, state_id: str, pending: PendingSignIn | None) -> None:
+        """A link opened elsewhere, or a forged return: code and state are thrown away."""
+        if pending is not None and pending.confirm and not self.browser:
+            raise web.HTTPError(
+                400, "Your browser keeps no cookies for this site. Allow them and sign in again."
+            )
+        self.log.info("A sign-in came back to a browser that did not start it; asking afresh")
+        path = url_path_join(self.hub.base_url, "oauth_login")
+        self.redirect(url_concat(path, {"again": state_id or "-"}))
+
+    async def _ask(self, live: User | None) -> None:
+        """Nobody is signed in as somebody without having said so."""
+        assert self._authenticated is not None and self._pending is not None
+        held = HeldSignIn(
+            auth_model=self._authenticated,
+            next_url=self._pending.next_url,
+            browser=self.browser,
+            since=time.monotonic(),
+        )
+        html = await self.render_template(
+            "continue.html",
+            email=self._authenticated["name"],
+            live=live.name if live else "",
+            held=_hold(held),
+            action=url_path_join(self.hub.base_url, "continue"),
+        )
+        self.finish(html)
+
+
+class ContinueHandler(_SignsIn):
+    """`/hub/continue`: the answer to "Continue as …?". JupyterHub checks the XSRF token."""
+
+    _answered: HeldSignIn | None = None
+
+    async def post(self) -> None:
+        held = _held.pop(self.get_body_argument("held", ""), None)
+        fresh = held is not None and time.monotonic() - held.since <= _HELD_SECONDS
+        if held is None or not fresh or not secrets.compare_digest(held.browser, self.browser):
+            raise web.HTTPError(400, "This page is no longer valid. Please sign in again.")
+        if self.get_body_argument("answer", "") == "yes":
+            self._answered = held
+            return await self.finish_sign_in(held.next_url)
+        self.redirect(await sign_out.end_provider_session(self, held.auth_model["auth_state"]))
+
+    async def authenticate(self, data: Any = None) -> dict[str, Any] | None:
+        """The auth model that was held. Called by `login_user`."""
+        return self._answered.auth_model if self._answered else None
+
+
+handlers: Final = [(r"/continue", ContinueHandler)]

@@ -1,0 +1,112 @@
+"""Signing out: hub sessions, dashboard servers, refresh token and provider session all end."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any, Final
+from urllib.parse import urlencode
+
+from jupyterhub import orm
+from jupyterhub.handlers import BaseHandler
+from jupyterhub.user import User
+from jupyterhub.utils import url_path_join
+from oauthenticator.oauth2 import OAuthLogoutHandler
+from tornado import web
+from tornado.httputil import url_concat
+
+#: Servers that signing out stops. An open JupyterLab may hold unsaved work.
+DASHBOARD_SERVERS: Final = ("", "admin")
+
+
+async def end_everything(app: Any, user: User) -> None:
+    """End a person's hub sessions, tokens and dashboard servers, in every browser.
+
+    JupyterHub's own log-out clears the cookie in one browser only.
+    """
+    user.cookie_id = orm.new_token()
+    for token in list(user.orm_user.api_tokens):
+        if token.session_id:  # made by signing in, not by hand
+            app.db.delete(token)
+    app.db.commit()
+    await asyncio.gather(*(stop_server(app, user, name) for name in DASHBOARD_SERVERS))
+
+
+async def stop_server(app: Any, user: User, name: str) -> None:
+    """Stop one server of a person, if it runs."""
+    spawner = user.spawners.get(name)
+    if spawner is None or not spawner.active or spawner.pending == "stop":
+        return
+    try:
+        await app.proxy.delete_user(user, name)
+        await user.stop(name)
+    except Exception:
+        app.log.exception("Could not stop %s", spawner._log_name)
+
+
+async def end_provider_session(handler: BaseHandler, auth_state: dict[str, Any]) -> str:
+    """Revoke the refresh token (RFC 7009); returns where the browser ends its provider session.
+
+    OpenID Connect RP-Initiated Logout 1.0: the browser itself has to go there, with the ID token
+    as hint.
+    """
+    authenticator = handler.authenticator
+    endpoints = authenticator.provider_metadata
+    token = auth_state.get("refresh_token")
+    if token and "revocation_endpoint" in endpoints:
+        form = {
+            "token": token,
+            "token_type_hint": "refresh_token",
+            "client_id": authenticator.client_id,
+            "client_secret": authenticator.client_secret,
+        }
+        try:
+            await authenticator.httpfetch(
+                endpoints["revocation_endpoint"],
+                "Revoking a refresh token",
+                method="POST",
+                body=urlencode(form),
+                parse_json=False,
+            )
+        except web.HTTPError:
+            handler.log.warning("A refresh token could not be revoked; it ends by itself")
+    back = url_path_join(handler.hub.base_url, "signed-out")
+    if "end_session_endpoint" not in endpoints:
+        return back
+    callback = authenticator.get_callback_url(handler)
+    parameters = {
+        "post_logout_redirect_uri": callback.removesuffix("oauth_callback") + "signed-out",
+        "client_id": authenticator.client_id,
+    }
+    if auth_state.get("id_token"):
+        parameters["id_token_hint"] = auth_state["id_token"]
+    return url_concat(endpoints["end_session_endpoint"], parameters)
+
+
+class SignOutHandler(OAuthLogoutHandler):
+    """`/hub/logout`: ends it all, then shows that it is done."""
+
+    _next: str = ""
+
+    async def default_handle_logout(self) -> None:
+        user = self.current_user
+        self._next = url_path_join(self.hub.base_url, "signed-out")
+        if user is None:
+            return
+        auth_state = await user.get_auth_state() or {}
+        await end_everything(self.app, user)
+        self._backend_logout_cleanup(user.name)
+        await user.save_auth_state(None)
+        self._next = await end_provider_session(self, auth_state)
+
+    async def render_logout_page(self) -> None:
+        self.redirect(self._next)
+
+
+class SignedOutHandler(BaseHandler):
+    """`/hub/signed-out`: where the provider sends the browser when its session has ended."""
+
+    async def get(self) -> None:
+        self.finish(await self.render_template("logout.html"))
+
+
+handlers: Final = [(r"/signed-out", SignedOutHandler)]

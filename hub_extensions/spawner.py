@@ -1,0 +1,168 @@
+"""DashboardSpawner: a dashboard server for each person, as a local process.
+
+It knows groups and folders, and nothing of who signs people in: any authenticator that gives
+groups will do.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import signal
+import sys
+from pathlib import Path
+from typing import Any, Final
+
+import psutil
+from jupyterhub.spawner import LocalProcessSpawner
+from tornado import web
+from traitlets import Dict, Unicode, default
+
+from .folders import ADMIN, folders_for
+
+_PR_SET_NO_NEW_PRIVS: Final = 38
+_BOOT_ID: Final = Path("/proc/sys/kernel/random/boot_id")
+
+#: What the server of the admin folder may read of the hub, beside the default `server` role.
+ADMIN_SERVER_SCOPES: Final = [
+    "users:activity!user",  # report its own activity (the `server` role has it too)
+    "access:servers!server",  # check who opens it (the `server` role has it too)
+    "list:users",  # "The hub" lists people,
+    "read:users",  # with their groups and last activity,
+    "list:groups",  # all groups,
+    "read:groups",  # with their members,
+    "read:servers",  # and the servers that run.
+]
+
+
+class DashboardSpawner(LocalProcessSpawner):
+    """One server per person; the admin folder runs in the named server `admin` of its own."""
+
+    notebooks = Unicode(config=True, help="The folder whose folders are the audiences.")
+    homes = Unicode(config=True, help="The folder under which every person gets a home.")
+    server_environment = Dict(config=True, help="More environment for every dashboard server.")
+
+    @default("cmd")
+    def _cmd_default(self) -> list[str]:
+        return [sys.executable, "-m", "dashboards"]
+
+    @default("env_keep")
+    def _env_keep_default(self) -> list[str]:
+        return ["PATH", "LANG", "LC_ALL", "TZ", "LD_LIBRARY_PATH"]
+
+    @default("server_token_scopes")
+    def _server_token_scopes_default(self) -> Any:
+        return lambda spawner: ADMIN_SERVER_SCOPES if spawner.name == ADMIN else []
+
+    @default("interrupt_timeout")
+    def _interrupt_timeout_default(self) -> int:
+        return 0
+
+    @default("term_timeout")
+    def _term_timeout_default(self) -> int:
+        # Ours stop within a second; a notebook that blocks gets no longer than a person waits.
+        return 3
+
+    # -- who may start what ----------------------------------------------------------------
+
+    def check_allowed(self) -> None:
+        """Refuse a server that this person may not have.
+
+        Raises:
+            web.HTTPError: 403, with a sentence for the person.
+        """
+        groups = {group.name for group in self.user.groups}
+        if self.name not in {"", ADMIN}:
+            raise web.HTTPError(403, "There is no such page.")
+        if self.name == ADMIN and ADMIN not in groups:
+            raise web.HTTPError(403, "This is for administrators only.")
+        if not folders_for(Path(self.notebooks), groups):
+            raise web.HTTPError(403, "Nothing is shared with you yet.")
+
+    async def run_auth_state_hook(self, auth_state: Any) -> None:
+        """Called by JupyterHub before anything else of a start, and before its page."""
+        self.check_allowed()
+        await super().run_auth_state_hook(auth_state)
+
+    # -- the process -----------------------------------------------------------------------
+
+    async def start(self) -> tuple[str, int]:
+        """Start the server's process. The seam for a faster way than a fresh Python."""
+        self.check_allowed()
+        address = await super().start()
+        self._remember_process()
+        return address
+
+    def make_preexec_fn(self, name: str) -> Any:
+        """Runs in the child: it can gain no privilege, and its files are its own."""
+        home = self.home
+        home.mkdir(mode=0o700, parents=True, exist_ok=True)
+        libc = ctypes.CDLL(None, use_errno=True)
+
+        def preexec() -> None:
+            os.umask(0o077)
+            os.chdir(home)
+            if sys.platform == "linux":
+                libc.prctl(_PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)
+
+        return preexec
+
+    @property
+    def home(self) -> Path:
+        """The person's home; named by an internal number, never by an address."""
+        return Path(self.homes) / str(self.user.id)
+
+    def user_env(self, env: dict[str, str]) -> dict[str, str]:
+        """A dashboard server's environment, beside JupyterHub's own names."""
+        env |= {"HOME": str(self.home), "ATRIUM_NOTEBOOKS": self.notebooks}
+        env |= self.server_environment
+        return env
+
+    async def move_certs(self, paths: dict[str, str]) -> dict[str, str]:
+        """The hub's own account runs the servers, so certificates stay where they are."""
+        return paths
+
+    # -- knowing the process again ---------------------------------------------------------
+
+    process_started = 0.0
+    boot_id = ""
+
+    def _remember_process(self) -> None:
+        self.process_started = psutil.Process(self.pid).create_time()
+        self.boot_id = boot_id()
+
+    def get_state(self) -> dict[str, Any]:
+        """Process id, start time and boot: a process id alone may be another's by now."""
+        state = super().get_state()
+        if self.pid:
+            state |= {"process_started": self.process_started, "boot_id": self.boot_id}
+        return state
+
+    def load_state(self, state: dict[str, Any]) -> None:
+        """Find the process of an earlier run of the hub again."""
+        super().load_state(state)
+        self.process_started = float(state.get("process_started", 0.0))
+        self.boot_id = str(state.get("boot_id", ""))
+
+    async def _signal(self, sig: int) -> bool:
+        """Send a signal to the process if it still is the one we started; 0 only asks.
+
+        Returns False when it is gone. A zombie counts as gone.
+        """
+        try:
+            process = psutil.Process(self.pid)
+            same = abs(process.create_time() - self.process_started) < 1
+            if not same or self.boot_id != boot_id():
+                return False
+            if process.status() == psutil.STATUS_ZOMBIE:
+                return False
+            if sig:
+                process.send_signal(signal.Signals(sig))
+        except psutil.NoSuchProcess:
+            return False
+        return True
+
+
+def boot_id() -> str:
+    """Names this boot of the machine, "" where the system does not say."""
+    return _BOOT_ID.read_text().strip() if _BOOT_ID.exists() else ""

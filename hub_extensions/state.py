@@ -1,0 +1,117 @@
+"""The state folder: database, secrets, ports, and a mark of which provider it has served.
+
+Only the account that runs the hub can read it. Nothing in it is ever in git.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+import socket
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from .settings import Settings, SettingsError
+
+_PORTS: Final = ("hub", "proxy_api", "descope")
+
+
+@dataclass(frozen=True, kw_only=True)
+class State:
+    """The opened state folder.
+
+    Attributes:
+        folder: its path, mode 0700.
+        hub_port, proxy_api_port, descope_port: loopback ports, chosen once: dashboard servers
+            that outlive a restart of the hub go on knowing its address.
+    """
+
+    folder: Path
+    hub_port: int
+    proxy_api_port: int
+    descope_port: int
+
+    def secret(self, name: str) -> str:
+        """The secret of this name, 32 random bytes in hexadecimal, made when first asked for."""
+        return self.secret_file(name).read_text().strip()
+
+    def secret_file(self, name: str) -> Path:
+        """The file of that secret, mode 0600."""
+        path = self.folder / "secrets" / name
+        if not path.exists():
+            path.parent.mkdir(mode=0o700, exist_ok=True)
+            _write_private(path, secrets.token_hex(32))
+        return path
+
+
+def open_state(settings: Settings) -> State:
+    """Make the state folder if it is missing, and check that it belongs to this provider.
+
+    Raises:
+        SettingsError: the folder cannot be used, others can read it, or it has served another
+            provider: people of the stand-in must never be people of a real hub, or the reverse.
+    """
+    folder = settings.state
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if folder.stat().st_uid != os.getuid():
+            raise SettingsError(
+                f"the state folder {folder} belongs to another account; "
+                "set ATRIUM_STATE to a folder of your own"
+            )
+        folder.chmod(0o700)
+        _check_mark(folder, settings.project_id or "local stand-in")
+        ports = _ports(folder / "ports.json")
+    except OSError as error:
+        raise SettingsError(
+            f"the state folder {folder} cannot be used ({error.strerror}); "
+            "set ATRIUM_STATE to a folder that this account can write"
+        ) from None
+    return State(folder=folder, **{f"{name}_port": ports[name] for name in _PORTS})
+
+
+def _check_mark(folder: Path, provider: str) -> None:
+    mark = folder / "provider"
+    if not mark.exists():
+        if (folder / "jupyterhub.sqlite").exists():
+            raise SettingsError(
+                f"the state folder {folder} has lost its file 'provider', which says whom it "
+                "served; put it back from a backup, or set ATRIUM_STATE to an empty folder"
+            )
+        _write_private(mark, provider)
+    served = mark.read_text().strip()
+    if served != provider:
+        raise SettingsError(
+            f"the state folder {folder} has served {served} and DESCOPE_PROJECT_ID now names "
+            f"{provider}; set DESCOPE_PROJECT_ID back, or ATRIUM_STATE to another folder"
+        )
+
+
+def _ports(path: Path) -> dict[str, int]:
+    if path.exists():
+        try:
+            ports = json.loads(path.read_text())
+            return {name: int(ports[name]) for name in _PORTS}
+        except (ValueError, KeyError, TypeError):
+            raise SettingsError(
+                f"{path} cannot be read; remove it to have free ports chosen again"
+            ) from None
+    sockets = [socket.create_server(("127.0.0.1", 0)) for _ in _PORTS]
+    ports = {name: int(sock.getsockname()[1]) for name, sock in zip(_PORTS, sockets, strict=True)}
+    for sock in sockets:
+        sock.close()
+    _write_private(path, json.dumps(ports))
+    return ports
+
+
+def _write_private(path: Path, text: str) -> None:
+    """Write a new file of mode 0600 in one step, so that a crash leaves all of it or nothing."""
+    draft = path.with_name(f".{path.name}.{os.getpid()}")
+    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with os.fdopen(descriptor, "w") as file:
+        file.write(text + "\n")
+        file.flush()
+        os.fsync(file.fileno())
+    draft.replace(path)

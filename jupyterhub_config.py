@@ -1,0 +1,69 @@
+"""Atrium: Jupyter notebooks as live dashboards. Start it with `jupyterhub -f jupyterhub_config.py`.
+
+Nothing is decided here. Settings come from the environment or `.env` (see .env.example), the parts
+from hub_extensions; this file wires them together.
+"""
+
+from pathlib import Path
+
+from hub_extensions import local_service, look, provider, roles, settings, state
+
+folder = Path(__file__).resolve().parent
+given = settings.load(folder)  # one sentence and an end, if something is missing or wrong
+kept = state.open_state(given)
+
+c = get_config()  # noqa: F821 - traitlets gives it to configuration files
+
+# Where it is. Everything but the proxy's public port listens on this machine only.
+c.JupyterHub.bind_url = given.listen_url
+c.JupyterHub.public_url = given.public_url or ""
+c.JupyterHub.subdomain_host = given.subdomain_host or ""
+c.JupyterHub.cookie_host_prefix_enabled = bool(given.subdomain_host)
+c.JupyterHub.hub_bind_url = f"http://127.0.0.1:{kept.hub_port}{given.path}"
+c.ConfigurableHTTPProxy.api_url = f"http://127.0.0.1:{kept.proxy_api_port}"
+
+# What it keeps.
+c.JupyterHub.db_url = given.db_url or f"sqlite:///{kept.folder}/jupyterhub.sqlite"
+c.JupyterHub.cookie_secret = bytes.fromhex(kept.secret("cookie_secret"))
+c.CryptKeeper.keys = [bytes.fromhex(kept.secret("crypt_key"))]
+c.ConfigurableHTTPProxy.auth_token = kept.secret("proxy_token")
+c.ConfigurableHTTPProxy.pid_file = str(kept.folder / "proxy.pid")
+
+# Who comes in.
+c.JupyterHub.authenticator_class = "descope"
+c.DescopeAuthenticator.project_id = given.project_id or settings.LOCAL_PROJECT_ID
+c.DescopeAuthenticator.client_secret = given.client_secret or kept.secret("descope_client_secret")
+c.DescopeAuthenticator.owner_tenant = given.owner_tenant or local_service.OWNER_TENANT
+c.DescopeAuthenticator.oauth_callback_url = f"{given.address}/hub/oauth_callback"
+c.DescopeAuthenticator.hub_admins = set(given.hub_admins)
+for name in ("client_id", "base_uri", "issuer"):  # those left out follow from the project id
+    if value := getattr(given, name):
+        setattr(c.DescopeAuthenticator, name, value)
+if given.is_local:  # it starts with the hub, so it cannot be asked for its endpoints before
+    c.DescopeAuthenticator.provider_metadata = provider.documented_endpoints(
+        local_service.base_uri(given), settings.LOCAL_PROJECT_ID
+    )
+c.Authenticator.refresh_pre_spawn = False  # the sign-in a moment ago has asked already
+c.JupyterHub.load_roles = roles.ROLES
+
+# What people get: a dashboard server each, and for admins a second one, for the admin folder.
+c.JupyterHub.spawner_class = "dashboards"
+c.DashboardSpawner.notebooks = str(given.notebooks)
+c.DashboardSpawner.homes = str(kept.folder / "people")
+c.DashboardSpawner.server_environment = {"ATRIUM_DATA": str(given.data)} if given.data else {}
+c.JupyterHub.allow_named_servers = True
+c.JupyterHub.implicit_spawn_seconds = 0.01  # a link to a dashboard opens it, without a question
+c.JupyterHub.last_activity_interval = 0  # the proxy counts WebSocket pings; servers report people
+c.Spawner.http_timeout = 60
+
+# How it looks.
+c.JupyterHub.template_paths = [str(look.TEMPLATES)]
+c.JupyterHub.template_vars = look.template_vars(given.notebooks, given.hub_admins)
+c.JupyterHub.default_url = look.landing
+c.JupyterHub.tornado_settings = {"headers": look.HEADERS}
+
+# What runs beside it.
+c.JupyterHub.proxy_class = "hub_extensions.proxy.AtriumProxy"
+c.AtriumProxy.loopback_only = given.is_local
+c.AtriumProxy.welcome = local_service.welcome(given, kept)
+c.JupyterHub.services = local_service.services(given, kept, folder)
