@@ -1,0 +1,122 @@
+// What Bokeh draws follows the page's light and dark, live.
+//
+// A canvas knows no CSS variables. So each colour of a plot that is one of our tokens, in its
+// light or its dark value, is replaced by what the token says on this page now. Colours that
+// are nobody's token stay what the notebook's author chose. Nothing is sent to the server.
+// The values are those of atrium.css and dashboards/theme.py; a test holds them together.
+(() => {
+  "use strict";
+
+  const TOKENS = {
+    "--ink": ["#1d2528", "#e9ecec", "black", "#000000"],
+    "--ink-soft": ["#566064", "#a6b1b4", "#444444", "#5b5b5b"],
+    "--line": ["#e3e0d8", "#303a3e", "#e5e5e5"],
+    "--line-strong": ["#8b8f8b", "#6d797d"],
+    "--surface": ["#ffffff", "#1c2326", "#fff", "white"],
+    "--data-1": ["#0072b2", "#56b4e9"],
+    "--data-2": ["#d55e00", "#ff9a57"],
+    "--data-3": ["#009e73", "#3ccfa0"],
+    "--data-4": ["#cc79a7", "#e6a3c8"],
+    "--data-5": ["#8a6d00", "#e5c849"],
+    "--data-6": ["#4b5fae", "#9aa9ee"],
+  };
+
+  const token_of = new Map();
+  for (const [token, values] of Object.entries(TOKENS)) {
+    for (const value of values) token_of.set(value, token);
+  }
+
+  let now = {};
+  function read_tokens() {
+    const style = getComputedStyle(document.documentElement);
+    now = {};
+    for (const token of Object.keys(TOKENS)) {
+      const value = style.getPropertyValue(token).trim();
+      if (!value) continue; // a page without the sheet keeps the colours as they came
+      now[token] = value;
+      token_of.set(value.toLowerCase(), token);
+    }
+  }
+
+  // the colour to show instead, or undefined where the value is none of ours
+  function shown(value) {
+    if (typeof value === "string") {
+      const colour = now[token_of.get(value.toLowerCase())];
+      return colour === undefined || colour === value ? undefined : colour;
+    }
+    if (Array.isArray(value)) {
+      const colours = value.map((one) => shown(one) ?? one);
+      return colours.some((one, i) => one !== value[i]) ? colours : undefined;
+    }
+    if (value !== null && typeof value === "object" && typeof value.value === "string") {
+      const colour = shown(value.value);
+      return colour === undefined ? undefined : { ...value, value: colour };
+    }
+    return undefined;
+  }
+
+  const colour_names = new Map(); // type of model -> names of its colour properties
+  function names_of(model) {
+    let names = colour_names.get(model.type);
+    if (names === undefined) {
+      names = Object.keys(model.properties).filter((name) => /(color|palette)$/.test(name));
+      colour_names.set(model.type, names);
+    }
+    return names;
+  }
+
+  function paint(doc) {
+    for (const model of doc.all_models) {
+      const changes = {};
+      for (const name of names_of(model)) {
+        const property = model.properties[name];
+        const colour = property === undefined || property.is_unset ? undefined : shown(property.get_value());
+        if (colour !== undefined) changes[name] = colour;
+      }
+      if (Object.keys(changes).length > 0) model.setv(changes, { sync: false });
+    }
+  }
+
+  const due = new Set();
+  function paint_soon(doc) {
+    if (due.has(doc)) return;
+    due.add(doc);
+    // a microtask: after the change is complete, before the browser draws it
+    queueMicrotask(() => {
+      due.delete(doc);
+      try {
+        paint(doc);
+      } catch (error) {
+        console.warn("plots keep their colours:", error);
+      }
+    });
+  }
+
+  function follow(doc) {
+    doc.on_change((event) => {
+      // columns of data hold no models; they change with every step of a slider
+      if (!["ColumnDataChanged", "ColumnsStreamed", "ColumnsPatched"].includes(event.kind)) paint_soon(doc);
+    });
+    paint_soon(doc);
+  }
+
+  function start() {
+    const documents = window.Bokeh?.documents;
+    if (documents === undefined) return false;
+    read_tokens();
+    documents.forEach(follow);
+    const push = documents.push;
+    documents.push = function (...added) {
+      const length = push.apply(this, added);
+      // the document adds itself first thing in its constructor: wait until it is whole
+      for (const doc of added) queueMicrotask(() => follow(doc));
+      return length;
+    };
+    const again = () => { read_tokens(); documents.forEach(paint_soon); };
+    matchMedia("(prefers-color-scheme: dark)").addEventListener("change", again);
+    new MutationObserver(again).observe(document.documentElement, { attributeFilter: ["data-theme"] });
+    return true;
+  }
+
+  if (!start()) document.addEventListener("DOMContentLoaded", start);
+})();

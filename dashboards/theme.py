@@ -1,0 +1,176 @@
+"""One look for plots and widgets: our palette, fonts and spaces, for every notebook alike.
+
+The values here are the light ones of ``static/atrium.css``. ``static/plots.js`` replaces them
+in the browser by what the page's tokens say, so that a plot follows light and dark with the
+page; ``tests/notebooks/test_theme.py`` holds the three files together.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, ClassVar
+
+import holoviews as hv
+import hvplot.converter
+import hvplot.pandas
+import panel as pn
+from bokeh.models import InlineStyleSheet
+from bokeh.themes import Theme as BokehTheme
+from panel.theme import Design
+from panel.theme.base import DarkTheme, DefaultTheme, Inherit, Theme
+from panel.theme.native import Native
+from panel.viewable import Viewable
+
+STATIC = Path(__file__).parent / "static"
+
+PALETTE = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#8a6d00", "#4b5fae")
+"""The sheet's ``--data-1`` to ``--data-6``: told apart by people who see colours differently."""
+
+INK, INK_SOFT, LINE, LINE_STRONG, SURFACE = "#1d2528", "#566064", "#e3e0d8", "#8b8f8b", "#ffffff"
+
+FONT = 'system-ui, -apple-system, "Segoe UI", Roboto, "Noto Sans", "Liberation Sans", sans-serif'
+
+PLOT_HEIGHT = 420
+
+_TEXT = {"text_font": FONT, "text_color": INK}
+
+BOKEH_THEME = BokehTheme(
+    json={
+        "attrs": {
+            "Plot": {
+                "background_fill_color": SURFACE,
+                "border_fill_color": SURFACE,
+                "outline_line_color": None,
+            },
+            "Axis": {
+                "axis_line_color": None,
+                "major_tick_line_color": None,
+                "minor_tick_line_color": None,
+                "axis_label_standoff": 10,
+                "axis_label_text_color": INK_SOFT,
+                "axis_label_text_font": FONT,
+                "axis_label_text_font_size": "13px",
+                "axis_label_text_font_style": "normal",
+                "major_label_text_color": INK_SOFT,
+                "major_label_text_font": FONT,
+                "major_label_text_font_size": "13px",
+            },
+            "Grid": {"grid_line_color": LINE, "minor_grid_line_color": None},
+            "Title": {**_TEXT, "text_font_size": "15px", "text_font_style": "bold"},
+            "Label": _TEXT,
+            "LabelSet": _TEXT,
+            "Text": _TEXT,
+            "Legend": {
+                "background_fill_color": SURFACE,
+                "background_fill_alpha": 0.85,
+                "border_line_color": None,
+                "label_text_color": INK,
+                "label_text_font": FONT,
+                "label_text_font_size": "13px",
+                "title_text_color": INK_SOFT,
+                "title_text_font": FONT,
+                "title_text_font_size": "13px",
+                "title_text_font_style": "normal",
+            },
+            "ColorBar": {
+                "background_fill_color": SURFACE,
+                "border_line_color": None,
+                "bar_line_color": None,
+                "major_tick_line_color": LINE_STRONG,
+                "major_label_text_color": INK_SOFT,
+                "major_label_text_font": FONT,
+                "major_label_text_font_size": "13px",
+                "title_text_color": INK_SOFT,
+                "title_text_font": FONT,
+                "title_text_font_size": "13px",
+                "title_text_font_style": "normal",
+            },
+            "Toolbar": {"logo": None, "autohide": True},
+            "Line": {"line_color": PALETTE[0], "line_width": 2},
+            "Scatter": {"fill_color": PALETTE[0], "line_color": PALETTE[0]},
+            "VBar": {"fill_color": PALETTE[0], "line_color": SURFACE},
+            "Quad": {"fill_color": PALETTE[0], "line_color": SURFACE},
+            "Span": {"line_color": LINE_STRONG},
+        }
+    }
+)
+
+
+class AtriumLight(DefaultTheme):
+    """Plots in our colours; the browser turns them over when the page is dark."""
+
+    bokeh_theme = BOKEH_THEME
+
+
+class AtriumDark(DarkTheme):
+    """``?theme=dark`` must not give plots a second, different dark: the page decides."""
+
+    bokeh_theme = BOKEH_THEME
+
+
+class Atrium(Native):
+    """Panel's design in our tokens.
+
+    A notebook that brings a template or a design of its own (Fast, Material, Bootstrap) keeps
+    it: Panel asks for this one only where nothing else is asked for.
+    """
+
+    modifiers: ClassVar[dict[type[Viewable], dict[str, Any]]] = {
+        Viewable: {"stylesheets": [Inherit, "atrium:widgets"]}
+    }
+    _themes: ClassVar[dict[str, type[Theme]]] = {"default": AtriumLight, "dark": AtriumDark}
+
+    @classmethod
+    def _resolve_stylesheets(
+        cls, value: list[Any], defining_cls: type[Design], inherited: list[Any]
+    ) -> list[Any]:
+        """Panel's, but our marker is not a file that Panel could look for."""
+        ours = [sheet for sheet in value if sheet == "atrium:widgets"]
+        others = [sheet for sheet in value if sheet not in ours]
+        return [*super()._resolve_stylesheets(others, defining_cls, inherited), *ours]
+
+    @classmethod
+    def _patch_modifiers(cls, doc: Any, modifiers: dict[str, Any], cache: dict[str, Any]) -> None:
+        """Put our sheet into a document once, however many components refer to it."""
+        sheets = modifiers.get("stylesheets", [])
+        ours = "atrium:widgets" in sheets
+        modifiers["stylesheets"] = [sheet for sheet in sheets if sheet != "atrium:widgets"]
+        super()._patch_modifiers(doc, modifiers, cache)
+        if not ours:
+            return
+        sheet = cache.get("atrium:widgets")
+        if sheet is None:
+            sheet = InlineStyleSheet(css=(STATIC / "widgets.css").read_text("utf-8"))
+            cache["atrium:widgets"] = sheet
+        modifiers["stylesheets"] = [*modifiers["stylesheets"], sheet]
+
+
+def apply() -> None:
+    """Make the look the default of this process. Call it once, before any notebook runs.
+
+    Defaults only: what a notebook says itself wins. Imports nothing from the network, opens
+    no document.
+    """
+    pn.config.design = Atrium
+    pn.config.sizing_mode = "stretch_width"
+    hv.renderer("bokeh").theme = BOKEH_THEME
+    hv.Cycle.default_cycles["default_colors"] = list(PALETTE)
+    hvplot.converter.HoloViewsConverter._default_cmaps["categorical"] = list(PALETTE)
+    _plot_defaults()
+
+
+def _plot_defaults() -> None:
+    """Defaults of HoloViews' elements, which know nothing of Bokeh's theme."""
+    cycle = hv.Cycle(list(PALETTE))
+    plain: dict[str, Any] = {"show_grid": True, "responsive": True, "height": PLOT_HEIGHT}
+    hv.opts.defaults(
+        hv.opts.Curve(color=cycle, line_width=2, **plain),
+        hv.opts.Scatter(color=cycle, size=6, **plain),
+        hv.opts.Points(color=cycle, size=6, **plain),
+        hv.opts.Area(color=cycle, **plain),
+        hv.opts.Histogram(color=cycle, line_color=SURFACE, **plain),
+        hv.opts.Bars(color=cycle, line_color=None, **plain),
+        hv.opts.Overlay(legend_position="top_left", **plain),
+        hv.opts.NdOverlay(legend_position="top_left", **plain),
+        backend="bokeh",
+    )
