@@ -1,0 +1,68 @@
+"""Start the stand-in: by JupyterHub as its service, or by hand with the same environment."""
+
+from __future__ import annotations
+
+import ctypes
+import logging
+import os
+import signal
+import sys
+
+import waitress
+
+from .app import create_app
+from .config import Config, ConfigError, config_from_environment
+from .flow import FlowError
+
+PR_SET_PDEATHSIG = 1
+THREADS = 8
+
+
+def main() -> None:
+    """Serve until SIGTERM or Ctrl-C. What is wrong at the start is one sentence and status 1."""
+    _end_with_parent()
+    os.umask(0o077)
+    logging.basicConfig(level=logging.INFO, format="[local_descope] %(message)s")
+    # Authlib allows plain http on loopback only, and does not count *.localhost, which the
+    # configuration has let through as loopback.
+    os.environ["AUTHLIB_INSECURE_TRANSPORT"] = "1"
+    try:
+        config = config_from_environment(os.environ)
+        serve(config)
+    except (ConfigError, FlowError) as error:
+        sys.exit(f"The local stand-in for Descope cannot start: {error}")
+    except OSError as error:
+        sys.exit(f"The local stand-in for Descope cannot start: {error.strerror}.")
+
+
+def serve(config: Config) -> None:
+    server = waitress.create_server(
+        create_app(config),
+        host=config.listen_host,
+        port=config.listen_port,
+        threads=THREADS,
+        ident=None,
+        # They are not believed but read: the guard refuses who comes from elsewhere.
+        clear_untrusted_proxy_headers=False,
+    )
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+    logging.getLogger(__name__).info("The local stand-in for Descope answers at %s/", config.url)
+    server.run()
+
+
+def _end_with_parent() -> None:
+    """End when the hub does, even by kill -9, so that its next start finds the port free.
+
+    Linux has this; elsewhere the hub has to end its services itself.
+    """
+    if not sys.platform.startswith("linux"):
+        return
+    parent = os.getppid()
+    ctypes.CDLL(None, use_errno=True).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
+    if os.getppid() != parent:
+        # It ended between the two lines, so the signal will never come.
+        sys.exit(0)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,156 @@
+"""Descope's OpenID Connect endpoints, at Descope's own paths."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from authlib.oauth2 import OAuth2Error
+from flask import Blueprint, Response, abort, redirect, render_template, request
+from werkzeug.wrappers import Response as AnyResponse
+
+from . import browser
+from .claims import SCOPES
+from .grants import CodeGrant, SignedIn
+from .keys import ALGORITHM
+from .models import Run
+from .parts import parts
+
+blueprint = Blueprint("protocol", __name__)
+
+#: What of an authorization request is kept while its person signs in.
+KEPT = frozenset(
+    {
+        *("response_type", "client_id", "redirect_uri", "scope", "state", "nonce", "prompt"),
+        *("code_challenge", "code_challenge_method", "login_hint", "loginHint"),
+    }
+)
+
+
+@blueprint.get("/<project>/.well-known/openid-configuration")
+def discovery(project: str) -> dict[str, Any]:
+    config = parts().config
+    _check_project(project)
+    methods = CodeGrant.TOKEN_ENDPOINT_AUTH_METHODS
+    return {
+        "issuer": config.issuer,
+        "authorization_endpoint": f"{config.url}/oauth2/v1/authorize",
+        "token_endpoint": f"{config.url}/oauth2/v1/token",
+        "userinfo_endpoint": f"{config.url}/oauth2/v1/userinfo",
+        "revocation_endpoint": f"{config.url}/oauth2/v1/revoke",
+        "end_session_endpoint": f"{config.url}/oauth2/v1/logout",
+        "jwks_uri": f"{config.url}/{config.project_id}/.well-known/jwks.json",
+        "response_types_supported": ["code"],
+        "response_modes_supported": ["query"],
+        "grant_types_supported": ["authorization_code", "refresh_token"],
+        "subject_types_supported": ["public"],
+        "id_token_signing_alg_values_supported": [ALGORITHM],
+        "code_challenge_methods_supported": ["S256"],
+        "token_endpoint_auth_methods_supported": methods,
+        "revocation_endpoint_auth_methods_supported": methods,
+        "scopes_supported": list(SCOPES),
+        "claims_supported": [
+            *("iss", "aud", "iat", "exp", "sub", "amr", "auth_time", "nonce", "email"),
+            *("email_verified", "name", "tenants", "roles", "permissions"),
+        ],
+        "prompt_values_supported": ["none", "login"],
+    }
+
+
+@blueprint.get("/<project>/.well-known/jwks.json")
+@blueprint.get("/v2/keys/<project>")
+def jwks(project: str) -> dict[str, Any]:
+    _check_project(project)
+    return parts().server.key.jwks
+
+
+@blueprint.route("/oauth2/v1/authorize", methods=["GET", "POST"])
+def authorize() -> AnyResponse | tuple[str, int]:
+    """Send a signed-in browser straight back with a code, any other through the flow."""
+    server = parts().server
+    who = browser.signed_in()
+    try:
+        grant = server.get_consent_grant(end_user=who)
+    except (OAuth2Error, ValueError) as error:
+        return _refused(error)
+    if who and grant.prompt != "login":
+        return server.create_authorization_response(
+            request=grant.request, grant_user=who, grant=grant
+        )
+    kept = {key: value for key, value in request.values.items() if key in KEPT}
+    run = parts().runner.begin(kept, browser.browser_id())
+    return redirect(f"{parts().config.prefix}login/flow/{run.id}", code=303)
+
+
+def answer_run(run: Run, who: SignedIn) -> AnyResponse | tuple[str, int]:
+    """Send a browser whose run has signed in back to the client, with a code and its state."""
+    server = parts().server
+    try:
+        grant = server.get_consent_grant(server.stored_request(run.request), end_user=who)
+    except (OAuth2Error, ValueError) as error:
+        return _refused(error)
+    return server.create_authorization_response(request=grant.request, grant_user=who, grant=grant)
+
+
+@blueprint.post("/oauth2/v1/token")
+def token() -> Response:
+    return parts().server.create_token_response()
+
+
+@blueprint.route("/oauth2/v1/userinfo", methods=["GET", "POST"])
+def userinfo() -> Response:
+    return parts().server.create_endpoint_response("userinfo")
+
+
+@blueprint.post("/oauth2/v1/revoke")
+def revoke() -> Response:
+    return parts().server.create_endpoint_response("revocation")
+
+
+@blueprint.route("/oauth2/v1/logout", methods=["GET", "POST"])
+def logout() -> AnyResponse | tuple[str, int] | str:
+    """End this browser's session at once for a client that shows whose, else after a question."""
+    server = parts().server
+    try:
+        ending: Any = server.validate_endpoint_request("end_session")
+    except (OAuth2Error, ValueError) as error:
+        return _refused(error)
+    who = browser.signed_in()
+    hint = (ending.id_token_claims or {}).get("sub")
+    if who and hint != who.user_id:
+        if "form_token" not in request.form:
+            return render_template("sign_out.html", asked=request.values.to_dict())
+        browser.check_form_token()
+    answer = server.create_endpoint_response("end_session", ending)
+    return answer or render_template(
+        "message.html",
+        title="You are signed out",
+        text="To go on, sign in again.",
+        action="Sign in",
+        address=parts().config.start_url,
+    )
+
+
+@blueprint.errorhandler(ValueError)
+def unreadable(_error: ValueError) -> tuple[dict[str, str], int]:
+    """Authlib repeats what was sent in its error text, and raises when that may not be repeated."""
+    return {"error": "invalid_request", "error_description": "The request cannot be read."}, 400
+
+
+def _check_project(project: str) -> None:
+    if project != parts().config.project_id:
+        abort(404)
+
+
+def _refused(error: OAuth2Error | ValueError) -> AnyResponse | tuple[str, int]:
+    """Send an error to the client where its address is known good, else say it on a page."""
+    if isinstance(error, OAuth2Error) and error.redirect_uri:
+        return parts().server.handle_error_response(None, error)
+    description = error.description if isinstance(error, OAuth2Error) else ""
+    page = render_template(
+        "message.html",
+        title="This request cannot be answered",
+        text=f"What sent you here asked for something that is not set up. {description or ''}",
+        action="Start again",
+        address=parts().config.start_url,
+    )
+    return page, 400
