@@ -1,1 +1,1 @@
-"""What Atrium adds to JupyterHub: sign-in through Descope, groups, and a dashboard server for each person."""
+"""What Atrium adds to JupyterHub: sign-in, groups, and a dashboard server for each person."""

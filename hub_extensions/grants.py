@@ -11,18 +11,8 @@ from datetime import UTC, datetime
 from typing import Final, Literal
 
 from jupyterhub import orm
-from sqlalchemy import (
-    Column,
-    DateTime,
-    ForeignKey,
-    Integer,
-    Unicode,
-    UniqueConstraint,
-    delete,
-    or_,
-    select,
-)
-from sqlalchemy.orm import Session
+from sqlalchemy import ForeignKey, Unicode, UniqueConstraint, delete, or_, select
+from sqlalchemy.orm import Mapped, Session, mapped_column
 
 #: From the provider's roles, from an admin of this hub, or an admin's removal of what the
 #: provider gives, which then does not come back by itself.
@@ -37,13 +27,13 @@ class Grant(orm.Base):
 
     __tablename__ = "atrium_grants"
     __table_args__ = (UniqueConstraint("user_id", "group_name", "source"),)
-    id = Column(Integer, primary_key=True)
-    user_id = Column(Integer, ForeignKey("users.id", ondelete="CASCADE"), nullable=False)
-    group_name = Column(Unicode(255), nullable=False, index=True)
-    source = Column(Unicode(16), nullable=False)
-    granted_by = Column(Unicode(255), nullable=False)
-    granted_at = Column(DateTime, nullable=False)
-    until = Column(DateTime, nullable=True)
+    id: Mapped[int] = mapped_column(primary_key=True)
+    user_id: Mapped[int] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"))
+    group_name: Mapped[str] = mapped_column(Unicode(255), index=True)
+    source: Mapped[str] = mapped_column(Unicode(16))
+    granted_by: Mapped[str] = mapped_column(Unicode(255))
+    granted_at: Mapped[datetime]
+    until: Mapped[datetime | None]
 
 
 class Identity(orm.Base):
@@ -51,11 +41,13 @@ class Identity(orm.Base):
 
     __tablename__ = "atrium_identities"
     __table_args__ = (UniqueConstraint("issuer", "subject"),)
-    user_id = Column(Integer, ForeignKey("users.id", ondelete="CASCADE"), primary_key=True)
-    issuer = Column(Unicode(255), nullable=False)
-    subject = Column(Unicode(255), nullable=False)
+    user_id: Mapped[int] = mapped_column(
+        ForeignKey("users.id", ondelete="CASCADE"), primary_key=True
+    )
+    issuer: Mapped[str] = mapped_column(Unicode(255))
+    subject: Mapped[str] = mapped_column(Unicode(255))
     #: When the provider last confirmed this person (UTC, naive as in JupyterHub's tables).
-    confirmed_at = Column(DateTime, nullable=False)
+    confirmed_at: Mapped[datetime]
 
 
 def now() -> datetime:
@@ -139,7 +131,7 @@ def adopt_memberships(db: Session) -> None:
         return
     for group in db.scalars(select(orm.Group)):
         for user in group.users:
-            _add(db, user, group.name, ADMIN, "before Atrium")
+            _add(db, user, str(group.name), ADMIN, "before Atrium")
     db.commit()
 
 

@@ -43,7 +43,7 @@ class _GuardedGroup(stock._GroupAPIHandler):
             )
 
     def check_new_name(self, group_name: Any) -> None:
-        """A group is a folder: refuse a name that no folder can have, or that looks like another."""
+        """A group is a folder: refuse a name no folder can have, or one that looks like another."""
         if (
             not isinstance(group_name, str)
             or not 0 < len(group_name) <= _LONGEST_NAME

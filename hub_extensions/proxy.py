@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import signal
 import socket
@@ -61,8 +60,8 @@ class AtriumProxy(ConfigurableHTTPProxy):
                 probe.bind(address)
             except OSError as error:
                 raise SettingsError(
-                    f"port {address[1]} of {address[0]} cannot be used ({os.strerror(error.errno or 0)});"
-                    f" stop what uses it, or set {name} to another one"
+                    f"port {address[1]} of {address[0]} cannot be used ({error.strerror}); "
+                    f"stop what uses it, or set {name} to another one"
                 ) from None
 
     async def check_routes(self, *args: Any, **kwargs: Any) -> None:

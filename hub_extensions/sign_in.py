@@ -11,7 +11,7 @@ import hashlib
 import secrets
 import time
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any, Final
 from urllib.parse import urlsplit
 
@@ -25,8 +25,8 @@ from oauthenticator.oauth2 import (
     _deserialize_state,
     _serialize_state,
 )
-from sqlalchemy import Boolean, Column, DateTime, Unicode, UnicodeText, delete, func, select
-from sqlalchemy.orm import Session
+from sqlalchemy import Unicode, UnicodeText, delete, func, select
+from sqlalchemy.orm import Mapped, Session, mapped_column
 from tornado import web
 from tornado.httputil import url_concat
 
@@ -44,13 +44,13 @@ class PendingSignIn(orm.Base):
     """A sign-in that has been sent to the provider and has not come back."""
 
     __tablename__ = "atrium_sign_ins"
-    state_id = Column(Unicode(64), primary_key=True)
-    browser = Column(Unicode(64), nullable=False)
-    code_verifier = Column(Unicode(128), nullable=False)
-    next_url = Column(UnicodeText, nullable=False, default="")
+    state_id: Mapped[str] = mapped_column(Unicode(64), primary_key=True)
+    browser: Mapped[str] = mapped_column(Unicode(64))
+    code_verifier: Mapped[str] = mapped_column(Unicode(128))
+    next_url: Mapped[str] = mapped_column(UnicodeText)
     #: The person must say "yes, that is me" before anything is signed in.
-    confirm = Column(Boolean, nullable=False, default=False)
-    created_at = Column(DateTime, nullable=False)
+    confirm: Mapped[bool]
+    created_at: Mapped[datetime]
 
 
 def create_tables(db: Session) -> None:
@@ -171,7 +171,7 @@ class _SignsIn(BaseHandler):
         retry = url_concat(url_path_join(self.hub.base_url, "login"), again)
         return {**super().template_namespace, "retry_url": retry}
 
-    async def auth_to_user(self, authenticated: dict[str, Any], user: User | None = None) -> User:
+    async def auth_to_user(self, authenticated: dict[str, Any], user: Any = None) -> User:
         """JupyterHub's, with the person bound to their identity and their grants recorded."""
         authenticator = self.authenticator
         claims = authenticator.claims_of(authenticated)
@@ -204,7 +204,7 @@ class _SignsIn(BaseHandler):
         user = await self.login_user()
         if user is None:
             raise web.HTTPError(403, self.authenticator.custom_403_message)
-        self.redirect(next_url or self.get_next_url(user))
+        self.redirect(next_url or str(self.get_next_url(user)))
 
     def append_query_parameters(self, url: str, exclude: list[str] | None = None) -> str:
         """Codes and states are not for the next address."""
@@ -268,7 +268,8 @@ class CallbackHandler(_SignsIn, OAuthCallbackHandler):
 
     async def _ask(self, live: User | None) -> None:
         """Nobody is signed in as somebody without having said so."""
-        assert self._authenticated is not None and self._pending is not None
+        assert self._authenticated is not None
+        assert self._pending is not None
         held = HeldSignIn(
             auth_model=self._authenticated,
             next_url=self._pending.next_url,
