@@ -43,8 +43,8 @@ lint: $(TEST_PACKAGES)
 	@$(BIN)/ruff check --quiet .
 	@$(BIN)/ruff format --quiet --check . || \
 	  { echo 'Some files are not formatted; mend it with: $(BIN)/ruff format .'; exit 1; }
-	@find notebooks -name '*.ipynb' -not -path '*/.*' -print0 | xargs -0 $(BIN)/nbstripout --verify || \
-	  { echo 'A notebook carries outputs; clear them with: $(BIN)/nbstripout <notebook>'; exit 1; }
+	@find notebooks -name '*.ipynb' -not -path '*/.*' -print0 | xargs -0 $(BIN)/nbstripout --keep-id --verify || \
+	  { echo 'A notebook carries outputs; clear them with: $(BIN)/nbstripout --keep-id <notebook>'; exit 1; }
 
 types: $(TEST_PACKAGES) $(PROJECT)
 	@$(BIN)/basedpyright --level error

@@ -80,6 +80,7 @@ class Hub:
 
     def start(self) -> Hub:
         """Start the hub, from a working folder of its own, and wait until it answers."""
+        self._session = requests.Session()  # a hub forgets at its start what only tests told it
         command = [sys.executable, "-m", "jupyterhub", "-f", str(ROOT / "jupyterhub_config.py")]
         with self._log.open("ab") as log:
             self.process = psutil.Popen(

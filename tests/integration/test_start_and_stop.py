@@ -9,19 +9,17 @@ import pytest
 import requests
 
 from tests.conftest import StartHub
-from tests.hub import wait_until
+from tests.hub import Hub, wait_until
 
 
-def test_a_start_makes_a_state_folder_that_is_private(start_hub: StartHub) -> None:
-    hub = start_hub()
+def test_a_start_makes_a_state_folder_that_is_private(hub: Hub) -> None:
     assert stat.S_IMODE(hub.state.stat().st_mode) == 0o700
     secrets = [path for path in (hub.state / "secrets").iterdir() if path.is_file()]
     assert secrets
     assert {stat.S_IMODE(path.stat().st_mode) for path in secrets} == {0o600}
 
 
-def test_the_start_says_the_address_the_accounts_and_the_state(start_hub: StartHub) -> None:
-    hub = start_hub()
+def test_the_start_says_the_address_the_accounts_and_the_state(hub: Hub) -> None:
     wait_until(lambda: "Ctrl-C" in hub.log_text(), "the lines for the person at the terminal")
     for part in (hub.url, "admin@acme.test", "member@acme.test", str(hub.state)):
         assert part in hub.log_text()
@@ -47,10 +45,8 @@ def test_a_killed_hub_starts_again(start_hub: StartHub) -> None:
 @pytest.mark.parametrize(
     ("name", "value"),
     [
-        ("DESCOPE_PROJECT_ID", "P1"),
         ("DESCOPE_CLIENT_SECRET", "secret-value"),
         ("ATRIUM_PUBLIC_URL", "http://dashboards.example.com"),
-        ("ATRIUM_NOTEBOOK", "/srv"),
     ],
 )
 def test_a_wrong_setting_is_one_sentence_that_names_it(
