@@ -1,0 +1,117 @@
+"""Claims come from outside: whatever has not the expected shape gives no group and no crash."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from hub_extensions import claims as rules
+
+ADMIN = {"tenants": {"acme": {"roles": ["Tenant Admin"]}}}
+
+
+@pytest.mark.parametrize(
+    ("claims", "groups"),
+    [
+        (ADMIN, {"user", "admin"}),
+        ({"tenants": {"acme": {"roles": ["Analyst"], "permissions": []}}}, {"user", "analysts"}),
+        ({"tenants": {"acme": {}}}, {"user"}),
+        (
+            {"tenants": {"acme": {"roles": ["Tenant Admin", "Analyst"]}}},
+            {"user", "admin", "analysts"},
+        ),
+        # another tenant's admin is nobody here, and so is an admin of the whole Descope project
+        ({"tenants": {"globex": {"roles": ["Tenant Admin"]}}}, set()),
+        ({"roles": ["Tenant Admin"], "tenants": {}}, set()),
+        ({"roles": ["Tenant Admin"], "tenants": {"acme": {}}}, {"user"}),
+        # only mapped roles, exact and case-sensitive
+        (
+            {"tenants": {"acme": {"roles": ["tenant admin", "Tenant Admin ", "admin", "user"]}}},
+            {"user"},
+        ),
+        # wrong shapes
+        ({}, set()),
+        ({"tenants": None}, set()),
+        ({"tenants": ["acme"]}, set()),
+        ({"tenants": "acme"}, set()),
+        ({"tenants": {"acme": None}}, {"user"}),
+        ({"tenants": {"acme": ["Tenant Admin"]}}, {"user"}),
+        ({"tenants": {"acme": {"roles": None}}}, {"user"}),
+        ({"tenants": {"acme": {"roles": "Tenant Admin"}}}, {"user"}),
+        ({"tenants": {"acme": {"roles": {"Tenant Admin": True}}}}, {"user"}),
+        ({"tenants": {"acme": {"roles": [["Tenant Admin"], 7, None, "x" * 10_000]}}}, {"user"}),
+    ],
+)
+def test_groups_follow_the_owner_tenants_mapped_roles(
+    claims: dict[str, Any], groups: set[str]
+) -> None:
+    assert rules.groups_from_claims(claims, "acme") == groups
+
+
+def test_a_role_map_of_the_operators_own() -> None:
+    assert rules.groups_from_claims(ADMIN, "acme", {"Tenant Admin": "finance"}) == {
+        "user",
+        "finance",
+    }
+
+
+@pytest.mark.parametrize(
+    ("email", "name"),
+    [
+        ("Ada@Acme.TEST", "ada@acme.test"),
+        ("o'brien+x@acme.test", "o'brien+x@acme.test"),
+        ("ａｄａ@acme.test", "ada@acme.test"),  # noqa: RUF001 - full-width letters, which NFKC folds
+    ],
+)
+def test_the_name_is_the_folded_address(email: str, name: str) -> None:
+    assert rules.username_from_claims({"email": email, "email_verified": True}) == name
+
+
+@pytest.mark.parametrize("verified", [False, None, "true", 1, {}])
+def test_an_unverified_address_signs_nobody_in(verified: Any) -> None:
+    with pytest.raises(rules.RefusedClaims, match="verified"):
+        rules.username_from_claims({"email": "ada@acme.test", "email_verified": verified})
+
+
+@pytest.mark.parametrize(
+    "email",
+    [
+        None,
+        "",
+        7,
+        ["ada@acme.test"],
+        "ada",
+        "ada@",
+        "a b@acme.test",
+        "ada@acme.test/admin",
+        "../ada@acme.test",
+        "<b>@acme.test",
+        "аda@acme.test",  # noqa: RUF001 - a Cyrillic letter that looks Latin
+        "ada@acme..test",
+        "a" * 65 + "@acme.test",
+        "ada@acme.test\n",
+    ],
+)
+def test_addresses_outside_the_grammar_are_refused(email: Any) -> None:
+    with pytest.raises(rules.RefusedClaims):
+        rules.username_from_claims({"email": email, "email_verified": True})
+
+
+def test_notebooks_get_an_allow_list_and_no_token() -> None:
+    claims = {**ADMIN, "sub": "U1", "name": "Ada", "refresh_token": "secret", "nonce": "n"}
+    assert set(rules.notebook_claims(claims)) == {"tenants", "sub", "name"}
+
+
+@pytest.mark.parametrize(
+    ("tenants", "tenant"),
+    [
+        ({"acme": {}, "globex": {}}, "acme"),
+        ({"globex": {}}, "globex"),
+        ({"globex": {}, "initech": {}}, None),
+        ({}, None),
+        (None, None),
+    ],
+)
+def test_the_tenant_that_somebody_is_here_for(tenants: Any, tenant: str | None) -> None:
+    assert rules.tenant_of({"tenants": tenants}, "acme") == tenant

@@ -1,0 +1,170 @@
+"""A wrong setting ends the start with one sentence that names it and its mend."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from hub_extensions import settings, state
+from hub_extensions.settings import SettingsError
+
+PROJECT = "P2abcdefghijklmnopqrstuvwxyz"
+REAL = {
+    "DESCOPE_PROJECT_ID": PROJECT,
+    "DESCOPE_CLIENT_SECRET": "an-access-key",
+    "DESCOPE_TENANT_ID": "T1",
+}
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    for name in list(os.environ):
+        if name.startswith(("DESCOPE_", "ATRIUM_")):
+            monkeypatch.delenv(name)
+    (tmp_path / "notebooks").mkdir()
+    return tmp_path
+
+
+def load(folder: Path, monkeypatch: pytest.MonkeyPatch, **names: str) -> settings.Settings:
+    for name, value in names.items():
+        monkeypatch.setenv(name, value)
+    return settings.load(folder)
+
+
+def test_nothing_set_starts_the_stand_in(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    given = load(folder, monkeypatch)
+    assert given.is_local
+    assert given.listen_url == given.address == "http://127.0.0.1:8000"
+    assert given.state == folder / ".atrium"
+
+
+def test_three_values_make_a_real_hub(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    given = load(folder, monkeypatch, **REAL, ATRIUM_PUBLIC_URL="https://hub.example.com/charts/")
+    assert not given.is_local
+    assert given.address == "https://hub.example.com/charts"
+    assert given.listen_url == "http://127.0.0.1:8000/charts"
+    assert "an-access-key" not in repr(given)
+
+
+def test_no_child_process_inherits_a_descope_name(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    load(folder, monkeypatch, **REAL)
+    assert not [name for name in os.environ if name.startswith("DESCOPE_")]
+
+
+WRONG = [
+    ({**REAL, "DESCOPE_CLIENT_SECRET": ""}, "DESCOPE_CLIENT_SECRET is not; set it to"),
+    ({**REAL, "DESCOPE_TENANT_ID": " "}, "DESCOPE_TENANT_ID is not; set it to"),
+    (
+        {**REAL, "DESCOPE_PROJECT_ID": "my-project"},
+        "DESCOPE_PROJECT_ID is not a Descope project id",
+    ),
+    ({**REAL, "DESCOPE_PROJECT_ID": ""}, "DESCOPE_PROJECT_ID is not set although"),
+    ({"DESCOPE_TENANT_ID": "T1"}, "DESCOPE_PROJECT_ID is not set although DESCOPE_TENANT_ID is"),
+    ({**REAL, "DESCOPE_BASE_URI": "http://descope.example"}, "DESCOPE_BASE_URI is not https"),
+    ({"ATRIUM_NOTEBOKS": "x"}, "did you mean ATRIUM_NOTEBOOKS"),
+    ({"DESCOPE_SECRET": "x"}, "DESCOPE_SECRET is not a setting"),
+    ({"ATRIUM_NOTEBOOKS": "nowhere"}, "no readable folder at .*ATRIUM_NOTEBOOKS"),
+    ({"ATRIUM_DATA": "nothing.csv"}, "no readable file at .*ATRIUM_DATA"),
+    ({"ATRIUM_PUBLIC_URL": "hub.example.com"}, "ATRIUM_PUBLIC_URL is not an address"),
+    # the stand-in lets everybody be anybody: it is never reachable from elsewhere
+    (
+        {"ATRIUM_PUBLIC_URL": "https://hub.example.com"},
+        "ATRIUM_PUBLIC_URL is not an address of this",
+    ),
+    (
+        {"ATRIUM_PUBLIC_URL": "http://127.0.0.1.example.com"},
+        "ATRIUM_PUBLIC_URL is not an address of",
+    ),
+    (
+        {"ATRIUM_BIND_URL": "http://0.0.0.0:8000"},
+        "ATRIUM_BIND_URL is not an address of this machine",
+    ),
+    ({"ATRIUM_BIND_URL": "http://[::]:8000"}, "ATRIUM_BIND_URL is not an address of this machine"),
+    (
+        {"ATRIUM_SUBDOMAIN_HOST": "http://hub.example.com"},
+        "ATRIUM_SUBDOMAIN_HOST is not an address",
+    ),
+]
+
+
+@pytest.mark.parametrize(("names", "sentence"), WRONG)
+def test_wrong_settings_are_named(
+    names: dict[str, str], sentence: str, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with pytest.raises(SettingsError, match=sentence) as refused:
+        load(folder, monkeypatch, **names)
+    assert "\n" not in str(refused.value)
+    assert "an-access-key" not in str(refused.value)
+
+
+def test_dotenv_is_read_and_the_environment_wins(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    dotenv = folder / ".env"
+    dotenv.write_text("ATRIUM_STATE=kept\nATRIUM_HUB_ADMINS=a@b.test, c@d.test\n")
+    dotenv.chmod(0o600)
+    given = load(folder, monkeypatch, ATRIUM_STATE="elsewhere")
+    assert given.state == folder / "elsewhere"
+    assert given.hub_admins == {"a@b.test", "c@d.test"}
+
+
+@pytest.mark.parametrize("mode", [0o640, 0o604, 0o602, 0o620])
+def test_a_dotenv_that_others_can_reach_is_refused(
+    mode: int, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    dotenv = folder / ".env"
+    dotenv.write_text("ATRIUM_STATE=kept\n")
+    dotenv.chmod(mode)
+    with pytest.raises(SettingsError, match="chmod 600"):
+        load(folder, monkeypatch)
+
+
+def test_secrets_are_made_once_and_private(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    given = load(folder, monkeypatch)
+    first = state.open_state(given)
+    secret = first.secret("cookie_secret")
+    again = state.open_state(given)
+    assert again.secret("cookie_secret") == secret
+    assert again == first
+    assert given.state.stat().st_mode & 0o777 == 0o700
+    assert first.secret_file("cookie_secret").stat().st_mode & 0o777 == 0o600
+
+
+@pytest.mark.parametrize("real_first", [True, False])
+def test_a_state_folder_serves_one_provider_only(
+    real_first: bool, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    local, real = settings.load(folder), load(folder, monkeypatch, **REAL)
+    first, then = (real, local) if real_first else (local, real)
+    state.open_state(first)
+    with pytest.raises(SettingsError, match="has served"):
+        state.open_state(then)
+
+
+def test_a_state_folder_that_lost_its_mark_is_refused(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given = load(folder, monkeypatch)
+    kept = state.open_state(given)
+    (kept.folder / "jupyterhub.sqlite").touch()
+    (kept.folder / "provider").unlink()
+    with pytest.raises(SettingsError, match="lost its file"):
+        state.open_state(given)
+
+
+def test_a_state_folder_that_cannot_be_made(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (folder / "taken").write_text("")
+    with pytest.raises(SettingsError, match="ATRIUM_STATE"):
+        state.open_state(load(folder, monkeypatch, ATRIUM_STATE="taken/state"))
+
+
+def test_every_setting_stands_in_the_example_with_no_secret() -> None:
+    lines = (Path(settings.__file__).parents[1] / ".env.example").read_text().splitlines()
+    named = [line[1:].partition("=")[0] for line in lines if line[:2] in {"#D", "#A"}]
+    assert sorted(named) == sorted(str(f.alias) for f in settings.Settings.model_fields.values())
+    secret = next(line for line in lines if "DESCOPE_CLIENT_SECRET=" in line)
+    assert secret.endswith("=")
