@@ -14,7 +14,7 @@ import holoviews as hv
 import hvplot.converter
 import hvplot.pandas
 import panel as pn
-from bokeh.models import InlineStyleSheet
+from bokeh.models import InlineStyleSheet, NoOverlap
 from bokeh.themes import Theme as BokehTheme
 from panel.theme import Design
 from panel.theme.base import DarkTheme, DefaultTheme, Inherit, Theme
@@ -153,16 +153,29 @@ def apply() -> None:
     """
     pn.config.design = Atrium
     pn.config.sizing_mode = "stretch_width"
-    hv.renderer("bokeh").theme = BOKEH_THEME
+    renderer = hv.renderer("bokeh")
+    renderer.theme = BOKEH_THEME
+    renderer.webgl = False  # a plain canvas starts sooner, and its lines are smooth
     hv.Cycle.default_cycles["default_colors"] = list(PALETTE)
     hvplot.converter.HoloViewsConverter._default_cmaps["categorical"] = list(PALETTE)
     _plot_defaults()
 
 
+def _keep_labels_apart(plot: Any, _element: object) -> None:
+    """HoloViews' hook: on a narrow screen dates along an axis must not run into each other."""
+    for axis in getattr(plot.state, "xaxis", []):
+        axis.major_label_policy = NoOverlap(min_distance=8)
+
+
 def _plot_defaults() -> None:
     """Defaults of HoloViews' elements, which know nothing of Bokeh's theme."""
     cycle = hv.Cycle(list(PALETTE))
-    plain: dict[str, Any] = {"show_grid": True, "responsive": True, "height": PLOT_HEIGHT}
+    plain: dict[str, Any] = {
+        "show_grid": True,
+        "responsive": True,
+        "height": PLOT_HEIGHT,
+        "hooks": [_keep_labels_apart],
+    }
     hv.opts.defaults(
         hv.opts.Curve(color=cycle, line_width=2, **plain),
         hv.opts.Scatter(color=cycle, size=6, **plain),

@@ -67,6 +67,7 @@
 
   function paint(doc) {
     for (const model of doc.all_models) {
+      if (!model.syncable) continue; // a tool's own rubber band: a change would make it appear
       const changes = {};
       for (const name of names_of(model)) {
         const property = model.properties[name];
@@ -100,9 +101,35 @@
     paint_soon(doc);
   }
 
+  // What is shown at the pointer stands outside of all shadow roots that Python can style.
+  const TOOLTIP =
+    ":host { --tooltip-color: var(--surface); --tooltip-text: var(--ink); --tooltip-border: var(--line-strong);" +
+    " --tooltip-arrow-color: var(--line-strong); padding: 8px 12px; border-radius: 6px; font-family: var(--font); }" +
+    " .bk-tooltip-row-label { color: var(--ink-soft); padding-right: 4px; }";
+
+  function adjust_models() {
+    Bokeh.Models.get("Tooltip")?.override({ stylesheets: [TOOLTIP] });
+    // A slider's handle has the role and the keys of a slider, and no name: it gets its title.
+    let view = Bokeh.Models.get("Slider")?.prototype.default_view.prototype;
+    while (view && !Object.hasOwn(view, "render")) view = Object.getPrototypeOf(view);
+    if (!view) return;
+    const render = view.render;
+    view.render = function (...args) {
+      render.apply(this, args);
+      for (const handle of this.shadow_el.querySelectorAll(".noUi-handle")) {
+        handle.setAttribute("aria-label", this.model.title || "Value");
+      }
+    };
+  }
+
   function start() {
     const documents = window.Bokeh?.documents;
     if (documents === undefined) return false;
+    try {
+      adjust_models();
+    } catch (error) {
+      console.warn("plots keep Bokeh's own tooltips:", error);
+    }
     read_tokens();
     documents.forEach(follow);
     const push = documents.push;

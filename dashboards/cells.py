@@ -1,0 +1,86 @@
+"""A notebook file -> cells that can be run, one after the other."""
+
+from __future__ import annotations
+
+import ast
+import json
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from types import CodeType
+
+SHOW = "__show_cell_output__"
+"""The name under which a cell finds the function that takes its last value."""
+
+_MAGIC_LINE = re.compile(r"^[ \t]*(?:%{1,2}|!|\?)[^\n]*|^[^\n#'\"]*\?{1,2}[ \t]*$", re.M)
+_OWN_TEMPLATE = re.compile(r"\btemplate\s*=|\.template\b|\bTemplate\(|pn\.template\.")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Cell:
+    """A cell with its place in the notebook, counted from 1. `place` names it in tracebacks."""
+
+    place: str
+    is_code: bool
+    source: str
+
+    @cached_property
+    def code(self) -> CodeType:
+        """The cell, compiled so that its last value is shown unless it ends in a semicolon.
+
+        Raises SyntaxError.
+        """
+        tree = ast.parse(self.source, self.place)
+        last = tree.body[-1] if tree.body else None
+        if isinstance(last, ast.Expr) and not self.source.rstrip().endswith(";"):
+            show = ast.Name(SHOW, ast.Load())
+            last.value = ast.copy_location(ast.Call(show, [last.value], []), last.value)
+            ast.fix_missing_locations(tree)
+        return compile(tree, self.place, "exec", dont_inherit=True)
+
+
+def cells_of(path: Path) -> tuple[Cell, ...]:
+    """The cells of a notebook, without its saved outputs.
+
+    Raises OSError, or ValueError when the file is no notebook.
+    """
+    notebook = json.loads(path.read_text(encoding="utf-8"))
+    if not isinstance(notebook, dict) or not isinstance(notebook.get("cells"), list):
+        raise ValueError("This file is no notebook: it has no list of cells.")
+    return tuple(_cells(path.name, notebook["cells"]))
+
+
+def makes_own_page(cells: tuple[Cell, ...]) -> bool:
+    """Whether the notebook seems to use a page template of its own; a guess, from its text."""
+    return any(cell.is_code and _OWN_TEMPLATE.search(cell.source) for cell in cells)
+
+
+def _cells(name: str, cells: list[object]) -> Iterator[Cell]:
+    for number, cell in enumerate(cells, start=1):
+        if not isinstance(cell, dict) or cell.get("cell_type") not in {"code", "markdown"}:
+            continue
+        source = cell.get("source", "")
+        if isinstance(source, list):
+            source = "".join(str(line) for line in source)
+        is_code = cell["cell_type"] == "code"
+        if not isinstance(source, str) or not source.strip():
+            continue
+        yield Cell(
+            place=f"{name}, cell {number}",
+            is_code=is_code,
+            source=_without_magics(source) if is_code else source,
+        )
+
+
+def _without_magics(source: str) -> str:
+    """The cell as Python: lines that only IPython understands become empty ones."""
+    first = source.lstrip().partition("\n")[0]
+    if re.match(r"%%(?!time\b|timeit\b|capture\b)", first):
+        return ""  # the whole cell is in another language
+    try:
+        ast.parse(source)
+    except SyntaxError:
+        return _MAGIC_LINE.sub("", source)
+    return source

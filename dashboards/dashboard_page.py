@@ -1,0 +1,92 @@
+"""`/user/<name>/dashboards/<group>/<notebook>`: a notebook, live, in our frame."""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING, ClassVar
+
+from tornado.web import HTTPError
+
+from dashboards.catalog import Dashboard, find, served_here, visible
+from dashboards.cells import cells_of, makes_own_page
+from dashboards.gallery import address
+from dashboards.local_only import without_outside
+from dashboards.pages import DASHBOARD_POLICY, NOT_HERE, Message, PersonHandler
+from dashboards.settings import ADMIN
+
+if TYPE_CHECKING:
+    from dashboards.running import Opened, Running
+
+log = logging.getLogger(__name__)
+
+
+class DashboardHandler(PersonHandler):
+    """The frame goes out at once, with a skeleton; the rest when the notebook has run."""
+
+    policy: ClassVar[str] = DASHBOARD_POLICY
+
+    async def get(self, group: str, name: str) -> None:
+        """Show a dashboard. What is forbidden and what is missing are answered alike."""
+        shared = visible(self.site.dashboards(), self.person.groups)
+        dashboard = find(shared, group, name)
+        if dashboard is None or not self._is_served_or_sent_on(dashboard):
+            self.show(NOT_HERE, 404)
+        elif not self._finished:
+            await self._answer(dashboard)
+
+    def _is_served_or_sent_on(self, dashboard: Dashboard) -> bool:
+        settings = self.site.settings
+        target = address(dashboard, settings, self.request.query)
+        if served_here(dashboard, serves_admin=settings.serves_admin):
+            if self.request.path != address(dashboard, settings):
+                self.redirect(target)
+            return True
+        if dashboard.group == ADMIN:
+            self.redirect(target)
+            return True
+        return False
+
+    async def _answer(self, dashboard: Dashboard) -> None:
+        try:
+            own_page = makes_own_page(cells_of(dashboard.path))
+        except (OSError, ValueError):
+            text = dashboard.problem or "The file cannot be read."
+            self.show(Message(title="This dashboard cannot be opened", text=text), 404)
+            return
+        user = await self.site.hub.current_user(self.person)
+        running = self.site.running_now
+        if running is not None:
+            own_page = own_page or running.makes_own_page(dashboard)
+        head = self._head(dashboard)
+        if not own_page:
+            self.write(head)
+            await self.flush()
+        running = await self.site.running()
+        try:
+            opened = await running.open(dashboard, user, self.request)
+        except (OSError, ValueError):
+            raise HTTPError(404) from None
+        self.finish(self._body(running, opened, dashboard, head, own_page=own_page))
+
+    def _body(
+        self, running: Running, opened: Opened, dashboard: Dashboard, head: str, *, own_page: bool
+    ) -> str:
+        """What is still to be sent: the rest of our frame, or all of the notebook's own page."""
+        begin = head if own_page else ""
+        if opened.failure:
+            template = "dashboard_failed.html"
+            trace = opened.failure.traceback if self.person.is_admin else ""
+            return begin + self.site.page(template, failure=opened.failure, trace=trace)
+        if opened.own_page and not own_page:
+            # The frame is under way already, and this page has one of its own: once more, whole.
+            opened.session.request_expiration()
+            return self.site.page("dashboard_again.html")
+        if opened.own_page:
+            page = without_outside(running.render(opened))
+            extra = self.site.page("dashboard_own.html", dashboard=dashboard, hub_only=True)
+            return page.replace("</body>", extra + "</body>", 1)
+        return begin + without_outside(running.render(opened, self.site.template("dashboard.html")))
+
+    def _head(self, dashboard: Dashboard) -> str:
+        person = self.person.name
+        return self.site.page("dashboard_head.html", dashboard=dashboard, person=person)

@@ -1,0 +1,89 @@
+"""Scripts, styles and fonts: files of installed packages and ours, the same for everybody."""
+
+from __future__ import annotations
+
+import os
+import sys
+from importlib.util import find_spec
+from pathlib import Path
+
+from tornado.web import HTTPError, StaticFileHandler
+
+from dashboards.pages import STATIC, Site
+
+
+def bokeh_static() -> str:
+    """Bokeh's own scripts; found without importing it."""
+    return os.fspath(_package("bokeh") / "server" / "static")
+
+
+class FileHandler(StaticFileHandler):
+    """A file with a version in its address may be kept for good."""
+
+    def set_default_headers(self) -> None:
+        self.set_header("X-Content-Type-Options", "nosniff")
+        self.clear_header("Server")
+
+    def set_extra_headers(self, path: str) -> None:
+        versioned = "v" in self.request.query_arguments
+        keep = "public, max-age=31536000, immutable" if versioned else "no-cache"
+        self.set_header("Cache-Control", keep)
+        self.clear_header("Expires")
+
+
+class ExtensionFileHandler(FileHandler):
+    """`static/extensions/<package>/…`: what packages bring for Bokeh, Panel first of all."""
+
+    def initialize(self) -> None:  # pyright: ignore[reportIncompatibleMethodOverride]
+        super().initialize(path="/nonexistent")
+
+    async def get(self, package: str, path: str, include_body: bool = True) -> None:  # pyright: ignore[reportIncompatibleMethodOverride]
+        """Answer with the file. 404 for a package that brings none."""
+        folder = _extension(package)
+        if folder is None:
+            raise HTTPError(404)
+        self.root = folder
+        await super().get(path, include_body)
+
+    async def head(self, package: str, path: str) -> None:  # pyright: ignore[reportIncompatibleMethodOverride]
+        await self.get(package, path, include_body=False)
+
+
+def file_routes(prefix: str) -> list[tuple]:
+    """Routes of all files; none of them is about a person."""
+    icon = {"path": os.fspath(STATIC / "mark.svg")}
+    return [
+        (prefix + r"static/atrium/(.*)", FileHandler, {"path": os.fspath(STATIC)}),
+        (prefix + r"static/extensions/([^/]+)/(.*)", ExtensionFileHandler),
+        (prefix + r"static/(.*)", FileHandler, {"path": bokeh_static()}),
+        (prefix + r"(?:.*/)?favicon\.ico()", IconHandler, icon),
+    ]
+
+
+class IconHandler(FileHandler):
+    """The icon under the address that browsers and Panel's pages ask for."""
+
+    def initialize(self, path: str) -> None:  # pyright: ignore[reportIncompatibleMethodOverride]
+        folder, _, self.icon = path.rpartition("/")
+        super().initialize(path=folder)
+
+    async def get(self, path: str, include_body: bool = True) -> None:
+        await super().get(self.icon, include_body)
+
+
+def _package(name: str) -> Path:
+    spec = find_spec(name)
+    if spec is None or spec.origin is None:
+        raise ImportError(f"The package {name} is not installed.")
+    return Path(spec.origin).parent
+
+
+def _extension(package: str) -> str | None:
+    if package == "panel":
+        return os.fspath(_package("panel") / "dist")
+    # Other packages are known once a notebook has imported them.
+    running = sys.modules.get("dashboards.running")
+    return running.extension_folder(package) if running else None
+
+
+__all__ = ["FileHandler", "Site", "bokeh_static", "file_routes"]

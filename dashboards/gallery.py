@@ -1,0 +1,141 @@
+"""The landing page: a card for every dashboard that somebody may open."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable
+from dataclasses import dataclass
+from itertools import groupby
+from urllib.parse import quote, urlencode
+
+from markupsafe import Markup
+
+from dashboards.catalog import Dashboard, visible
+from dashboards.pages import Message, PersonHandler
+from dashboards.settings import ADMIN, Settings
+from dashboards.thumbnail import thumbnail
+
+NOTHING_YET = Message(
+    title="Nothing is shared with you yet",
+    text="You are signed in, and no dashboard is open to you so far. "
+    "Ask an admin of your team to share one with you, then look here again.",
+    next_words="Look again",
+)
+
+
+_UNITS = ((86400 * 365, "year"), (86400 * 30, "month"), (86400, "day"), (3600, "hour"))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Card:
+    """A dashboard in the gallery. No `url`: it cannot be opened, `problem` says why."""
+
+    title: str
+    description: str
+    url: str
+    picture: Markup
+    updated: str
+    problem: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Section:
+    """The cards of one folder."""
+
+    title: str
+    anchor: str
+    cards: tuple[Card, ...]
+
+
+class GalleryHandler(PersonHandler):
+    """`/user/<name>/`."""
+
+    def get(self) -> None:
+        """The gallery; the dashboard itself for somebody who has exactly one.
+
+        `?all` shows the gallery to them too, so that there is a way back.
+        """
+        settings = self.site.settings
+        if settings.serves_admin:
+            self.redirect(settings.own_prefix)
+            return
+        person = self.person
+        found = visible(self.site.dashboards(), person.groups)
+        every = "all" in self.request.query_arguments
+        if not found:
+            self.show(NOTHING_YET, 200)
+        elif len(found) == 1 and not person.is_admin and not every:
+            self.redirect(address(found[0], settings))
+        else:
+            sections = sections_of(found, settings, time.time())
+            self.finish(
+                self.site.page(
+                    "gallery.html",
+                    sections=sections,
+                    count=len(found),
+                    person=person.name,
+                    may_manage=person.is_admin,
+                )
+            )
+
+
+def address(dashboard: Dashboard, settings: Settings, query: str = "") -> str:
+    """Where a person's dashboard is, seen from the server they are on; percent-encoded.
+
+    The admin folder runs in a server of its own: the hub starts it if need be and leads there.
+    """
+    place = f"dashboards/{quote(dashboard.group, safe='')}/{quote(dashboard.name, safe='')}"
+    place += f"?{query}" if query else ""
+    if dashboard.group != ADMIN or settings.serves_admin:
+        return settings.prefix + place
+    user = settings.own_prefix.rstrip("/").rpartition("/")[2]
+    target = f"{settings.own_prefix}{ADMIN}/{place}"
+    return f"{settings.hub_prefix}spawn/{user}/{ADMIN}?{urlencode({'next': target})}"
+
+
+def sections_of(
+    dashboards: Iterable[Dashboard], settings: Settings, now: float
+) -> tuple[Section, ...]:
+    """Cards by folder: everybody's first, the admins' last, the others by name between."""
+    ordered = sorted(dashboards, key=lambda d: (_place(d.group), d.group))
+    return tuple(
+        Section(
+            title=group_title(group),
+            anchor=f"group-{number}",
+            cards=tuple(_card(dashboard, settings, now) for dashboard in members),
+        )
+        for number, (group, members) in enumerate(groupby(ordered, key=lambda d: d.group))
+    )
+
+
+def group_title(group: str) -> str:
+    """The name of a folder, for people."""
+    if group == "user":
+        return "Everybody"
+    return group[:1].upper() + group[1:]
+
+
+def updated(seconds: float) -> str:
+    """How long ago a file changed, in words."""
+    for size, name in _UNITS:
+        if seconds >= size:
+            number = int(seconds // size)
+            if name == "day" and number == 1:
+                return "Updated yesterday"
+            return f"Updated {number} {name}{'' if number == 1 else 's'} ago"
+    return "Updated just now" if seconds < 120 else f"Updated {int(seconds // 60)} minutes ago"
+
+
+def _place(group: str) -> int:
+    return {"user": 0, ADMIN: 2}.get(group, 1)
+
+
+def _card(dashboard: Dashboard, settings: Settings, now: float) -> Card:
+    return Card(
+        title=dashboard.title,
+        description=dashboard.description,
+        url="" if dashboard.problem else address(dashboard, settings),
+        picture=thumbnail(f"{dashboard.group}/{dashboard.name}"),
+        updated=updated(now - dashboard.modified_ns / 1e9),
+        problem=dashboard.problem or "",
+    )

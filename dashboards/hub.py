@@ -1,0 +1,125 @@
+"""The hub, as a dashboard server sees it: who is at the door, what is known of them."""
+
+from __future__ import annotations
+
+import json
+import logging
+import time
+from dataclasses import dataclass
+from typing import Any
+
+from jupyterhub.services.auth import HubOAuth
+from tornado.httpclient import AsyncHTTPClient, HTTPRequest
+from tornado.web import RequestHandler
+
+from dashboards.identity import CurrentUser, user_from
+from dashboards.settings import ADMIN, Settings
+
+log = logging.getLogger(__name__)
+
+FRESH_FOR = 10
+"""Seconds for which an answer of the hub is used again: so late a lost group is noticed."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Visitor:
+    """Somebody the hub knows. `is_owner`: this server is theirs, and they may use it."""
+
+    name: str
+    groups: frozenset[str]
+    is_owner: bool
+
+    @property
+    def is_admin(self) -> bool:
+        """Whether they see every folder, and what went wrong in it."""
+        return ADMIN in self.groups
+
+
+class Hub:
+    """Asks the hub, with the visitor's token who they are and with the server's own the rest."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        # Every trait is given: their defaults come from the environment as it was on import.
+        self.auth = HubOAuth(
+            hub_host=settings.hub_host,
+            base_url=settings.prefix,
+            api_url=settings.api_url,
+            api_token=settings.api_token,
+            hub_prefix=f"{settings.base_url}hub/",
+            keyfile="",
+            certfile="",
+            client_ca="",
+            allow_token_in_url=False,
+            allow_websocket_cookie_auth=True,
+            cookie_options=dict(settings.cookie_options),
+            cookie_host_prefix_enabled=settings.cookie_host_prefix,
+            cache_max_age=FRESH_FOR,
+            access_scopes=set(settings.access_scopes),
+            oauth_client_id=settings.client_id,
+            oauth_redirect_uri=settings.callback_url,
+            oauth_authorization_url=f"{settings.hub_prefix}api/oauth2/authorize",
+            oauth_token_url=f"{settings.api_url}/oauth2/token",
+        )
+        self._claims: dict[str, Any] = {}
+        self._claims_until = 0.0
+
+    async def visitor(self, handler: RequestHandler) -> Visitor | None:
+        """Who sent a request; None for nobody the hub knows.
+
+        Raises tornado's HTTPError when the hub does not answer.
+        """
+        return self._visitor(await self.auth.get_user(handler, sync=False))
+
+    async def visitor_of_resource(self, handler: RequestHandler) -> Visitor | None:
+        """As `visitor`, for scripts and styles, which browsers fetch without an XSRF token."""
+        token = self.auth.get_token(handler)
+        if not token:
+            return None
+        session = self.auth.get_session_id(handler)
+        return self._visitor(await self.auth.user_for_token(token, session_id=session, sync=False))
+
+    def _visitor(self, model: dict[str, Any] | None) -> Visitor | None:
+        if not model or model.get("kind", "user") != "user":
+            return None
+        allowed = self.auth.check_scopes(self.auth.access_scopes, model)
+        return Visitor(
+            name=model["name"],
+            groups=frozenset(model.get("groups") or ()),
+            # A full admin of the hub can hold access to all servers: that is no reason to
+            # look over somebody's shoulder, so the owner alone comes in.
+            is_owner=bool(allowed) and model["name"] == self.settings.user,
+        )
+
+    async def current_user(self, visitor: Visitor) -> CurrentUser:
+        """The typed record that notebooks get."""
+        known = await self._known()
+        return user_from(
+            visitor.name,
+            visitor.groups,
+            known.get("tenant") if isinstance(known.get("tenant"), str) else None,
+            known["claims"] if isinstance(known.get("claims"), dict) else {},
+        )
+
+    async def _known(self) -> dict[str, Any]:
+        """What the hub has from the identity provider; {} where it has nothing."""
+        if time.monotonic() < self._claims_until:
+            return self._claims
+        request = HTTPRequest(
+            f"{self.settings.api_url}/claims",
+            headers={"Authorization": f"token {self.settings.api_token}"},
+            connect_timeout=2,
+            request_timeout=3,
+            follow_redirects=False,
+        )
+        try:
+            answer = await AsyncHTTPClient().fetch(request, raise_error=False)
+            known = json.loads(answer.body) if answer.code == 200 else {}
+        except (OSError, ValueError, TimeoutError) as error:
+            log.warning(
+                "The hub did not say what it knows of the visitor: %s", type(error).__name__
+            )
+            known = {}
+        self._claims = known if isinstance(known, dict) else {}
+        self._claims_until = time.monotonic() + FRESH_FOR
+        return self._claims

@@ -1,0 +1,177 @@
+"""Runs a notebook for a session of Bokeh's.
+
+Imports Panel: only `dashboards.warm` may import this module, when it is time for that.
+"""
+
+from __future__ import annotations
+
+import linecache
+import logging
+import os
+import secrets
+import sys
+import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from types import ModuleType, TracebackType
+from typing import Any
+
+import panel as pn
+from bokeh.application.application import SessionContext
+from bokeh.application.handlers.handler import Handler
+from bokeh.document import Document
+from bokeh.io.doc import patch_curdoc
+from panel.io import handlers as panel_handlers
+from panel.io.state import set_curdoc, state
+
+from dashboards import identity
+from dashboards.catalog import Dashboard
+from dashboards.cells import SHOW, Cell, cells_of
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Failure:
+    """What went wrong in a notebook: the reference for people, the traceback for admins."""
+
+    reference: str
+    summary: str
+    traceback: str
+
+
+class NotebookHandler(Handler):
+    """Makes a document of one version of a notebook, as often as it is opened.
+
+    Raises OSError or ValueError when the file cannot be read as a notebook.
+    """
+
+    def __init__(self, dashboard: Dashboard) -> None:
+        super().__init__()
+        self.dashboard = dashboard
+        self.cells = cells_of(dashboard.path)
+        self.failures: dict[str, Failure] = {}
+        for cell in self.cells:
+            # Lets a traceback show the lines of a cell; no time of change means it stays.
+            lines = cell.source.splitlines(keepends=True)
+            linecache.cache[cell.place] = (len(cell.source), None, lines, cell.place)
+
+    def modify_document(self, doc: Document) -> None:
+        """Run all cells. An error ends up in `failures`, under the session's id."""
+        context = doc.session_context
+        session_id = context.id if context else ""
+        module = ModuleType(f"bokeh_app_{secrets.token_hex(16)}")
+        module.__file__ = os.fspath(self.dashboard.path)
+        doc.modules.add(module)
+        doc.title = self.dashboard.title
+        with _running(doc, self.dashboard):
+            try:
+                outputs = self._run(module)
+                if not doc.roots and doc not in state._templates:
+                    _lay_out(outputs)
+            # sys.exit() in a notebook must not end the person's server.
+            except (Exception, SystemExit) as error:
+                self.failures[session_id] = _failure(self.dashboard, error)
+        doc.config.update(
+            reconnect_session=False, notifications=None, notify_connection_status=False
+        )
+
+    async def on_session_destroyed(self, session_context: SessionContext) -> None:
+        identity.forget(session_context.id)
+        self.failures.pop(session_context.id, None)
+
+    def _run(self, module: ModuleType) -> list[Any]:
+        """Run the cells in the module; returns what they show, in order."""
+        outputs: list[Any] = []
+        space = module.__dict__
+        space[SHOW] = outputs.append
+        space["display"] = panel_handlers.display
+        space["get_ipython"] = lambda: None
+        for cell in self.cells:
+            if cell.is_code:
+                _run_cell(cell, space, outputs)
+            else:
+                outputs.append(cell.source)
+        return [output for output in outputs if output is not None]
+
+
+def _run_cell(cell: Cell, space: dict[str, Any], outputs: list[Any]) -> None:
+    exec(cell.code, space)
+    outputs.extend(panel_handlers.CELL_DISPLAY)
+    panel_handlers.CELL_DISPLAY.clear()
+    pyplot = sys.modules.get("matplotlib.pyplot")
+    if pyplot is not None:
+        figures = [pyplot.figure(number) for number in pyplot.get_fignums()]
+        outputs.extend(figure for figure in figures if not any(figure is o for o in outputs))
+        pyplot.close("all")
+
+
+def _lay_out(outputs: list[Any]) -> None:
+    """A notebook that serves nothing is a page of its outputs."""
+    shown = [
+        output
+        for output in outputs
+        # A figure's own reply to being asked for, such as the axes of a plot, is not a picture.
+        if isinstance(output, str | pn.viewable.Viewable) or _is_shown(output)
+    ]
+    column = pn.Column(*shown, sizing_mode="stretch_width")
+    for item in column:
+        if item.sizing_mode is None and isinstance(item, pn.pane.Markdown | pn.pane.DataFrame):
+            item.sizing_mode = "stretch_width"
+    column.servable()
+
+
+def _is_shown(output: object) -> bool:
+    try:
+        pane = pn.panel(output)
+    except Exception:
+        return False
+    # Matplotlib's functions answer with lists of artists, which are words for nobody.
+    return not (isinstance(pane, pn.pane.Str) and isinstance(output, list | tuple))
+
+
+@contextmanager
+def _running(doc: Document, dashboard: Dashboard) -> Iterator[None]:
+    """The surroundings of notebook code: its document, its folder, imports from beside it."""
+    folder = os.fspath(dashboard.path.parent)
+    path = list(sys.path)
+    # The folder stays the current one: callbacks that read a file come later.
+    os.chdir(folder)
+    sys.path.insert(0, folder)
+    state._launching.add(doc)
+    try:
+        with panel_handlers._patch_ipython_display(), patch_curdoc(doc), set_curdoc(doc):
+            yield
+    finally:
+        state._launching.discard(doc)
+        panel_handlers.CELL_DISPLAY.clear()
+        sys.path[:] = path
+
+
+def _failure(dashboard: Dashboard, error: BaseException) -> Failure:
+    failure = Failure(
+        reference=secrets.token_hex(4),
+        summary=type(error).__name__,
+        traceback="".join(
+            traceback.format_exception(type(error), error, _of_notebook(error.__traceback__))
+        ),
+    )
+    log.error(
+        "%s/%s failed, reference %s\n%s",
+        dashboard.group,
+        dashboard.name,
+        failure.reference,
+        failure.traceback,
+    )
+    return failure
+
+
+def _of_notebook(trace: TracebackType | None) -> TracebackType | None:
+    """The traceback from the notebook's own code on."""
+    start = trace
+    while start is not None:
+        if ".ipynb, cell " in start.tb_frame.f_code.co_filename:
+            return start
+        start = start.tb_next
+    return trace

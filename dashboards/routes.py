@@ -1,0 +1,61 @@
+"""Which address is answered by what."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+from urllib.parse import unquote
+
+from tornado.httputil import HTTPMessageDelegate, HTTPServerRequest
+from tornado.routing import Router
+from tornado.web import Application
+
+from dashboards.dashboard_page import DashboardHandler
+from dashboards.files import file_routes
+from dashboards.gallery import GalleryHandler
+from dashboards.pages import NotHereHandler, SignedInHandler, Site, log_request
+
+
+class Front(Router):
+    """Our pages; and what only Bokeh's server can answer, once it is there."""
+
+    def __init__(self, site: Site) -> None:
+        self.site = site
+        prefix = re.escape(site.settings.prefix)
+        self._socket = re.compile(prefix + r"dashboards/([^/]+)/([^/]+)/ws")
+        self._component = re.compile(prefix + r"components/(.+)")
+        self._pages = pages(site)
+
+    def find_handler(self, request: HTTPServerRequest, **kwargs: Any) -> HTTPMessageDelegate | None:
+        """Called by Tornado for each request."""
+        return self._from_bokeh(request) or self._pages.find_handler(request, **kwargs)
+
+    def _from_bokeh(self, request: HTTPServerRequest) -> HTTPMessageDelegate | None:
+        running = self.site.running_now
+        if running is None:
+            return None
+        if match := self._socket.fullmatch(request.path):
+            return running.socket(request, unquote(match[1]), unquote(match[2]))
+        if match := self._component.fullmatch(request.path):
+            return running.component(request, unquote(match[1]))
+        return None
+
+
+def pages(site: Site) -> Application:
+    """The part that needs no Panel."""
+    prefix = re.escape(site.settings.prefix)
+    known = {"site": site}
+    return Application(
+        [
+            (prefix + r"oauth_callback", SignedInHandler, known),
+            *file_routes(prefix),
+            (prefix + r"dashboards/([^/]+)/([^/]+)/?", DashboardHandler, known),
+            (prefix.rstrip("/") + "/?", GalleryHandler, known),
+        ],
+        default_handler_class=NotHereHandler,
+        default_handler_args=known,
+        cookie_secret=site.cookie_secret,
+        hub_auth=site.hub.auth,
+        log_function=log_request,
+        compress_response=True,
+    )

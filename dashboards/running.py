@@ -1,0 +1,249 @@
+"""The sessions of a person's dashboards, on Bokeh's server.
+
+Bokeh fixes its routes when it is built; here the notebook is looked up at each request, so that
+notebooks come and go. A session keeps the version of the notebook that it was opened with.
+
+Imports Panel: only `dashboards.warm` may import this module, when it is time for that.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+import sys
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urlparse
+
+from bokeh.application.handlers.document_lifecycle import DocumentLifecycleHandler
+from bokeh.core.templates import FILE
+from bokeh.embed.bundle import extension_dirs
+from bokeh.server.contexts import ApplicationContext
+from bokeh.server.session import ServerSession
+from bokeh.server.tornado import BokehTornado
+from bokeh.util.token import generate_jwt_token, generate_session_id
+from jinja2 import Template
+from jupyterhub.services.auth import HubOAuthenticated
+from panel.io.application import Application
+from panel.io.resources import Resources
+from panel.io.server import ComponentResourceHandler, WSHandler, server_html_page_for_session
+from panel.io.state import set_curdoc, state
+from tornado.httputil import HTTPHeaders, HTTPServerRequest
+from tornado.ioloop import IOLoop
+from tornado.web import HTTPError
+from tornado.websocket import WebSocketHandler
+
+from dashboards import identity, local_only
+from dashboards.catalog import Dashboard, find, served_here, visible
+from dashboards.gallery import address
+from dashboards.identity import CurrentUser
+from dashboards.notebook import Failure, NotebookHandler
+from dashboards.pages import Site, log_request
+
+HEADERS = ("User-Agent", "Accept-Language", "Host")
+"""What a notebook may know of the request: no cookie, no token."""
+
+TOKEN_LIFETIME = 300
+"""Seconds after which a page that was loaded can no longer open its WebSocket."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Opened:
+    """A dashboard that has run. With a failure it has nothing to show."""
+
+    session: ServerSession
+    failure: Failure | None
+    own_page: bool
+
+
+class Sessions(BokehTornado):
+    """Bokeh's server without its routes: applications are added as they are asked for."""
+
+    def __init__(self, site: Site) -> None:
+        super().__init__(
+            {},
+            prefix=site.settings.prefix,
+            secret_key=secrets.token_bytes(32),
+            sign_sessions=True,
+            include_headers=list(HEADERS),
+            include_cookies=[],
+            session_token_expiration=TOKEN_LIFETIME,
+            # A page may be slow to fetch its scripts, and open its WebSocket late.
+            unused_session_lifetime_milliseconds=60_000,
+            check_unused_sessions_milliseconds=10_000,
+            use_index=False,
+            log_function=log_request,
+            cookie_secret=site.cookie_secret,
+            site=site,
+        )
+        self.contexts: dict[tuple[str, int, int], ApplicationContext] = {}
+
+    async def _cleanup_sessions(self) -> None:
+        for version, context in list(self.contexts.items()):
+            await context._cleanup_sessions(self._unused_session_lifetime_milliseconds)
+            if not context._sessions and not context._pending_sessions:
+                self.contexts.pop(version, None)
+
+
+class Running:
+    """Opens dashboards, and finds the session that a WebSocket belongs to."""
+
+    def __init__(self, site: Site) -> None:
+        self.site = site
+        identity.install(type(state))
+        local_only.install()
+        self.sessions = Sessions(site)
+        self.sessions.initialize(IOLoop.current())
+        self.sessions.start()
+        self._own_pages: set[tuple[str, int, int]] = set()
+
+    def stop(self) -> None:
+        """End the periodic work of Bokeh's server."""
+        self.sessions.stop()
+
+    def makes_own_page(self, dashboard: Dashboard) -> bool:
+        """Whether this version is known to come with a page template of its own."""
+        return dashboard.version in self._own_pages
+
+    async def open(
+        self, dashboard: Dashboard, user: CurrentUser, request: HTTPServerRequest
+    ) -> Opened:
+        """Run the notebook in a new session. Raises OSError or ValueError for a bad file."""
+        context = self._context(dashboard)
+        sessions = self.sessions
+        session_id = generate_session_id(secret_key=sessions.secret_key, signed=True)
+        headers = {name: request.headers[name] for name in HEADERS if name in request.headers}
+        token = generate_jwt_token(
+            session_id,
+            secret_key=sessions.secret_key,
+            signed=True,
+            expiration=TOKEN_LIFETIME,
+            extra_payload={"headers": headers, "cookies": {}, "arguments": request.arguments},
+        )
+        identity.remember(session_id, user)
+        session = await context.create_session_if_needed(session_id, _bare(request, headers), token)
+        failure = _notebook(context).failures.get(session_id)
+        own_page = session.document.template is not FILE
+        if own_page:
+            self._own_pages.add(dashboard.version)
+        if failure:
+            session.request_expiration()
+        return Opened(session=session, failure=failure, own_page=own_page and not failure)
+
+    def render(self, opened: Opened, template: Template | None = None) -> str:
+        """The page of a session: its own, or a template of ours filled with its parts."""
+        document = opened.session.document
+        with set_curdoc(document):
+            return server_html_page_for_session(
+                opened.session,
+                resources=Resources.from_bokeh(self.sessions.resources()),
+                title=document.title,
+                token=opened.session.token,
+                template=template or document.template,
+                template_variables=document.template_variables,
+            )
+
+    def socket(self, request: HTTPServerRequest, group: str, name: str) -> Any:
+        """Tornado's delegate for a WebSocket; None when no session of that name waits for it."""
+        offered = request.headers.get("Sec-WebSocket-Protocol", "").split(",")
+        token = offered[1].strip() if len(offered) == 2 else ""
+        for context in self.sessions.contexts.values():
+            dashboard = _notebook(context).dashboard
+            if (dashboard.group, dashboard.name) == (group, name) and any(
+                session.token == token for session in context.sessions
+            ):
+                values = {"application_context": context, "bokeh_websocket_path": request.path}
+                return self.sessions.get_handler_delegate(request, PersonSocket, values)
+        return None
+
+    def component(self, request: HTTPServerRequest, path: str) -> Any:
+        """Tornado's delegate for a file of a component that a notebook uses."""
+        return self.sessions.get_handler_delegate(request, PersonComponent, {}, [path.encode()], {})
+
+    def _context(self, dashboard: Dashboard) -> ApplicationContext:
+        context = self.sessions.contexts.get(dashboard.version)
+        if context is None:
+            application = Application(NotebookHandler(dashboard))
+            application.add(DocumentLifecycleHandler())
+            url = address(dashboard, self.site.settings).removeprefix(self.sessions.prefix)
+            context = ApplicationContext(application, io_loop=IOLoop.current(), url=url)
+            self.sessions.contexts[dashboard.version] = context
+        return context
+
+
+class PersonSocket(HubOAuthenticated, WSHandler):
+    """The WebSocket of a dashboard, for the owner of this server while it is shared with them."""
+
+    async def prepare(self) -> None:
+        """The same checks as for the page; 403 for everybody else."""
+        site: Site = self.settings["site"]
+        self.hub_auth = site.hub.auth
+        visitor = await site.hub.visitor(self)
+        dashboard = _notebook(self.application_context).dashboard
+        if (
+            visitor is not None
+            and visitor.is_owner
+            and served_here(dashboard, serves_admin=site.settings.serves_admin)
+        ):
+            shared = visible(site.dashboards(), visitor.groups)
+            if find(shared, dashboard.group, dashboard.name):
+                self.current_user = visitor
+                return
+        self.set_status(403)
+        self.finish()
+
+    def check_origin(self, origin: str) -> bool:
+        """Pages of this very address, or of the hub's public one."""
+        public = urlparse(self.settings["site"].settings.public_url).netloc
+        if public and urlparse(origin).netloc.lower() == public.lower():
+            return True
+        return WebSocketHandler.check_origin(self, origin)
+
+    async def _handle(self, message: Any) -> Any:
+        # What a person does comes as a patch; the rest is the machine's own talk.
+        if message.msgtype == "PATCH-DOC":
+            self.settings["site"].activity.noticed()
+        folder = _notebook(self.application_context).dashboard.path.parent
+        if folder.is_dir():
+            os.chdir(folder)
+        return await super()._handle(message)
+
+
+class PersonComponent(HubOAuthenticated, ComponentResourceHandler):
+    """Scripts and styles that components bring; Panel's own handler asks nobody who they are."""
+
+    async def prepare(self) -> None:
+        """The owner only, and nothing that is not imported yet."""
+        site: Site = self.settings["site"]
+        self.hub_auth = site.hub.auth
+        visitor = await site.hub.visitor_of_resource(self)
+        if visitor is None or not visitor.is_owner:
+            raise HTTPError(403)
+        # Panel imports what the address names.
+        if self.path_args[0].partition("/")[0] not in sys.modules:
+            raise HTTPError(404)
+
+    def set_extra_headers(self, path: str) -> None:
+        self.set_header("Cache-Control", "no-store")
+        self.set_header("X-Content-Type-Options", "nosniff")
+
+
+def extension_folder(name: str) -> str | None:
+    """Where a package that brings models for Bokeh has its scripts and styles."""
+    folder = extension_dirs.get(name)
+    return os.fspath(folder) if folder else None
+
+
+def _notebook(context: ApplicationContext) -> NotebookHandler:
+    handler = context.application.handlers[0]
+    assert isinstance(handler, NotebookHandler)
+    return handler
+
+
+def _bare(request: HTTPServerRequest, headers: dict[str, str]) -> HTTPServerRequest:
+    """The request as notebook code may see it."""
+    bare = HTTPServerRequest(
+        method="GET", uri=request.uri, headers=HTTPHeaders(headers), host=request.host
+    )
+    bare.protocol = request.protocol
+    return bare

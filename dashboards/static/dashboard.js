@@ -1,0 +1,58 @@
+// A live dashboard: takes the skeleton away when the first view is drawn, and says so when the connection is lost.
+(() => {
+  const waiting = document.getElementById("waiting");
+  let lost = false;
+
+  function say() {
+    if (lost) return;
+    lost = true;
+    const banner = document.createElement("div");
+    banner.className = "lost panel";
+    banner.setAttribute("role", "alert");
+    const words = document.createElement("span");
+    words.textContent = "Connection lost. What you see may be out of date.";
+    const again = document.createElement("button");
+    again.className = "button primary";
+    again.textContent = "Reload";
+    again.addEventListener("click", () => location.reload());
+    banner.append(words, again);
+    if (!waiting) {
+      banner.style.cssText =
+        "position:fixed;left:50%;bottom:64px;transform:translateX(-50%);z-index:2001;padding:8px 16px;" +
+        "border-radius:8px;background:#1d2528;color:#e9ecec;font:15px/1.5 system-ui,sans-serif;display:flex;gap:12px";
+    }
+    document.body.append(banner);
+  }
+
+  function drawn() {
+    if (!waiting) return;
+    waiting.hidden = true;
+    const place = document.getElementById("dashboard");
+    document.getElementById("empty").hidden = place.childElementCount > 0;
+    window.dispatchEvent(new Event("resize"));
+  }
+
+  let leaving = false;
+  window.addEventListener("pagehide", () => { leaving = true; });
+
+  let patience = 400; // tries of 50 ms, counted once all scripts are here
+
+  function watch() {
+    const docs = window.Bokeh?.documents ?? [];
+    if (docs.length === 0) {
+      if (document.readyState === "complete") patience -= 1;
+      if (patience === 0) say();
+      setTimeout(watch, 50);
+      return;
+    }
+    for (const doc of docs) {
+      doc.on_event("connection_lost", () => { if (!leaving) say(); });
+    }
+    const settle = () => {
+      if (docs.every((doc) => doc.is_idle)) drawn();
+      else setTimeout(settle, 50);
+    };
+    settle();
+  }
+  if (!document.querySelector(".failed")) watch();
+})();

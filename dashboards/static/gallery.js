@@ -1,0 +1,30 @@
+// The search box of the gallery: every word typed must be in a card's words. "/" goes to it, Esc empties it.
+const box = document.getElementById("search");
+const cards = [...document.querySelectorAll("[data-card]")];
+
+function search() {
+  const words = box.value.toLowerCase().split(/\s+/).filter(Boolean);
+  for (const card of cards) {
+    const text = card.dataset.words.toLowerCase();
+    card.hidden = !words.every((word) => text.includes(word));
+  }
+  for (const section of document.querySelectorAll("[data-section]")) {
+    section.hidden = !section.querySelector("[data-card]:not([hidden])");
+  }
+  document.getElementById("nothing").hidden = cards.some((card) => !card.hidden);
+}
+
+box.addEventListener("input", search);
+box.addEventListener("keydown", (event) => {
+  if (event.key !== "Escape") return;
+  box.value = "";
+  search();
+  box.blur();
+});
+document.addEventListener("keydown", (event) => {
+  const typing = event.target.closest("input, textarea, select, [contenteditable]");
+  if (event.key !== "/" || typing || event.ctrlKey || event.metaKey || event.altKey) return;
+  event.preventDefault();
+  box.focus();
+});
+search();

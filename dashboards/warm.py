@@ -1,0 +1,25 @@
+"""The heavy imports, in one place, so that they can run beside the first pages or before a fork.
+
+Nothing here knows whose server this is: identities and secrets are made elsewhere.
+"""
+
+from __future__ import annotations
+
+import importlib
+import os
+from importlib.util import find_spec
+from types import ModuleType
+
+
+def warm_up() -> ModuleType:
+    """Import what dashboards are made of; returns the module that runs them. Takes seconds."""
+    os.environ["MPLBACKEND"] = "agg"
+    importlib.import_module("panel")
+    if find_spec("dashboards.theme") is not None:
+        importlib.import_module("dashboards.theme").apply()
+    running = importlib.import_module("dashboards.running")
+    # Most notebooks import these; none of them depends on being there.
+    for name in ("pandas", "hvplot.pandas"):
+        if find_spec(name.partition(".")[0]) is not None:
+            importlib.import_module(name)
+    return running
