@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from authlib.oauth2.rfc6749 import ClientMixin, InvalidRequestError
 from authlib.oauth2.rfc6749.grants import AuthorizationCodeGrant, RefreshTokenGrant
 from authlib.oauth2.rfc7636 import CodeChallenge
-from authlib.oidc.core import OpenIDToken
+from authlib.oidc.core import OpenIDCode
 
 from .claims import SCOPES, claims_of
 from .models import Code, Token, User, now
@@ -154,11 +154,16 @@ class RefreshGrant(RefreshTokenGrant):
             self.server.tokens.revoke(refresh_token.digest)
 
 
-class IdToken(OpenIDToken):
+class IdToken(OpenIDCode):
     """Adds the ID token to an answer; its claims are read anew at each refresh."""
 
     def __init__(self, server: Server) -> None:
+        super().__init__()
         self._server = server
+
+    def exists_nonce(self, nonce: str, request: Any) -> bool:
+        """False: whether a nonce comes back once is for the client to check, as with Descope."""
+        return False
 
     def get_encode_header(self, client: Client) -> dict[str, str]:
         return self._server.key.header
