@@ -38,8 +38,9 @@ BOKEH_THEME = BokehTheme(
     json={
         "attrs": {
             "Plot": {
-                "background_fill_color": SURFACE,
-                "border_fill_color": SURFACE,
+                # Nothing: the page shows through, in light and dark, with no edge left over.
+                "background_fill_color": None,
+                "border_fill_color": None,
                 "outline_line_color": None,
             },
             "Axis": {

@@ -67,7 +67,7 @@
 
   function paint(doc) {
     for (const model of doc.all_models) {
-      if (!model.syncable) continue; // a tool's own rubber band: a change would make it appear
+      if (!model.syncable) continue; // a tool's own rubber band, no part of the plot
       const changes = {};
       for (const name of names_of(model)) {
         const property = model.properties[name];
