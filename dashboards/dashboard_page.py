@@ -9,8 +9,9 @@ from tornado.web import HTTPError
 
 from dashboards.catalog import Dashboard, find, served_here, visible
 from dashboards.cells import cells_of, makes_own_page
+from dashboards.files import usual_scripts
 from dashboards.gallery import address
-from dashboards.local_only import without_outside
+from dashboards.local_only import NO_ICON_FONT, without_outside
 from dashboards.pages import DASHBOARD_POLICY, NOT_HERE, Message, PersonHandler
 from dashboards.settings import ADMIN
 
@@ -83,10 +84,15 @@ class DashboardHandler(PersonHandler):
             return self.site.page("dashboard_again.html")
         if opened.own_page:
             page = without_outside(running.render(opened))
-            extra = self.site.page("dashboard_own.html", dashboard=dashboard, hub_only=True)
+            extra = self.site.page("dashboard_own.html")
+            page = page.replace("</head>", f"<script>{NO_ICON_FONT}</script></head>", 1)
             return page.replace("</body>", extra + "</body>", 1)
-        return begin + without_outside(running.render(opened, self.site.template("dashboard.html")))
+        template = self.site.template("dashboard.html")
+        return begin + without_outside(running.render(opened, template, {"quiet": NO_ICON_FONT}))
 
     def _head(self, dashboard: Dashboard) -> str:
         person = self.person.name
-        return self.site.page("dashboard_head.html", dashboard=dashboard, person=person)
+        scripts = [self.site.settings.prefix + script for script in usual_scripts()]
+        return self.site.page(
+            "dashboard_head.html", dashboard=dashboard, person=person, scripts=scripts
+        )

@@ -2,19 +2,38 @@
 
 from __future__ import annotations
 
+import hashlib
+import importlib.metadata
 import os
 import sys
+from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
 
 from tornado.web import HTTPError, StaticFileHandler
 
-from dashboards.pages import STATIC, Site
+from dashboards.pages import STATIC
 
 
 def bokeh_static() -> str:
     """Bokeh's own scripts; found without importing it."""
     return os.fspath(_package("bokeh") / "server" / "static")
+
+
+@cache
+def usual_scripts() -> tuple[str, ...]:
+    """Addresses, under a server's prefix, of the scripts that nearly every dashboard asks for.
+
+    With the versions that Bokeh gives them, so that a browser can fetch them ahead.
+    """
+    bokeh = bokeh_static()
+    found = []
+    for name in ("bokeh", "bokeh-gl", "bokeh-widgets", "bokeh-tables"):
+        path = f"js/{name}.min.js"
+        version = StaticFileHandler.get_version({"static_path": bokeh}, path)
+        found.append(f"static/{path}?v={version}")
+    panel = hashlib.sha256(importlib.metadata.version("panel").encode())
+    return (*found, f"static/extensions/panel/panel.min.js?v={panel.hexdigest()}")
 
 
 class FileHandler(StaticFileHandler):
@@ -84,6 +103,3 @@ def _extension(package: str) -> str | None:
     # Other packages are known once a notebook has imported them.
     running = sys.modules.get("dashboards.running")
     return running.extension_folder(package) if running else None
-
-
-__all__ = ["FileHandler", "Site", "bokeh_static", "file_routes"]

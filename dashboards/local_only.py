@@ -7,6 +7,14 @@ from __future__ import annotations
 
 import re
 
+NO_ICON_FONT = """(() => {
+  const view = window.Bokeh?.Models.get("TablerIcon")?.prototype.default_view;
+  if (!view) return;
+  view._url = "data:text/css,";
+  view._fonts = new view._fonts.constructor("");
+})();"""
+"""Bokeh fetches the font of its named icons from another host; without it they stay empty."""
+
 _OUTSIDE_LINK = re.compile(
     r"<link\b[^>]*\bhref\s*=\s*[\"']?(?:https?:)?//(?!localhost|127\.)[^>]*>", re.I
 )

@@ -68,7 +68,10 @@ class NotebookHandler(Handler):
         with _running(doc, self.dashboard):
             try:
                 outputs = self._run(module)
-                if not doc.roots and doc not in state._templates:
+                template = state._templates.get(doc)
+                if template is not None and template.title == template.param.title.default:
+                    template.title = self.dashboard.title
+                if not doc.roots and template is None:
                     _lay_out(outputs)
             # sys.exit() in a notebook must not end the person's server.
             except (Exception, SystemExit) as error:
@@ -117,8 +120,8 @@ def _lay_out(outputs: list[Any]) -> None:
     ]
     column = pn.Column(*shown, sizing_mode="stretch_width")
     for item in column:
-        if item.sizing_mode is None and isinstance(item, pn.pane.Markdown | pn.pane.DataFrame):
-            item.sizing_mode = "stretch_width"
+        if isinstance(item, pn.pane.Matplotlib):
+            item.param.update(tight=True, sizing_mode="scale_width", max_width=760, align="start")
     column.servable()
 
 

@@ -31,7 +31,7 @@ STATIC = HERE / "static"
 # Bokeh makes functions out of text and writes its data into the page.
 DASHBOARD_POLICY = (
     "default-src 'self' data: blob:; script-src 'self' 'unsafe-inline' 'unsafe-eval' blob:; "
-    "style-src 'self' 'unsafe-inline'; object-src 'none'; base-uri 'self'; "
+    "style-src 'self' 'unsafe-inline' data:; object-src 'none'; base-uri 'self'; "
     "form-action 'self'; frame-ancestors 'self'"
 )
 PAGE_POLICY = (

@@ -11,7 +11,9 @@ from __future__ import annotations
 import os
 import secrets
 import sys
+from collections.abc import Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any
 from urllib.parse import urlparse
 
@@ -130,7 +132,12 @@ class Running:
             session.request_expiration()
         return Opened(session=session, failure=failure, own_page=own_page and not failure)
 
-    def render(self, opened: Opened, template: Template | None = None) -> str:
+    def render(
+        self,
+        opened: Opened,
+        template: Template | None = None,
+        values: Mapping[str, object] = MappingProxyType({}),
+    ) -> str:
         """The page of a session: its own, or a template of ours filled with its parts."""
         document = opened.session.document
         with set_curdoc(document):
@@ -140,7 +147,7 @@ class Running:
                 title=document.title,
                 token=opened.session.token,
                 template=template or document.template,
-                template_variables=document.template_variables,
+                template_variables={**document.template_variables, **values},
             )
 
     def socket(self, request: HTTPServerRequest, group: str, name: str) -> Any:
