@@ -106,6 +106,9 @@ class Visitor:
         """
         self.ask_for_link(email, path)
         self.open_tab(self.mailed_link(email))
+        if self.page.get_by_label("Your name").is_visible():
+            self.page.get_by_label("Your name").fill("Sam Newcomer")
+            self.page.get_by_role("button", name="Go on").click()
         self.page.wait_for_url(lambda url: self._is_hub_page(url))
         return self.page
 
