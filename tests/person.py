@@ -1,0 +1,90 @@
+"""A person without a browser: an HTTP session that signs in through the real pages."""
+
+from __future__ import annotations
+
+import re
+from html import unescape
+from urllib.parse import urljoin
+
+import requests
+
+from tests.hub import Hub, wait_until
+
+OUTBOX = "/services/descope/outbox"
+
+
+class Person(requests.Session):
+    """One person on one hub."""
+
+    def __init__(self, hub: Hub) -> None:
+        super().__init__()
+        self.hub = hub
+
+    def request(
+        self, method: str | bytes, url: str | bytes, **options: object
+    ) -> requests.Response:  # type: ignore[override]
+        """As of requests, with addresses of the hub."""
+        options.setdefault("timeout", 20)
+        return super().request(method, urljoin(self.hub.url, str(url)), **options)  # type: ignore[arg-type]
+
+    def ask_for_link(self, email: str, path: str = "/") -> requests.Response:
+        """Fill in the provider's sign-in page; returns the page that says "Look at your mail"."""
+        return self.submit(self.get(path), email=email)
+
+    def submit(self, page: requests.Response, button: str = "", **fields: str) -> requests.Response:
+        """Send the first form of a page, with its hidden fields and, if named, one button of it."""
+        form = re.search(r"<form\b([^>]*)>(.*?)</form>", page.text, re.DOTALL)
+        assert form, page.text
+        action = re.search(r'action="([^"]*)"', form[1])
+        sent = {}
+        for tag in re.findall(r"<(?:input|button)\b[^>]*>", form[2]):
+            attributes = dict(re.findall(r'([\w-]+)="([^"]*)"', tag))
+            wanted = attributes.get("type") == "hidden" or (
+                tag.startswith("<button") and attributes.get("value", "") == button
+            )
+            if "name" in attributes and (wanted or (tag.startswith("<button") and not button)):
+                sent.setdefault(attributes["name"], unescape(attributes.get("value", "")))
+        url = urljoin(page.url, unescape(action[1])) if action else page.url
+        return self.post(url, data={**sent, **fields})
+
+    def mailed_link(self, email: str) -> str:
+        """The link in the newest mail to this address that has not been used."""
+        outbox = requests.get(f"{self.hub.url}{OUTBOX}", timeout=20).text
+        for mail in re.findall(r"<article\b.*?</article>", outbox, re.DOTALL):
+            link = re.search(r'href="([^"]*\?t=[^"]*)"', mail)
+            if f"<b>{email}</b>" in mail and link:
+                return urljoin(self.hub.url, unescape(link[1]))
+        raise AssertionError(f"no link for {email} in the outbox")
+
+    def sign_in(self, email: str, path: str = "/hub/home") -> requests.Response:
+        """Sign in by a mailed link; returns the page that the person lands on."""
+        self.ask_for_link(email, path)
+        return self.get(self.mailed_link(email))
+
+    @property
+    def xsrf(self) -> dict[str, str]:
+        """The header that JupyterHub's API asks of a signed-in browser."""
+        page = self.get("/hub/token")
+        token = re.search(r'xsrf_token: "([^"]+)"', page.text)
+        assert token, page.text
+        return {"X-XSRFToken": token[1]}
+
+    def is_signed_in(self) -> bool:
+        """Whether the hub knows this browser."""
+        return self.get("/hub/home", allow_redirects=False).status_code == 200
+
+    def open_dashboards(self) -> requests.Response:
+        """Start the person's server if need be, and return its first page."""
+        self.get("/hub/spawn")
+        name = self.cookies_name()
+        return wait_until(
+            lambda: (page := self.get(f"/user/{name}/?all")).ok and "/user/" in page.url and page,
+            f"the dashboards of {name}",
+        )
+
+    def cookies_name(self) -> str:
+        """The signed-in person's name, as the hub says it."""
+        page = self.get("/hub/home").text
+        found = re.search(r"signed in as ([^\s<,]+@[\w.-]+\w)", page)
+        assert found, page
+        return found[1]
