@@ -8,7 +8,7 @@ import os
 import signal
 import sys
 
-import waitress
+from waitress.server import create_server
 
 from .app import create_app
 from .config import Config, ConfigError, config_from_environment
@@ -36,7 +36,7 @@ def main() -> None:
 
 
 def serve(config: Config) -> None:
-    server = waitress.create_server(
+    server = create_server(
         create_app(config),
         host=config.listen_host,
         port=config.listen_port,

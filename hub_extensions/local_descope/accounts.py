@@ -17,7 +17,7 @@ from .store import Store, StoreError
 
 def main(arguments: list[str] | None = None) -> None:
     """Do one change. An unknown account or tenant ends with a sentence and status 1."""
-    parser = argparse.ArgumentParser(prog="accounts", description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(prog="accounts", description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--state", default=os.environ.get("LOCAL_DESCOPE_STATE"))
     commands = parser.add_subparsers(dest="command", required=True)
     for name in ("set-roles", "add-to-tenant", "remove-from-tenant", "disable", "enable"):

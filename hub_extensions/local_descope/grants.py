@@ -41,11 +41,11 @@ class Client(ClientMixin):
     def get_client_id(self) -> str:
         return self.client_id
 
-    def get_default_redirect_uri(self) -> str | None:
-        """None: the request has to name its address."""
-        return None
+    def get_default_redirect_uri(self) -> str:
+        """None that Authlib would take: the request has to name its address."""
+        return ""
 
-    def get_allowed_scope(self, scope: str | None) -> str | None:
+    def get_allowed_scope(self, scope: Any) -> Any:
         """The known scopes of those asked for; None without openid, which Descope requires."""
         asked = (scope or "").split()
         return " ".join(name for name in asked if name in SCOPES) if "openid" in asked else None
@@ -73,7 +73,8 @@ class CodeGrant(AuthorizationCodeGrant):
 
     def validate_authorization_request(self) -> str:
         redirect_uri = super().validate_authorization_request()
-        if not self.request.payload.state:
+        payload: Any = self.request.payload
+        if not payload.state:
             raise InvalidRequestError("Missing 'state' in request.", redirect_uri=redirect_uri)
         return redirect_uri
 
@@ -92,7 +93,7 @@ class CodeGrant(AuthorizationCodeGrant):
             code_challenge_method=asked["code_challenge_method"],
         )
 
-    def query_authorization_code(self, code: str, client: Client) -> Code | None:
+    def query_authorization_code(self, code: str, client: ClientMixin) -> Any:
         return self.server.tokens.code(code)
 
     def authenticate_user(self, authorization_code: Code) -> User | None:
@@ -125,7 +126,7 @@ class RefreshGrant(RefreshTokenGrant):
     TOKEN_ENDPOINT_AUTH_METHODS = CodeGrant.TOKEN_ENDPOINT_AUTH_METHODS
     server: Server
 
-    def authenticate_refresh_token(self, refresh_token: str) -> Token | None:
+    def authenticate_refresh_token(self, refresh_token: str) -> Any:
         """The token if it is good and its user is. A rotated one, used again, ends its family."""
         token = self.server.tokens.token("refresh", refresh_token)
         if token is None or token.is_expired() or not self.server.store.user(token.user_id):
@@ -135,11 +136,12 @@ class RefreshGrant(RefreshTokenGrant):
             return None
         return token
 
-    def issue_token(self, user: User, refresh_token: Token) -> dict[str, Any]:
+    def issue_token(self, user: User, refresh_token: Any) -> dict[str, Any]:
+        payload: Any = self.request.payload
         rotates = self.server.config.rotate_refresh_tokens
         token = self.generate_token(
             user=user,
-            scope=self.request.payload.scope or refresh_token.get_scope(),
+            scope=payload.scope or refresh_token.get_scope(),
             include_refresh_token=rotates,
         )
         if not rotates:
@@ -149,7 +151,7 @@ class RefreshGrant(RefreshTokenGrant):
     def authenticate_user(self, refresh_token: Token) -> User | None:
         return self.server.store.user(refresh_token.user_id)
 
-    def revoke_old_credential(self, refresh_token: Token) -> None:
+    def revoke_old_credential(self, refresh_token: Any) -> None:
         if self.server.config.rotate_refresh_tokens:
             self.server.tokens.revoke(refresh_token.digest)
 
@@ -179,12 +181,13 @@ class IdToken(OpenIDCode):
         }
 
     def get_compatible_claims(self, request: Any) -> dict[str, Any]:
-        claims = super().get_compatible_claims(request)
+        authlib: Any = super()  # type stubs of an older Authlib lack the method
+        claims = authlib.get_compatible_claims(request)
         if request.refresh_token:
             # The time and way of signing in are those of then, not of the refresh.
             token: Token = request.refresh_token
             claims |= {"auth_time": token.auth_time, "amr": token.amr}
         return claims
 
-    def generate_user_info(self, user: User, scope: str) -> dict[str, Any]:
+    def generate_user_info(self, user: User, scope: str) -> Any:
         return claims_of(user, self._server.store.roles_of(user.id), scope.split())

@@ -7,7 +7,9 @@ a page of another site by its Origin, and a name that was pointed at this machin
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
+
+from werkzeug.datastructures import Headers
 
 from .config import Config, host_of, is_loopback
 
@@ -25,7 +27,7 @@ ASKED_FOR = ("X-Forwarded-Host", "X-Original-Host")
 REFUSAL = "This stand-in for Descope answers only on the machine that it runs on.\n"
 
 
-def is_own_request(headers: Mapping[str, str], config: Config) -> bool:
+def is_own_request(headers: Headers, config: Config) -> bool:
     """Whether a request came to this service's own address, from this machine, from no other
     site's page, as far as its headers tell."""
     if headers.get("Host", "").lower() not in config.own_hosts:

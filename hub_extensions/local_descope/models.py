@@ -119,7 +119,7 @@ class Token(Base, TokenMixin):
     def is_revoked(self) -> bool:
         return self.revoked_at is not None
 
-    def get_client(self) -> None:
+    def get_client(self) -> Any:
         """The userinfo answer asks for it only to sign; see `endpoints.Userinfo`."""
 
 

@@ -60,13 +60,13 @@ def discovery(project: str) -> dict[str, Any]:
 @blueprint.get("/v2/keys/<project>")
 def jwks(project: str) -> dict[str, Any]:
     _check_project(project)
-    return parts().server.key.jwks
+    return _server().key.jwks
 
 
 @blueprint.route("/oauth2/v1/authorize", methods=["GET", "POST"])
 def authorize() -> AnyResponse | tuple[str, int]:
     """Send a signed-in browser straight back with a code, any other through the flow."""
-    server = parts().server
+    server = _server()
     who = browser.signed_in()
     try:
         grant = server.get_consent_grant(end_user=who)
@@ -83,7 +83,7 @@ def authorize() -> AnyResponse | tuple[str, int]:
 
 def answer_run(run: Run, who: SignedIn) -> AnyResponse | tuple[str, int]:
     """Send a browser whose run has signed in back to the client, with a code and its state."""
-    server = parts().server
+    server = _server()
     try:
         grant = server.get_consent_grant(server.stored_request(run.request), end_user=who)
     except (OAuth2Error, ValueError) as error:
@@ -93,23 +93,23 @@ def answer_run(run: Run, who: SignedIn) -> AnyResponse | tuple[str, int]:
 
 @blueprint.post("/oauth2/v1/token")
 def token() -> Response:
-    return parts().server.create_token_response()
+    return _server().create_token_response()
 
 
 @blueprint.route("/oauth2/v1/userinfo", methods=["GET", "POST"])
 def userinfo() -> Response:
-    return parts().server.create_endpoint_response("userinfo")
+    return _server().create_endpoint_response("userinfo")
 
 
 @blueprint.post("/oauth2/v1/revoke")
 def revoke() -> Response:
-    return parts().server.create_endpoint_response("revocation")
+    return _server().create_endpoint_response("revocation")
 
 
 @blueprint.route("/oauth2/v1/logout", methods=["GET", "POST"])
 def logout() -> AnyResponse | tuple[str, int] | str:
     """End this browser's session at once for a client that shows whose, else after a question."""
-    server = parts().server
+    server = _server()
     try:
         ending: Any = server.validate_endpoint_request("end_session")
     except (OAuth2Error, ValueError) as error:
@@ -136,6 +136,11 @@ def unreadable(_error: ValueError) -> tuple[dict[str, str], int]:
     return {"error": "invalid_request", "error_description": "The request cannot be read."}, 400
 
 
+def _server() -> Any:
+    """The server, untyped: the type stubs of Authlib are older than its code."""
+    return parts().server
+
+
 def _check_project(project: str) -> None:
     if project != parts().config.project_id:
         abort(404)
@@ -144,7 +149,7 @@ def _check_project(project: str) -> None:
 def _refused(error: OAuth2Error | ValueError) -> AnyResponse | tuple[str, int]:
     """Send an error to the client where its address is known good, else say it on a page."""
     if isinstance(error, OAuth2Error) and error.redirect_uri:
-        return parts().server.handle_error_response(None, error)
+        return _server().handle_error_response(None, error)
     description = error.description if isinstance(error, OAuth2Error) else ""
     page = render_template(
         "message.html",

@@ -47,7 +47,7 @@ class Server(AuthorizationServer):
         self.register_endpoint(Revocation(self))
         self.register_endpoint(EndSession(self))
 
-    def create_oauth2_request(self, request: Any) -> OAuth2Request:
+    def create_oauth2_request(self, request: Any) -> Any:
         """The request at hand, or one built by `stored_request`."""
         if isinstance(request, OAuth2Request):
             return request
@@ -100,14 +100,12 @@ class _AccessTokens(BearerTokenValidator):
 class Userinfo(UserInfoEndpoint):
     """The claims of the user at this moment, as the ID token gives them."""
 
-    server: Server
-
     def __call__(self, request: OAuth2Request) -> tuple[int, Any, Any]:
-        assert self.resource_protector is not None
-        token: Token = self.resource_protector.acquire_token("openid")
-        user = self.server.store.user(token.user_id)
-        assert user is not None, "the validator has looked"
-        claims = claims_of(user, self.server.store.roles_of(user.id), token.scope.split())
+        protector: Any = self.resource_protector
+        server: Any = self.server
+        token: Token = protector.acquire_token("openid")
+        user = server.store.user(token.user_id)
+        claims = claims_of(user, server.store.roles_of(user.id), token.scope.split())
         return 200, claims, [("Content-Type", "application/json"), ("Cache-Control", "no-store")]
 
 

@@ -185,7 +185,8 @@ class Client:
         self.stand_in = stand_in
         self.metadata: dict[str, Any] = get_json(f"{issuer}/.well-known/openid-configuration")
         assert self.metadata["issuer"] == issuer
-        self.session = OAuth2Session(
+        # Untyped: it is a requests session too, which Authlib's type stubs do not say.
+        self.session: Any = OAuth2Session(
             PROJECT,
             secret,
             token_endpoint_auth_method=method or "client_secret_basic",

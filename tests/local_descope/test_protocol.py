@@ -225,7 +225,7 @@ def test_a_signed_in_browser_is_not_asked_again(browser: Browser, client: Client
 
 def test_signing_out_makes_signing_in_ask(browser: Browser, client: Client) -> None:
     tokens = client.finish(browser.sign_in(client, "admin@acme.test"))
-    copied = dict(browser.cookies)
+    copied = browser.cookies.copy()
     target = f"{client.stand_in.origin}/hub/signed-out"
     asked = {"id_token_hint": tokens["id_token"], "post_logout_redirect_uri": target}
     answer = browser.open(sign_out_address(client, state="s1", **asked))
