@@ -57,9 +57,7 @@ def test_an_attackers_link_does_not_sign_a_victim_in(hub: Hub) -> None:
     victim.get("/hub/home")
     mallory.ask_for_link(MALLORY)
     asked = victim.get(mallory.mailed_link(MALLORY))
-    asked = (
-        victim.submit(asked, fullName="Mallory") if "Continue as" not in asked.text else asked
-    )
+    asked = victim.submit(asked, fullName="Mallory") if "Continue as" not in asked.text else asked
     assert f"Continue as {MALLORY}?" in asked.text
     out = victim.submit(asked, button="no")
     assert out.url.endswith("/hub/signed-out")

@@ -1,0 +1,177 @@
+"""A provider that answers wrongly, slowly or not at all: nobody is signed in, nothing breaks."""
+
+from __future__ import annotations
+
+import statistics
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import pytest
+from joserfc.jwk import RSAKey
+
+from tests.conftest import StartHub
+from tests.hub import Hub, wait_until
+from tests.odd_provider import OddProvider, odd_provider
+from tests.person import Person
+
+
+@pytest.fixture(scope="module")
+def running_provider() -> Iterator[OddProvider]:
+    with odd_provider() as provider:
+        yield provider
+
+
+@pytest.fixture
+def provider(running_provider: OddProvider) -> OddProvider:
+    running_provider.reset()
+    return running_provider
+
+
+@pytest.fixture(scope="module")
+def hub(running_provider: OddProvider, start_hub: StartHub) -> Hub:
+    """A hub with a real project's settings, whose provider is the odd one."""
+    return start_hub(**running_provider.settings)
+
+
+def groups(hub: Hub, name: str = "ada@acme.test") -> set[str]:
+    return set(hub.api(f"/users/{name}").json()["groups"])
+
+
+def test_a_well_behaved_answer_signs_in(hub: Hub, provider: OddProvider) -> None:
+    provider.claims["tenants"] = {"acme": {"roles": ["Analyst"]}}
+    person = Person(hub)
+    person.get("/hub/home")
+    assert person.is_signed_in()
+    assert groups(hub) == {"user", "analysts"}
+
+
+OTHER_KEY = RSAKey.generate_key(2048, {"kid": "k1"})
+BAD_TOKENS: list[dict[str, Any]] = [
+    {"alg": "none"},
+    {"key": OTHER_KEY},
+    {"id_token": {"iss": "https://evil.test"}},
+    {"id_token": {"aud": "somebody-else"}},
+    {"id_token": {"exp": 1}},
+    {"id_token": {"nonce": "another"}},
+    {"id_token": {"nonce": None}},
+    {"id_token": {"sub": "U2"}},
+    {"userinfo": {"sub": "U2"}},
+    {"userinfo": {"sub": None}},
+    {"userinfo": {"email_verified": False}},
+    {"userinfo": {"email_verified": "true"}},
+    {"userinfo": {"email": None}},
+    {"without": {"id_token"}},
+    {"without": {"access_token"}},
+    {"status": 400},
+    {"status": 401},
+]
+
+
+@pytest.mark.parametrize("wrong", BAD_TOKENS, ids=str)
+def test_a_wrong_answer_signs_nobody_in(
+    wrong: dict[str, Any], hub: Hub, provider: OddProvider
+) -> None:
+    for name, value in wrong.items():
+        setattr(provider, name, value)
+    person = Person(hub)
+    answer = person.get("/hub/home")
+    assert answer.status_code == 403
+    assert "This is not open to you" in answer.text
+    assert "a-refresh-token" not in answer.text + hub.log_text()
+    provider.reset()
+    assert not person.cookies.get("jupyterhub-hub-login", path="/hub/")
+
+
+@pytest.mark.parametrize(
+    "tenants",
+    [
+        ["acme"],
+        "acme",
+        None,
+        7,
+        {"acme": {"roles": None}},
+        {"acme": {"roles": ["x" * 10_000]}},
+        {"acme": []},
+        {"globex": {"roles": ["Tenant Admin"]}},
+    ],
+    ids=lambda value: str(value)[:30],
+)
+def test_claims_of_the_wrong_shape_give_no_right(
+    tenants: Any, hub: Hub, provider: OddProvider
+) -> None:
+    provider.claims.update(tenants=tenants, sub="U7", email="shape@acme.test")
+    provider.claims["roles"] = ["Tenant Admin"]
+    Person(hub).get("/hub/home")
+    assert groups(hub, "shape@acme.test") <= {"user"}
+
+
+def test_markup_in_a_name_is_shown_as_text(hub: Hub, provider: OddProvider) -> None:
+    provider.claims["name"] = "<script>alert(1)</script>"
+    person = Person(hub)
+    assert person.get("/hub/home").ok
+    assert "<script>alert(1)" not in person.open_dashboards().text
+
+
+def test_another_person_with_the_same_address_is_refused(hub: Hub, provider: OddProvider) -> None:
+    Person(hub).get("/hub/home")
+    provider.claims["sub"] = "U-another"
+    second = Person(hub)
+    answer = second.get("/hub/home")
+    assert answer.status_code == 403
+    assert "belongs to somebody who used it here before" in answer.text
+    assert "another identity came with the address of" in hub.log_text()
+
+
+def test_a_person_whose_address_changed_keeps_what_they_have(
+    hub: Hub, provider: OddProvider
+) -> None:
+    provider.claims.update(sub="U9", email="before@acme.test")
+    Person(hub).get("/hub/home")
+    hub.api("/groups/moved", "POST", json={"users": ["before@acme.test"]})
+    provider.claims["email"] = "after@acme.test"
+    person = Person(hub)
+    assert "before@acme.test" in person.get("/hub/home").text
+    assert "moved" in groups(hub, "before@acme.test")
+
+
+@pytest.mark.parametrize("status", [500, 503, 429])
+def test_a_provider_that_is_away_is_said_with_a_way_to_try_again(
+    status: int, hub: Hub, provider: OddProvider
+) -> None:
+    provider.status = status
+    person = Person(hub)
+    answer = person.get("/hub/home?a=1")
+    assert answer.status_code == 503
+    assert "Try again" in answer.text
+    provider.reset()
+    assert person.get("/hub/login?next=%2Fhub%2Fhome%3Fa%3D1").url.endswith("/hub/home?a=1")
+
+
+def test_a_provider_that_hangs_slows_no_other_page(hub: Hub, provider: OddProvider) -> None:
+    working = Person(hub)
+    working.get("/hub/home")
+    provider.hang = 60
+    with ThreadPoolExecutor(8) as waiting:
+        stuck = [waiting.submit(lambda: Person(hub).get("/hub/home")) for _ in range(8)]
+        wait_until(lambda: provider.asked.count("/token") >= 8, "eight sign-ins that wait")
+        times = []
+        for _ in range(60):
+            begin = time.perf_counter()
+            assert working.get("/hub/home").ok
+            times.append(time.perf_counter() - begin)
+        assert statistics.quantiles(times, n=20)[-1] < 0.3
+        assert {answer.result().status_code for answer in stuck} == {503}
+
+
+def test_the_start_ends_with_a_sentence_when_the_provider_is_unreachable(
+    start_hub: StartHub, provider: OddProvider
+) -> None:
+    settings = {**provider.settings, "DESCOPE_ISSUER": "http://127.0.0.1:9"}
+    with pytest.raises(AssertionError, match="ended with status 1") as failure:
+        start_hub(**settings)
+    said = "".join(failure.value.__notes__)
+    assert "does not answer at http://127.0.0.1:9" in said
+    assert "DESCOPE_ISSUER" in said
+    assert "Traceback" not in said
