@@ -69,8 +69,6 @@ def press(run_id: str) -> Page | Response:
         parts().runner.answer(run, request.form.get("interaction", ""), request.form)
     if run.user_id and run.signed_in_at:
         return _finished(run)
-    if run.context.get("problems") or run.context.get("error"):
-        return _drawn(run), 400
     return redirect(url_for("pages.screen", run_id=run.id), code=303)
 
 

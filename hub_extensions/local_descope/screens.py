@@ -109,7 +109,7 @@ def is_email(value: str) -> bool:
 def masked(email: str) -> str:
     """An address of which only its owner knows the rest: `m*****@acme.test`."""
     name, _, domain = email.partition("@")
-    return f"{name[:1]}{'*' * max(len(name) - 1, 1)}@{domain}"
+    return f"{name[:1]}*****@{domain}"
 
 
 def _nodes(screen: Screen, key: str = "ROOT", seen: tuple[str, ...] = ()) -> Iterator[Node]:
