@@ -165,7 +165,7 @@ def plain_text(markdown: str) -> str:
     text = re.sub(r"!\[([^\]]*)\]\([^)]*\)", r"\1", text)
     text = re.sub(r"\[([^\]]*)\]\([^)]*\)", r"\1", text)
     text = re.sub(r"(\*\*|__|`+|~~)", "", text)
-    text = re.sub(r"(?<!\w)[*_]([^*_]+)[*_](?!\w)", r"\1", text)
+    text = re.sub(r"(?<!\w)[*_](?=\S)([^*_]+)(?<=\S)[*_](?!\w)", r"\1", text)
     text = re.sub(r"^\s*(?:[-*+>]|#+)\s+", "", text, flags=re.MULTILINE)
     return " ".join(unescape(text).split())
 

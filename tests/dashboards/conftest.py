@@ -1,0 +1,109 @@
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.dashboards.notebooks import code, markdown, write_notebook
+from tests.dashboards.plain_hub import Guest, PlainHub
+
+GROUPS = {"user": ["ann", "bob"], "admin": ["ann"], "finance": ["ann"]}
+
+WHO = """
+import panel as pn
+from dashboards import current_user
+pn.extension()
+button = pn.widgets.Button(name="Ask")
+said = pn.pane.Str("-")
+def ask(event):
+    said.object = f"callback: {current_user().name}"
+button.on_click(ask)
+pn.Column(button, said).servable()
+found = pn.state.user_info
+pn.state.location.hash = "#" + "/".join([
+    pn.state.user, ",".join(found["groups"]), current_user().name,
+    str(pn.state.access_token), str(sorted(pn.state.cookies)),
+])
+"""
+
+PEEK = """
+import os, subprocess, sys
+import panel as pn
+text = str(dict(os.environ))
+text += subprocess.run([sys.executable, "-c", "import os; print(dict(os.environ))"],
+                       capture_output=True, text=True).stdout
+text += open("/proc/self/environ", "rb").read().decode(errors="replace")
+request = pn.state.curdoc.session_context.request
+text += str(request._request.headers) + str(dict(request.cookies)) + str(request.headers)
+open("peeked.txt", "w").write(text)
+open("beside.txt").read()
+pn.pane.Str("done").servable()
+"""
+
+
+@pytest.fixture(scope="module")
+def plain_hub(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PlainHub]:
+    """A hub with the notebooks that the tests of the server open."""
+    hub = PlainHub(tmp_path_factory.mktemp("plain"), GROUPS)
+    try:
+        _write_notebooks(hub)
+        hub.wait()
+        yield hub
+    finally:
+        hub.stop()
+
+
+@pytest.fixture(scope="module")
+def ann(plain_hub: PlainHub) -> Guest:
+    """A member of `admin`, signed in, with a server."""
+    return _signed_in(plain_hub, "ann")
+
+
+@pytest.fixture(scope="module")
+def bob(plain_hub: PlainHub) -> Guest:
+    """A member of `user` only, signed in, with a server."""
+    return _signed_in(plain_hub, "bob")
+
+
+def _signed_in(hub: PlainHub, name: str) -> Guest:
+    guest = Guest(hub, name)
+    guest.sign_in()
+    guest.start()
+    assert guest.get(guest.home).ok
+    return guest
+
+
+def _write_notebooks(hub: PlainHub) -> None:
+    folder = hub.notebooks
+    write_notebook(folder / "user/who.ipynb", markdown("# Who\n\nNames."), code(WHO))
+    write_notebook(folder / "user/peek.ipynb", code(PEEK))
+    (folder / "user/beside.txt").write_text("here")
+    write_notebook(folder / "user/cells.ipynb", markdown("# Cells"), code("'an output'"))
+    write_notebook(
+        folder / "user/broken.ipynb",
+        markdown("# Broken <img src=x onerror=alert(1)> & more"),
+        code("def fails():\n    raise ValueError('told to <b>nobody</b>')\nfails()"),
+    )
+    write_notebook(folder / "user/leaves.ipynb", code("import sys\nsys.exit('bye')"))
+    write_notebook(
+        folder / "user/own.ipynb",
+        code("import panel as pn\npn.extension(template='fast')\npn.pane.Str('own').servable()"),
+    )
+    write_notebook(folder / "finance/money.ipynb", markdown("# Money"), code("1"))
+    write_notebook(
+        folder / "admin/hub.ipynb",
+        code(
+            "from dashboards import hub_data\nimport panel as pn\n"
+            "names = [u.name for u in hub_data.users()]\n"
+            "servers = [(s.user, s.name, s.ready, (s.memory_mb or 0) > 20)"
+            " for s in hub_data.servers()]\n"
+            "open('read.txt', 'w').write(f'{names} {servers} {hub_data.groups()}')\n"
+            "pn.pane.Str('read').servable()"
+        ),
+    )
+    write_notebook(
+        folder / "user/asks.ipynb", code("from dashboards import hub_data\nhub_data.users()")
+    )
+    (folder / "user/unreadable.ipynb").write_text("not JSON")
+    write_notebook(hub.folder / "outside.ipynb", markdown("# Outside"))
+    (folder / "user/linked.ipynb").symlink_to(hub.folder / "outside.ipynb")
