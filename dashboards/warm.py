@@ -5,6 +5,7 @@ Nothing here knows whose server this is: identities and secrets are made elsewhe
 
 from __future__ import annotations
 
+import gc
 import importlib
 import os
 from importlib.util import find_spec
@@ -13,6 +14,14 @@ from types import ModuleType
 
 def warm_up() -> ModuleType:
     """Import what dashboards are made of; returns the module that runs them. Takes seconds."""
+    try:
+        return _import_all()
+    finally:
+        gc.freeze()
+        gc.enable()
+
+
+def _import_all() -> ModuleType:
     os.environ["MPLBACKEND"] = "agg"
     importlib.import_module("panel")
     if find_spec("dashboards.theme") is not None:
