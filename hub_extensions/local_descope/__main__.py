@@ -45,7 +45,8 @@ def serve(config: Config) -> None:
         # They are not believed but read: the guard refuses who comes from elsewhere.
         clear_untrusted_proxy_headers=False,
     )
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+    for number in (signal.SIGTERM, signal.SIGINT):  # a shell's background job ignores the second
+        signal.signal(number, lambda *_: sys.exit(0))
     logging.getLogger(__name__).info("The local stand-in for Descope answers at %s/", config.url)
     server.run()
 

@@ -45,6 +45,9 @@ def create_app(config: Config) -> Flask:
         MAX_CONTENT_LENGTH=64 * 1024,
         # Cookies are shared by all ports of a host: two stand-ins on one machine stay apart.
         SESSION_COOKIE_NAME=f"local-descope-{urlsplit(config.url).port or 80}",
+        # A waiting tab asks every second; its answers must not put back the cookie of before the
+        # other tab signed in.
+        SESSION_REFRESH_EACH_REQUEST=False,
         SESSION_COOKIE_PATH=config.prefix,
         SESSION_COOKIE_SAMESITE="Lax",
         PERMANENT_SESSION_LIFETIME=browser.SESSION_SECONDS,

@@ -71,5 +71,7 @@ def sign_out() -> None:
 
 
 def _kept(name: str) -> str:
-    session.permanent = True
-    return session.setdefault(name, secrets.token_urlsafe(24))
+    if name not in session:
+        session.permanent = True
+        session[name] = secrets.token_urlsafe(24)
+    return session[name]

@@ -38,7 +38,7 @@ class Store:
     def __init__(self, folder: Path) -> None:
         """Open the store in a folder, made if missing; a new store gets the known accounts."""
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        self._engine = create_engine(f"sqlite:///{folder / 'descope.sqlite'}")
+        self._engine = create_engine(f"sqlite:///{folder / 'descope.sqlite'}", hide_parameters=True)
         event.listen(self._engine, "connect", _set_pragmas)
         Base.metadata.create_all(self._engine)
         self._sessions = sessionmaker(self._engine, expire_on_commit=False)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import http.client
+from urllib.parse import urlencode
 
 import pytest
 
@@ -63,6 +64,18 @@ def test_from_elsewhere_is_refused(stand_in: StandIn, headers: dict[str, str]) -
 @pytest.mark.parametrize("headers", OWN, ids=str)
 def test_from_here_is_answered(behind_a_name: StandIn, headers: dict[str, str]) -> None:
     assert ask(behind_a_name, "/outbox", headers)[0] == 200
+
+
+def test_a_name_below_localhost_signs_in_too(start_stand_in: StartStandIn) -> None:
+    port = free_port()
+    url = f"http://hub.localhost:{port}/services/descope"
+    callback = f"http://hub.localhost:{port}/hub/oauth_callback"
+    stand_in = start_stand_in(port=port, LOCAL_DESCOPE_URL=url, LOCAL_DESCOPE_REDIRECTS=callback)
+    asked = {"response_type": "code", "client_id": PROJECT, "redirect_uri": callback}
+    asked |= {"scope": "openid", "state": "s", "code_challenge": "x" * 43}
+    query = urlencode(asked | {"code_challenge_method": "S256"})
+    headers = {"Host": "hub.localhost:{port}"}
+    assert ask(stand_in, f"/oauth2/v1/authorize?{query}", headers)[0] == 303
 
 
 def ask(stand_in: StandIn, path: str, headers: dict[str, str]) -> tuple[int, str]:

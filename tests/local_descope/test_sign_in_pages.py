@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import uuid
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -63,7 +64,9 @@ def test_the_first_tab_says_that_the_other_goes_on(browser: Browser, client: Cli
     waiting = browser.ask_for_link(client, email)
     assert "p*****@example.test" in waiting.text
     assert email not in waiting.text
-    assert browser.get(f"{waiting.url}/poll").json() == {"done": False}
+    answer = browser.get(f"{waiting.url}/poll")
+    assert answer.json() == {"done": False}
+    assert "Set-Cookie" not in answer.headers  # it could overtake that of the other tab
     question = browser.open(browser.mailed_links(email)[0])
     assert browser.get(f"{waiting.url}/poll").json() == {"done": False}
     browser.press(question, "Go on", fullName="Ann")
@@ -93,6 +96,36 @@ def test_a_link_works_once(browser: Browser, client: Client) -> None:
     assert (spent.status_code, "This link has been used" in spent.text) == (400, True)
     assert f'href="{client.stand_in.origin}/"' in spent.text
     assert link not in browser.mailed_links("member@acme.test")
+
+
+def test_a_link_opened_many_times_at_once_works_once(
+    stand_in: StandIn, browser: Browser, client: Client
+) -> None:
+    browser.ask_for_link(client, "member@acme.test")
+    link = browser.mailed_links("member@acme.test")[0]
+
+    def open_it(_: int) -> int:
+        with Browser(stand_in) as other:
+            return other.open(link).status_code
+
+    with ThreadPoolExecutor(8) as threads:
+        statuses = sorted(threads.map(open_it, range(8)))
+    assert statuses == [302] + [400] * 7
+
+
+def test_many_people_sign_in_at_once(stand_in: StandIn) -> None:
+    def sign_in(number: int) -> str:
+        client = Client(stand_in)
+        with Browser(stand_in) as browser, client.session:
+            email = new_address()
+            browser.ask_for_link(client, email)
+            question = browser.open(browser.mailed_links(email)[0])
+            answer = browser.press(question, "Go on", fullName=f"Person {number}")
+            return client.claims(client.finish(answer))["name"]
+
+    with ThreadPoolExecutor(8) as threads:
+        names = set(threads.map(sign_in, range(8)))
+    assert names == {f"Person {number}" for number in range(8)}
 
 
 def test_a_link_works_for_a_limited_time(
