@@ -1,0 +1,87 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import nbformat
+import pytest
+
+from tests.notebooks.shipped import NOTEBOOKS, cells, run
+
+ids = [f"{path.parent.name}/{path.stem}" for path in NOTEBOOKS]
+each_notebook = pytest.mark.parametrize("notebook", NOTEBOOKS, ids=ids)
+
+
+def test_two_folders_come_with_the_project() -> None:
+    assert ids == ["admin/the_hub", "admin/who_am_i", "user/penguins", "user/sensor_explorer"]
+
+
+@each_notebook
+def test_is_clean(notebook: Path) -> None:
+    content = nbformat.read(notebook, as_version=nbformat.NO_CONVERT)
+    nbformat.validate(content)
+    assert (content.nbformat, content.nbformat_minor) == (4, 5)
+    for cell in content.cells:
+        if cell.cell_type == "code":
+            assert cell.outputs == []
+            assert cell.execution_count is None
+
+
+@each_notebook
+def test_begins_with_its_title_and_what_it_is(notebook: Path) -> None:
+    first = cells(notebook)[0]
+    title, nothing, description = "".join(first["source"]).split("\n")
+    assert first["cell_type"] == "markdown"
+    assert title.startswith("# ")
+    assert nothing == ""
+    assert description.endswith(".")
+
+
+@each_notebook
+def test_runs_in_a_fresh_process(notebook: Path) -> None:
+    assert run(notebook, then="print('done')").strip() == "done"
+
+
+def test_view_of_the_hub_says_what_is_wrong_then_what_is_there() -> None:
+    hub = next(path for path in NOTEBOOKS if path.stem == "the_hub")
+    said = run(
+        hub,
+        then="""
+asyncio.run(refresh())
+print(message.object, overview.visible)
+now = datetime.now(UTC)
+name = "<i>eve</i>@acme.test"
+server = dict(user=name, ready=True, started=now, last_activity=None, url="")
+hub_data.users = lambda: [
+    hub_data.HubUser(
+        name=name, groups=("user",), is_hub_admin=False, created=now, last_activity=None
+    )
+]
+hub_data.groups = lambda: [hub_data.HubGroup(name="user", users=(name,))]
+hub_data.servers = lambda: [
+    hub_data.HubServer(name="", memory_mb=100.4, **server),
+    hub_data.HubServer(name="admin", memory_mb=50.4, **server),
+]
+asyncio.run(refresh())
+print(figures["Memory"].object, servers_now.object, people_now.object, groups_now.object)
+print(message.visible, overview.visible)
+""",
+    )
+    assert said.startswith("Only dashboards in the admin folder may see this. False\n")
+    assert "<b>151 MB</b>" in said
+    assert "<i>" not in said
+    assert "&lt;i&gt;eve" in said
+    assert "Admin dashboards" in said
+    assert said.endswith("False True\n")
+
+
+def test_who_am_i_takes_claims_of_any_shape() -> None:
+    who = next(path for path in NOTEBOOKS if path.stem == "who_am_i")
+    said = run(
+        who,
+        then="""
+print(list_of(None, "roles"), list_of({"roles": None}, "roles"), list_of({"roles": ["A"]}, "roles"))
+print(labelled("Roles", ["<b>x</b>"], "none"))
+""",
+    )
+    assert said.startswith("[] [] ['A']\n")
+    assert "&lt;b&gt;x" in said
