@@ -7,6 +7,8 @@ import logging
 import os
 import signal
 import sys
+import threading
+import time
 
 from waitress.server import create_server
 
@@ -52,17 +54,22 @@ def serve(config: Config) -> None:
 
 
 def _end_with_parent() -> None:
-    """End when the hub does, even by kill -9, so that its next start finds the port free.
-
-    Linux has this; elsewhere the hub has to end its services itself.
-    """
-    if not sys.platform.startswith("linux"):
-        return
+    """End when the hub does, even by kill -9, so that its next start finds the port free."""
     parent = os.getppid()
+    if not sys.platform.startswith("linux"):
+        threading.Thread(target=_watch, args=[parent], daemon=True).start()
+        return
     ctypes.CDLL(None, use_errno=True).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
     if os.getppid() != parent:
         # It ended between the two lines, so the signal will never come.
         sys.exit(0)
+
+
+def _watch(parent: int) -> None:
+    """Where no signal tells of the parent's end: look every second."""
+    while os.getppid() == parent:
+        time.sleep(1)
+    os.kill(os.getpid(), signal.SIGTERM)
 
 
 if __name__ == "__main__":

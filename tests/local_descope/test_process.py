@@ -102,7 +102,6 @@ def test_a_failed_start_is_one_sentence(
     assert words in ended.stderr
 
 
-@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="Linux alone has this signal")
 def test_it_ends_with_its_parent(tmp_path: Path) -> None:
     stand_in = StandIn(tmp_path)
     code = (
