@@ -6,7 +6,7 @@ from hub_extensions; this file wires them together.
 
 from pathlib import Path
 
-from hub_extensions import local_service, look, provider, roles, settings, state
+from hub_extensions import local_service, look, roles, settings, state
 
 folder = Path(__file__).resolve().parent
 given = settings.load(folder)  # one sentence and an end, if something is missing or wrong
@@ -40,9 +40,8 @@ for name in ("client_id", "base_uri", "issuer"):  # those left out follow from t
     if value := getattr(given, name):
         setattr(c.DescopeAuthenticator, name, value)
 if given.is_local:  # it starts with the hub, so it cannot be asked for its endpoints before
-    c.DescopeAuthenticator.provider_metadata = provider.documented_endpoints(
-        local_service.base_uri(given), settings.LOCAL_PROJECT_ID
-    )
+    c.DescopeAuthenticator.base_uri = local_service.base_uri(given)
+    c.DescopeAuthenticator.provider_metadata = local_service.endpoints(given, kept)
 c.Authenticator.refresh_pre_spawn = False  # the sign-in a moment ago has asked already
 c.JupyterHub.load_roles = roles.ROLES
 
@@ -61,6 +60,8 @@ c.JupyterHub.template_paths = [str(look.TEMPLATES)]
 c.JupyterHub.template_vars = look.template_vars(given.notebooks, given.hub_admins)
 c.JupyterHub.default_url = look.landing
 c.JupyterHub.tornado_settings = {"headers": look.HEADERS}
+if given.subdomain_host:  # __Host- cookies are Secure, on the way to a dashboard server too
+    c.JupyterHub.tornado_settings["cookie_options"] = {"secure": True}
 
 # What runs beside it.
 c.JupyterHub.proxy_class = "hub_extensions.proxy.AtriumProxy"

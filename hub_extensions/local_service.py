@@ -5,12 +5,18 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 from typing import Any, Final
+from urllib.parse import urlsplit, urlunsplit
 
+from jupyterhub.utils import subdomain_hook_idna
+
+from . import provider
 from .settings import LOCAL_PROJECT_ID, Settings
 from .state import State
 
 #: The tenant that owns the hub with the stand-in.
 OWNER_TENANT: Final = "acme"
+_NAME: Final = "descope"
+_PATH: Final = f"/services/{_NAME}"
 _FLOW: Final = Path("flows") / "sign-up-or-in.json"
 _ACCOUNTS: Final = (
     ("admin@acme.test", "Tenant Admin in acme"),
@@ -21,8 +27,22 @@ _ACCOUNTS: Final = (
 
 
 def base_uri(settings: Settings) -> str:
-    """Where the stand-in answers."""
-    return f"{settings.address}/services/descope"
+    """Where browsers find the stand-in: with subdomains a service has one of its own."""
+    if not settings.subdomain_host:
+        return f"{settings.address}{_PATH}"
+    parts = urlsplit(settings.subdomain_host)
+    domain = subdomain_hook_idna(_NAME, parts.hostname or "", "service")
+    return urlunsplit(parts._replace(netloc=f"{domain}:{parts.port}", path=settings.path + _PATH))
+
+
+def endpoints(settings: Settings, state: State) -> dict[str, str]:
+    """The stand-in's endpoints. The hub itself asks it directly: nothing needs the proxy's way."""
+    public = provider.documented_endpoints(base_uri(settings), LOCAL_PROJECT_ID)
+    direct = provider.documented_endpoints(
+        f"http://127.0.0.1:{state.descope_port}{settings.path}{_PATH}", LOCAL_PROJECT_ID
+    )
+    asked_by_the_hub = ("token_endpoint", "userinfo_endpoint", "jwks_uri", "revocation_endpoint")
+    return public | {name: direct[name] for name in asked_by_the_hub}
 
 
 def services(settings: Settings, state: State, folder: Path) -> list[dict[str, Any]]:
@@ -40,7 +60,7 @@ def services(settings: Settings, state: State, folder: Path) -> list[dict[str, A
     }
     return [
         {
-            "name": "descope",
+            "name": _NAME,
             "url": f"http://127.0.0.1:{state.descope_port}",
             "command": [sys.executable, "-m", "hub_extensions.local_descope"],
             "environment": environment,
