@@ -1,0 +1,145 @@
+"""The look of plots: one set of colours in three files, and nobody's own look lost."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from bokeh.embed import file_html
+from bokeh.models import ColumnDataSource
+from bokeh.plotting import figure
+from bokeh.resources import INLINE
+from playwright.sync_api import Browser, Page
+
+from dashboards import theme
+from tests.hub import wait_until
+
+SHEET = (theme.STATIC / "atrium.css").read_text("utf-8")
+PLOTS = (theme.STATIC / "plots.js").read_text("utf-8")
+
+
+def tokens(block: str) -> dict[str, str]:
+    """The colours that a block of the sheet sets, in six digits."""
+    found = re.findall(r"(--[\w-]+): #([0-9a-f]{3,6})\b", block)
+    return {
+        name: "#" + (value if len(value) == 6 else "".join(digit * 2 for digit in value))
+        for name, value in found
+    }
+
+
+LIGHT = tokens(SHEET[SHEET.index(":root {") : SHEET.index("@media")])
+DARK = tokens(SHEET[SHEET.index(':root[data-theme="dark"] {') : SHEET.index("@media (pointer")])
+
+
+def test_sheet_theme_and_script_agree() -> None:
+    assert [LIGHT[f"--data-{number}"] for number in range(1, 7)] == list(theme.PALETTE)
+    assert LIGHT["--ink"] == theme.INK
+    assert LIGHT["--ink-soft"] == theme.INK_SOFT
+    assert LIGHT["--line"] == theme.LINE
+    assert LIGHT["--line-strong"] == theme.LINE_STRONG
+    assert LIGHT["--surface"] == theme.SURFACE
+    known = re.findall(r'"(--[\w-]+)": \["(#\w+)", "(#\w+)"', PLOTS)
+    assert len(known) == 11
+    assert known == [(name, LIGHT[name], DARK[name]) for name, _, _ in known]
+
+
+APPLIED = """
+import panel as pn
+from bokeh.document import Document
+from dashboards import theme
+theme.apply()
+import hvplot.pandas, pandas as pd
+from panel.theme import Material
+
+def sheets(thing):
+    models = thing.get_root(Document()).references()
+    found = [sheet for model in models for sheet in getattr(model, "stylesheets", [])]
+    return {getattr(sheet, "css", getattr(sheet, "url", sheet)) for sheet in found}
+
+ours = (theme.STATIC / "widgets.css").read_text("utf-8")
+page = pn.Column(pn.widgets.IntSlider(), pn.widgets.Select(options=[1]))
+models = page.get_root(Document()).references()
+inline = [m for m in models if getattr(m, "css", None) == ours]
+print("ours once:", len(inline))
+print("own design kept:", ours not in sheets(pn.widgets.IntSlider(design=Material)))
+print("own template kept:", pn.template.MaterialTemplate(title="x").design is Material)
+plot = pd.DataFrame({"a": [1, 2], "b": [2, 1]}).hvplot()
+drawn = pn.pane.HoloViews(plot).get_root(Document()).references()
+figure = next(m for m in drawn if type(m).__name__ == "figure")
+lines = [m.line_color for m in drawn if type(m).__name__ == "Line"]
+print("palette:", set(theme.PALETTE[:2]) <= set(lines))
+print("toolbar:", figure.toolbar.logo, figure.toolbar.autohide)
+print("responsive:", figure.sizing_mode, figure.width)
+"""
+
+
+def test_is_a_default_that_gives_way() -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", APPLIED], capture_output=True, text=True, timeout=50, check=False
+    )
+    assert done.stdout.splitlines() == [
+        "ours once: 1",
+        "own design kept: True",
+        "own template kept: True",
+        "palette: True",
+        "toolbar: None True",
+        "responsive: stretch_width None",
+    ], done.stderr
+
+
+@pytest.fixture
+def page(chromium: Browser, tmp_path: Path) -> Page:
+    """A page with our sheet, our script and a plot with colours of ours and of its own."""
+    plot = figure(title="A plot", name="plot")
+    source = ColumnDataSource({"x": [1, 2], "y": [2, 1]})
+    plot.line("x", "y", source=source, line_color=theme.PALETTE[0], name="ours")
+    plot.line("x", "y", source=source, line_color="#123456", name="own")
+    html = file_html(plot, INLINE, theme=theme.BOKEH_THEME)
+    head = f"<style>{SHEET}</style><script>{PLOTS}</script></head>"
+    file = tmp_path / "plot.html"
+    file.write_text(html.replace("</head>", head, 1), encoding="utf-8")
+    opened = chromium.new_page(color_scheme="dark")
+    opened.on("pageerror", lambda error: pytest.fail(str(error)))
+    opened.goto(file.as_uri())
+    opened.wait_for_function("window.Bokeh?.documents[0]?.is_idle")
+    return opened
+
+
+def shown(page: Page) -> list[str]:
+    """The colours of our line, the other line, the title and the grid."""
+    return page.evaluate(
+        """() => {
+          const doc = Bokeh.documents[0];
+          const colour = (name) => {
+            const lines = [...doc.all_models].filter((model) => model.name === name);
+            return lines[0].glyph.line_color.value;
+          };
+          const plot = doc.get_model_by_name("plot");
+          const grid = [...doc.all_models].find((model) => model.type === "Grid");
+          const text = (value) => value?.value ?? value;
+          const title = plot.title.text_color;
+          return [colour("ours"), colour("own"), text(title), text(grid.grid_line_color)];
+        }"""
+    )
+
+
+def test_plots_follow_the_page(page: Page) -> None:
+    dark = [DARK["--data-1"], "#123456", DARK["--ink"], DARK["--line"]]
+    light = [LIGHT["--data-1"], "#123456", LIGHT["--ink"], LIGHT["--line"]]
+    assert shown(page) == dark
+    page.evaluate("document.documentElement.dataset.theme = 'light'")
+    wait_until(lambda: shown(page) == light, "light by choice")
+    page.evaluate("delete document.documentElement.dataset.theme")
+    wait_until(lambda: shown(page) == dark, "the system's dark again")
+    page.emulate_media(color_scheme="light")
+    wait_until(lambda: shown(page) == light, "the system's light")
+    page.close()
+
+
+def test_what_comes_later_follows_too(page: Page) -> None:
+    page.evaluate("Bokeh.documents[0].get_model_by_name('plot').title.text_color = '#1d2528'")
+    assert shown(page)[2] == DARK["--ink"]
+    page.close()
