@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import logging
+import secrets
 from typing import TYPE_CHECKING, ClassVar
-
-from tornado.web import HTTPError
 
 from dashboards.catalog import Dashboard, find, served_here, visible
 from dashboards.cells import cells_of, makes_own_page
@@ -62,22 +61,31 @@ class DashboardHandler(PersonHandler):
         if not own_page:
             self.write(head)
             await self.flush()
-        running = await self.site.running()
         try:
+            running = await self.site.running()
             opened = await running.open(dashboard, user, self.request)
-        except (OSError, ValueError):
-            raise HTTPError(404) from None
-        self.finish(self._body(running, opened, dashboard, head, own_page=own_page))
+            body = self._body(running, opened, head, own_page=own_page)
+        except Exception:
+            # Half a page may be with the browser: it must not wait for the other half for ever.
+            reference = secrets.token_hex(4)
+            log.exception("%s/%s failed, reference %s", dashboard.group, dashboard.name, reference)
+            body = (head if own_page else "") + self._failed(reference)
+        self.finish(body)
 
-    def _body(
-        self, running: Running, opened: Opened, dashboard: Dashboard, head: str, *, own_page: bool
-    ) -> str:
+    def _failed(self, reference: str, summary: str = "", trace: str = "") -> str:
+        """The message in the frame; what went wrong in detail is for admins."""
+        return self.site.page(
+            "dashboard_failed.html",
+            reference=reference,
+            summary=summary,
+            trace=trace if self.person.is_admin else "",
+        )
+
+    def _body(self, running: Running, opened: Opened, head: str, *, own_page: bool) -> str:
         """What is still to be sent: the rest of our frame, or all of the notebook's own page."""
         begin = head if own_page else ""
-        if opened.failure:
-            template = "dashboard_failed.html"
-            trace = opened.failure.traceback if self.person.is_admin else ""
-            return begin + self.site.page(template, failure=opened.failure, trace=trace)
+        if failure := opened.failure:
+            return begin + self._failed(failure.reference, failure.summary, failure.traceback)
         if opened.own_page and not own_page:
             # The frame is under way already, and this page has one of its own: once more, whole.
             opened.session.request_expiration()

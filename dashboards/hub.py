@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from jupyterhub.services.auth import HubOAuth
-from tornado.httpclient import AsyncHTTPClient, HTTPRequest
+from tornado.httpclient import AsyncHTTPClient, HTTPClientError, HTTPRequest
 from tornado.web import RequestHandler
 
 from dashboards.identity import CurrentUser, user_from
@@ -115,11 +115,12 @@ class Hub:
         try:
             answer = await AsyncHTTPClient().fetch(request, raise_error=False)
             known = json.loads(answer.body) if answer.code == 200 else {}
-        except (OSError, ValueError, TimeoutError) as error:
+        except (HTTPClientError, OSError, ValueError) as error:
             log.warning(
                 "The hub did not say what it knows of the visitor: %s", type(error).__name__
             )
             known = {}
-        self._claims = known if isinstance(known, dict) else {}
+        is_owners = isinstance(known, dict) and known.get("name") == self.settings.user
+        self._claims = known if is_owners else {}
         self._claims_until = time.monotonic() + FRESH_FOR
         return self._claims

@@ -24,6 +24,7 @@ from bokeh.document import Document
 from bokeh.io.doc import patch_curdoc
 from panel.io import handlers as panel_handlers
 from panel.io.state import set_curdoc, state
+from panel.template.base import BasicTemplate
 
 from dashboards import identity
 from dashboards.catalog import Dashboard
@@ -69,7 +70,7 @@ class NotebookHandler(Handler):
             try:
                 outputs = self._run(module)
                 template = state._templates.get(doc)
-                if template is not None and template.title == template.param.title.default:
+                if isinstance(template, BasicTemplate) and not _titled(template):
                     template.title = self.dashboard.title
                 if not doc.roots and template is None:
                     _lay_out(outputs)
@@ -132,6 +133,10 @@ def _is_shown(output: object) -> bool:
         return False
     # Matplotlib's functions answer with lists of artists, which are words for nobody.
     return not (isinstance(pane, pn.pane.Str) and isinstance(output, list | tuple))
+
+
+def _titled(template: BasicTemplate) -> bool:
+    return template.title != template.param["title"].default
 
 
 @contextmanager

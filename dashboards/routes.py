@@ -8,7 +8,7 @@ from urllib.parse import unquote
 
 from tornado.httputil import HTTPMessageDelegate, HTTPServerRequest
 from tornado.routing import Router
-from tornado.web import Application
+from tornado.web import Application, RedirectHandler
 
 from dashboards.dashboard_page import DashboardHandler
 from dashboards.files import file_routes
@@ -28,7 +28,24 @@ class Front(Router):
 
     def find_handler(self, request: HTTPServerRequest, **kwargs: Any) -> HTTPMessageDelegate | None:
         """Called by Tornado for each request."""
-        return self._from_bokeh(request) or self._pages.find_handler(request, **kwargs)
+        return (
+            self._rewritten(request)
+            or self._from_bokeh(request)
+            or self._pages.find_handler(request, **kwargs)
+        )
+
+    def _rewritten(self, request: HTTPServerRequest) -> HTTPMessageDelegate | None:
+        """A redirect, for an address whose "@" something on the way has written as "%40".
+
+        The proxy takes both for the same, but a browser's cookies are for one of them.
+        """
+        prefix = self.site.settings.prefix
+        parts = request.path.split("/", prefix.count("/"))
+        asked, rest = "/".join(parts[:-1]) + "/", parts[-1]
+        if asked == prefix or unquote(asked) != unquote(prefix):
+            return None
+        values = {"url": prefix + rest.replace("{", "%7B").replace("}", "%7D"), "permanent": False}
+        return self._pages.get_handler_delegate(request, RedirectHandler, values)
 
     def _from_bokeh(self, request: HTTPServerRequest) -> HTTPMessageDelegate | None:
         running = self.site.running_now

@@ -84,11 +84,15 @@ def test_the_gallery_shows_a_persons_folders(ann: Guest, bob: Guest) -> None:
 
 
 def test_somebody_with_no_folder_is_told_so(plain_hub: PlainHub) -> None:
-    guest = Guest(plain_hub, "carol")
+    guest = Guest(plain_hub, "carol@acme.test")
     guest.sign_in()
     guest.start()
     page = guest.get(guest.home)
     assert "Nothing is shared with you yet" in page.text
+    # Programs that mail a link write "@" in their own way.
+    page = guest.get("/user/carol%40acme.test/dashboards/user/cells?a=b")
+    assert page.url == f"{plain_hub.url}/user/carol@acme.test/dashboards/user/cells?a=b"
+    assert page.status_code == 404
 
 
 @pytest.mark.parametrize(

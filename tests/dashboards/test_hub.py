@@ -1,0 +1,129 @@
+"""What the server asks the hub and tells it, against a small stand-in for the hub's API."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tornado.httpserver import HTTPServer
+from tornado.testing import bind_unused_port
+from tornado.web import Application, RequestHandler
+
+from dashboards.activity import Activity
+from dashboards.hub import Hub, Visitor
+from dashboards.identity import CurrentUser
+from dashboards.settings import Settings, settings_from
+
+ANN = Visitor(name="ann", groups=frozenset({"user"}), is_owner=True)
+
+
+class Api(RequestHandler):
+    """Answers with what a test gives it, and keeps what it was sent."""
+
+    def initialize(self, answer: tuple[int, Any], seen: list[tuple[str, Any]]) -> None:
+        self.answer, self.seen = answer, seen
+
+    def get(self) -> None:
+        self.seen.append((self.request.headers["Authorization"], self.request.body))
+        self.set_status(self.answer[0])
+        self.finish(self.answer[1])
+
+    post = get
+
+
+def ask(
+    tmp_path: Path,
+    question: Callable[[Settings], Awaitable[Any]],
+    answer: tuple[int, Any] = (200, {}),
+) -> tuple[Any, list[tuple[str, Any]]]:
+    """Ask something while the stand-in answers; returns what came of it, and what was sent."""
+    seen: list[tuple[str, Any]] = []
+
+    async def run() -> Any:
+        socket, port = bind_unused_port()
+        server = HTTPServer(Application([(r"/.*", Api, {"answer": answer, "seen": seen})]))
+        server.add_socket(socket)
+        api = f"http://127.0.0.1:{port}/hub/api"
+        settings = settings_from(
+            {
+                "JUPYTERHUB_SERVICE_URL": "http://127.0.0.1:1/user/ann/",
+                "JUPYTERHUB_SERVICE_PREFIX": "/user/ann/",
+                "JUPYTERHUB_API_URL": api,
+                "JUPYTERHUB_API_TOKEN": "own-token",
+                "JUPYTERHUB_CLIENT_ID": "jupyterhub-user-ann",
+                "JUPYTERHUB_OAUTH_ACCESS_SCOPES": '["access:servers!server=ann/"]',
+                "JUPYTERHUB_OAUTH_CALLBACK_URL": "/user/ann/oauth_callback",
+                "JUPYTERHUB_ACTIVITY_URL": f"{api}/users/ann/activity",
+                "JUPYTERHUB_USER": "ann",
+                "ATRIUM_NOTEBOOKS": str(tmp_path),
+            }
+        )
+        try:
+            return await question(settings)
+        finally:
+            server.stop()
+
+    return asyncio.run(run()), seen
+
+
+async def who(settings: Settings) -> CurrentUser:
+    hub = Hub(settings)
+    await hub.current_user(ANN)
+    return await hub.current_user(ANN)
+
+
+def test_claims_come_from_the_hub_and_are_kept_for_a_while(tmp_path: Path) -> None:
+    claims = {"email": "ann@acme.test", "tenants": {"acme": {"roles": ["Analyst"]}}}
+    answer = {"name": "ann", "groups": ["user"], "tenant": "acme", "claims": claims}
+    user, seen = ask(tmp_path, who, (200, answer))
+    assert (user.tenant, user.roles, user.email) == ("acme", ("Analyst",), "ann@acme.test")
+    assert user.groups == ("user",)
+    assert [token for token, _ in seen] == ["token own-token"]
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        (404, {}),
+        (500, {}),
+        (200, "no json"),
+        (200, "[]"),
+        (200, {"name": "bob", "tenant": "acme", "claims": {"email": "bob@acme.test"}}),
+        (200, {"name": "ann", "tenant": 5, "claims": ["no"]}),
+    ],
+)
+def test_without_claims_of_theirs_somebody_is_known_by_the_hub_alone(
+    tmp_path: Path, answer: tuple[int, Any]
+) -> None:
+    user, _ = ask(tmp_path, who, answer)
+    assert user == CurrentUser(name="ann", display_name="ann", groups=("user",))
+
+
+def test_use_is_reported_once_and_silence_not_at_all(tmp_path: Path) -> None:
+    async def use(settings: Settings) -> None:
+        activity = Activity(settings)
+        await activity.report()
+        activity.noticed()
+        await activity.report()
+        await activity.report()
+
+    _, seen = ask(tmp_path, use)
+    ((token, body),) = seen
+    assert token == "token own-token"
+    report = json.loads(body)
+    assert report["servers"][""]["last_activity"] == report["last_activity"]
+
+
+def test_a_report_that_the_hub_did_not_take_is_made_again(tmp_path: Path) -> None:
+    async def use(settings: Settings) -> None:
+        activity = Activity(settings)
+        activity.noticed()
+        await activity.report()
+        await activity.report()
+
+    _, seen = ask(tmp_path, use, (503, {}))
+    assert len(seen) == 2
