@@ -64,6 +64,11 @@ class ExtensionFileHandler(FileHandler):
         self.root = folder
         await super().get(path, include_body)
 
+    def get_content_type(self) -> str:
+        # Panel keeps some scripts as files named `vega@6.1.2`, which nothing tells the kind of.
+        found = super().get_content_type()
+        return "text/javascript" if "@" in os.path.basename(self.absolute_path or "") else found
+
     async def head(self, package: str, path: str) -> None:  # pyright: ignore[reportIncompatibleMethodOverride]
         await self.get(package, path, include_body=False)
 

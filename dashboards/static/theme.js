@@ -18,7 +18,8 @@
     }
   }
 
-  document.addEventListener("DOMContentLoaded", () => {
+  // Once: a script that Panel brings sends this event a second time.
+  const ready = () => {
     label();
     system.addEventListener("change", label);
     document.addEventListener("click", (event) => {
@@ -31,5 +32,6 @@
         // It holds for this page only.
       }
     });
-  });
+  };
+  document.addEventListener("DOMContentLoaded", ready, { once: true });
 })();
