@@ -13,7 +13,7 @@
     "--line": ["#e3e0d8", "#303a3e", "#e5e5e5"],
     "--line-strong": ["#8b8f8b", "#6d797d"],
     "--surface": ["#ffffff", "#1c2326", "#fff", "white"],
-    "--data-1": ["#0072b2", "#56b4e9"],
+    "--data-1": ["#0072b2", "#56b4e9", "#1f77b4"], // the last is Bokeh's own first colour
     "--data-2": ["#d55e00", "#ff9a57"],
     "--data-3": ["#009e73", "#3ccfa0"],
     "--data-4": ["#cc79a7", "#e6a3c8"],
