@@ -41,6 +41,12 @@ async def stop_server(app: Any, user: User, name: str) -> None:
         await user.stop(name)
     except Exception:
         app.log.exception("Could not stop %s", spawner._log_name)
+    # JupyterHub forgets a server's token in a restart of its own, and then never deletes it.
+    note = f"Server at {url_path_join(user.base_url, name, '/')}"
+    for token in list(user.orm_user.api_tokens):
+        if token.note == note:
+            app.db.delete(token)
+    app.db.commit()
 
 
 async def end_provider_session(handler: BaseHandler, auth_state: dict[str, Any]) -> str:

@@ -78,10 +78,11 @@ class Hub:
         self._session = requests.Session()
         shutil.copytree(ROOT / "notebooks", self.notebooks, dirs_exist_ok=True)
 
-    def start(self) -> Hub:
+    def start(self, *options: str) -> Hub:
         """Start the hub, from a working folder of its own, and wait until it answers."""
         self._session = requests.Session()  # a hub forgets at its start what only tests told it
         command = [sys.executable, "-m", "jupyterhub", "-f", str(ROOT / "jupyterhub_config.py")]
+        command += options
         with self._log.open("ab") as log:
             self.process = psutil.Popen(
                 command,

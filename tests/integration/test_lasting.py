@@ -1,0 +1,138 @@
+"""What lasts: people's servers over a restart of the hub, and a sign-in while its roles change."""
+
+from __future__ import annotations
+
+import signal
+import sqlite3
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import psutil
+import pytest
+
+from tests.conftest import StartHub
+from tests.hub import Hub, wait_until
+from tests.integration.test_groups import groups, set_roles
+from tests.odd_provider import odd_provider
+from tests.person import Person
+
+MEMBER = "member@acme.test"
+
+
+def server_of(hub: Hub, name: str) -> psutil.Process | None:
+    """The process of somebody's dashboard server, found by its home."""
+    for process in hub.processes():
+        try:
+            if process.environ().get("JUPYTERHUB_USER") == name:
+                return process
+        except psutil.Error:
+            continue
+    return None
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
+def test_dashboards_outlive_the_hub_and_the_next_start_finds_them(
+    start_hub: StartHub, number: signal.Signals
+) -> None:
+    hub = start_hub()
+    person = Person(hub)
+    person.sign_in(MEMBER)
+    person.open_dashboards()
+    before = server_of(hub, MEMBER)
+    assert before is not None
+    hub.send(number)
+    assert before.is_running()
+    hub.start()
+    assert person.get(f"/user/{MEMBER}/?all").ok
+    assert server_of(hub, MEMBER) == before
+    person.get("/hub/logout")
+    wait_until(lambda: not before.is_running() or before.status() == "zombie", "its end")
+    hub.stop()
+
+
+def test_a_process_id_that_is_anothers_by_now_is_not_touched(start_hub: StartHub) -> None:
+    hub = start_hub()
+    person = Person(hub)
+    person.sign_in(MEMBER)
+    person.open_dashboards()
+    server = server_of(hub, MEMBER)
+    assert server is not None
+    hub.send(signal.SIGTERM)
+    with sqlite3.connect(hub.state / "jupyterhub.sqlite") as db:
+        (state,) = db.execute("select state from spawners where name = ''").fetchone()
+        started = str(state).partition('"process_started": ')[2].partition(",")[0].rstrip("}")
+        db.execute("update spawners set state = replace(state, ?, '1.0')", (started,))
+    hub.start()
+    assert hub.api(f"/users/{MEMBER}").json()["servers"] == {}
+    assert server.is_running()
+    server.kill()
+    hub.stop()
+
+
+def last_confirmed(hub: Hub, ago: timedelta) -> None:
+    """Move the moment at which the provider last confirmed everybody back."""
+    moment = datetime.now(UTC).replace(tzinfo=None) - ago
+    with sqlite3.connect(hub.state / "jupyterhub.sqlite") as db:
+        db.execute("update atrium_identities set confirmed_at = ?", (str(moment),))
+
+
+def restart_with_old_confirmations(hub: Hub, ago: timedelta) -> None:
+    hub.send(signal.SIGTERM)
+    last_confirmed(hub, ago)
+    hub.start()
+
+
+def test_a_role_taken_at_the_provider_is_gone_after_the_next_refresh(start_hub: StartHub) -> None:
+    hub = start_hub()
+    person = Person(hub)
+    person.sign_in("analyst@acme.test")
+    assert groups(hub, "analyst@acme.test") == {"user", "analysts"}
+    set_roles(hub, "analyst@acme.test")
+    restart_with_old_confirmations(hub, timedelta(minutes=6))
+    assert person.is_signed_in()  # the question to the provider goes beside the page
+    wait_until(lambda: groups(hub, "analyst@acme.test") == {"user"}, "the role's end")
+    hub.stop()
+
+
+def test_an_outage_keeps_people_working_for_a_while_and_no_longer(start_hub: StartHub) -> None:
+    with odd_provider() as provider:
+        hub = start_hub(**provider.settings)
+        person = Person(hub)
+        person.get("/hub/home")
+        provider.status = 503
+        restart_with_old_confirmations(hub, timedelta(minutes=30))
+        assert person.is_signed_in()
+        restart_with_old_confirmations(hub, timedelta(hours=2))
+        assert not person.is_signed_in()
+        hub.stop()
+
+
+def test_a_refusal_of_the_provider_signs_out_everywhere(start_hub: StartHub) -> None:
+    with odd_provider() as provider:
+        hub = start_hub(**provider.settings)
+        person = Person(hub)
+        person.get("/hub/home")
+        person.open_dashboards()
+        provider.status = 400  # invalid_grant
+        restart_with_old_confirmations(hub, timedelta(minutes=30))
+        assert not person.is_signed_in()
+        assert hub.api("/users/ada@acme.test").json()["servers"] == {}
+        assert hub.api("/users/ada@acme.test/tokens").json()["api_tokens"] == []
+        hub.stop()
+
+
+def test_a_taken_port_is_one_sentence(start_hub: StartHub, hub: Hub) -> None:
+    with pytest.raises(AssertionError, match="ended with status 1") as failure:
+        start_hub(ATRIUM_PUBLIC_URL=hub.url)
+    said = "".join(failure.value.__notes__)
+    assert "cannot be used" in said
+    assert "ATRIUM_BIND_URL" in said
+    assert "Traceback" not in said
+
+
+def test_a_command_line_cannot_put_the_stand_in_on_the_network(tmp_path: Path) -> None:
+    hub = Hub(tmp_path)
+    everywhere = hub.url.replace("127.0.0.1", "0.0.0.0")
+    with pytest.raises(AssertionError, match="ended with status 1") as failure:
+        hub.start(f"--JupyterHub.bind_url={everywhere}")
+    assert "which others can reach" in "".join(failure.value.__notes__)
