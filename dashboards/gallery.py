@@ -11,6 +11,7 @@ from urllib.parse import quote, urlencode
 from markupsafe import Markup
 
 from dashboards.catalog import Dashboard, visible
+from dashboards.files import usual_scripts
 from dashboards.pages import Message, PersonHandler
 from dashboards.settings import ADMIN, Settings
 from dashboards.thumbnail import thumbnail
@@ -75,6 +76,7 @@ class GalleryHandler(PersonHandler):
                     count=len(found),
                     person=person.name,
                     may_manage=person.is_admin,
+                    scripts=[settings.prefix + script for script in usual_scripts()],
                 )
             )
 

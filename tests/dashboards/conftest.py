@@ -7,7 +7,7 @@ import pytest
 from tests.dashboards.notebooks import code, markdown, write_notebook
 from tests.dashboards.plain_hub import Guest, PlainHub
 
-GROUPS = {"user": ["ann", "bob"], "admin": ["ann"], "finance": ["ann"]}
+GROUPS = {"user": ["ann", "bob"], "admin": ["ann"], "finance": ["ann"], "one only": ["dora"]}
 
 WHO = """
 import panel as pn
@@ -18,7 +18,11 @@ said = pn.pane.Str("-")
 def ask(event):
     said.object = f"callback: {current_user().name}"
 button.on_click(ask)
-pn.Column(button, said).servable()
+ticked = pn.pane.Str("-")
+def tick():
+    ticked.object = f"periodic: {current_user().name}"
+pn.state.add_periodic_callback(tick, period=100)
+pn.Column(button, said, ticked).servable()
 found = pn.state.user_info
 pn.state.location.hash = "#" + "/".join([
     pn.state.user, ",".join(found["groups"]), current_user().name,
@@ -89,6 +93,7 @@ def _write_notebooks(hub: PlainHub) -> None:
         folder / "user/own.ipynb",
         code("import panel as pn\npn.extension(template='fast')\npn.pane.Str('own').servable()"),
     )
+    write_notebook(folder / "one only/a b.ipynb", markdown("# Single"))
     write_notebook(folder / "finance/money.ipynb", markdown("# Money"), code("1"))
     write_notebook(
         folder / "admin/hub.ipynb",

@@ -95,6 +95,20 @@ def test_somebody_with_no_folder_is_told_so(plain_hub: PlainHub) -> None:
     assert page.status_code == 404
 
 
+def test_somebody_with_one_dashboard_lands_on_it_and_finds_the_way_back(
+    plain_hub: PlainHub,
+) -> None:
+    guest = Guest(plain_hub, "dora")
+    guest.sign_in()
+    guest.start()
+    page = guest.get(guest.home)
+    assert page.url == f"{plain_hub.url}/user/dora/dashboards/one%20only/a%20b"
+    assert 'href="/user/dora/?all"' in page.text
+    page = guest.get("/user/dora/?all")
+    assert page.url == f"{plain_hub.url}/user/dora/?all"
+    assert "Single" in page.text
+
+
 @pytest.mark.parametrize(
     "path",
     [
@@ -171,6 +185,8 @@ def test_a_dashboard_runs_and_knows_its_viewer(bob: Guest) -> None:
         assert button, document
         _click(socket, button[1])
         assert "callback: bob" in _until(socket, "callback: bob")
+    with open_socket(bob, f"{bob.home}dashboards/user/who/ws", session_token(page)) as socket:
+        assert "periodic: bob" in _document(socket)
 
 
 def test_a_dashboard_asks_for_no_other_host(bob: Guest) -> None:
