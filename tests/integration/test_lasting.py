@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 import sqlite3
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -58,7 +59,7 @@ def test_a_process_id_that_is_anothers_by_now_is_not_touched(start_hub: StartHub
     server = server_of(hub, MEMBER)
     assert server is not None
     hub.send(signal.SIGTERM)
-    with sqlite3.connect(hub.state / "jupyterhub.sqlite") as db:
+    with closing(sqlite3.connect(hub.state / "jupyterhub.sqlite")) as db, db:
         (state,) = db.execute("select state from spawners where name = ''").fetchone()
         started = str(state).partition('"process_started": ')[2].partition(",")[0].rstrip("}")
         db.execute("update spawners set state = replace(state, ?, '1.0')", (started,))
@@ -72,7 +73,7 @@ def test_a_process_id_that_is_anothers_by_now_is_not_touched(start_hub: StartHub
 def last_confirmed(hub: Hub, ago: timedelta) -> None:
     """Move the moment at which the provider last confirmed everybody back."""
     moment = datetime.now(UTC).replace(tzinfo=None) - ago
-    with sqlite3.connect(hub.state / "jupyterhub.sqlite") as db:
+    with closing(sqlite3.connect(hub.state / "jupyterhub.sqlite")) as db, db:
         db.execute("update atrium_identities set confirmed_at = ?", (str(moment),))
 
 

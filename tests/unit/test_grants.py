@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import timedelta
 
 import pytest
@@ -13,8 +14,11 @@ from hub_extensions import grants
 
 
 @pytest.fixture
-def db() -> Session:
-    return orm.new_session_factory("sqlite:///:memory:")()
+def db() -> Iterator[Session]:
+    session = orm.new_session_factory("sqlite:///:memory:")()
+    yield session
+    session.close()
+    session.get_bind().dispose()
 
 
 @pytest.fixture
