@@ -6,13 +6,13 @@ import time
 from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import groupby
-from urllib.parse import quote, urlencode
+from urllib.parse import quote
 
 from markupsafe import Markup
 
 from dashboards.catalog import Dashboard, visible
 from dashboards.files import usual_scripts
-from dashboards.pages import Message, PersonHandler
+from dashboards.pages import Message, PersonHandler, admin_server_url
 from dashboards.settings import ADMIN, Settings
 from dashboards.thumbnail import thumbnail
 
@@ -90,9 +90,7 @@ def address(dashboard: Dashboard, settings: Settings, query: str = "") -> str:
     place += f"?{query}" if query else ""
     if dashboard.group != ADMIN or settings.serves_admin:
         return settings.prefix + place
-    user = settings.own_prefix.rstrip("/").rpartition("/")[2]
-    target = f"{settings.own_prefix}{ADMIN}/{place}"
-    return f"{settings.hub_prefix}spawn/{user}/{ADMIN}?{urlencode({'next': target})}"
+    return admin_server_url(settings, f"{settings.own_prefix}{ADMIN}/{place}")
 
 
 def sections_of(

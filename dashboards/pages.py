@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
+from urllib.parse import urlencode
 
 import jinja2
 from jupyterhub.services.auth import HubOAuthCallbackHandler, HubOAuthenticated
@@ -18,7 +19,7 @@ from tornado.web import HTTPError, RequestHandler, StaticFileHandler
 from dashboards.activity import Activity
 from dashboards.catalog import Dashboard, dashboards_in
 from dashboards.hub import Hub, Visitor
-from dashboards.settings import Settings
+from dashboards.settings import ADMIN, Settings
 
 if TYPE_CHECKING:
     from dashboards.running import Running
@@ -213,6 +214,22 @@ class NotHereHandler(PersonHandler):
         self.show(NOT_HERE, 404)
 
     head = post = put = delete = patch = get
+
+
+class AdminServerHandler(NotHereHandler):
+    """An address of an admin's own server for the admin folder, asked for while it does not run."""
+
+    def get(self) -> None:
+        if not self.person.is_admin:
+            super().get()
+            return
+        self.redirect(admin_server_url(self.site.settings, self.request.uri or ""))
+
+
+def admin_server_url(settings: Settings, target: str) -> str:
+    """Where the hub starts the admin's own server, if need be, and sends the browser to target."""
+    user = settings.own_prefix.rstrip("/").rpartition("/")[2]
+    return f"{settings.hub_prefix}spawn/{user}/{ADMIN}?{urlencode({'next': target})}"
 
 
 class SignedInHandler(PlainHandler, HubOAuthCallbackHandler):

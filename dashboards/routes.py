@@ -13,7 +13,7 @@ from tornado.web import Application, RedirectHandler
 from dashboards.dashboard_page import DashboardHandler
 from dashboards.files import file_routes
 from dashboards.gallery import GalleryHandler
-from dashboards.pages import NotHereHandler, SignedInHandler, Site, log_request
+from dashboards.pages import AdminServerHandler, NotHereHandler, SignedInHandler, Site, log_request
 
 
 class Front(Router):
@@ -62,10 +62,14 @@ def pages(site: Site) -> Application:
     """The part that needs no Panel."""
     prefix = re.escape(site.settings.prefix)
     known = {"site": site}
+    elsewhere = (
+        [] if site.settings.serves_admin else [(prefix + r"admin/.+", AdminServerHandler, known)]
+    )
     return Application(
         [
             (prefix + r"oauth_callback", SignedInHandler, known),
             *file_routes(prefix),
+            *elsewhere,
             (prefix + r"dashboards/([^/]+)/([^/]+)/?", DashboardHandler, known),
             (prefix.rstrip("/") + "/?", GalleryHandler, known),
         ],

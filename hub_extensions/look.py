@@ -28,8 +28,8 @@ def look_folder() -> Path:
 
 def sheet_version() -> str:
     """Names this state of the sheets, so that browsers may keep them for good."""
-    sheets = (look_folder() / "atrium.css", TEMPLATES.with_name("static") / "hub.css")
-    return sha256(b"".join(sheet.read_bytes() for sheet in sheets)).hexdigest()[:12]
+    files = sorted([*look_folder().iterdir(), *TEMPLATES.with_name("static").iterdir()])
+    return sha256(b"".join(file.read_bytes() for file in files)).hexdigest()[:12]
 
 
 class LookHandler(CacheControlStaticFilesHandler):

@@ -31,7 +31,11 @@ class AtriumProxy(ConfigurableHTTPProxy):
             raise SettingsError(
                 'configurable-http-proxy is not installed; run "make hub", or install it with npm'
             )
-        return [found, "--log-level=warn"]
+        return [found]
+
+    @default("log_level")
+    def _log_level_default(self) -> str:
+        return "warn"  # the hub's own log says what is routed where
 
     async def start(self) -> None:
         """Start the proxy.
