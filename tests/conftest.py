@@ -4,8 +4,9 @@ Fixtures: `hub` (one real hub a module), `start_hub` (further hubs, with setting
 `chromium` (one browser a session), `visitor` (a new person's browser on `hub`), `new_visitor`
 (more of them, on any hub).
 
-A test that uses a hub or a browser carries the marker `hub` or `browser` by itself. Tests in a
-browser come last: Playwright's loop runs on in their thread, where no other loop can run then.
+A test that uses a hub or a browser carries the marker `hub` or `browser` by itself, and so do all
+in the folder `integration`. Tests in a browser come last: Playwright's loop runs on in their
+thread, where no other loop can run then.
 """
 
 from __future__ import annotations
@@ -32,6 +33,7 @@ CHROMIUM_OPTIONS = (
     "--disable-sync",
     "--no-first-run",
 )
+INTEGRATION = Path(__file__).parent / "integration"
 SCREENSHOTS = Path(__file__).parents[1] / "test-results"
 _PASSED = pytest.StashKey[bool]()
 
@@ -40,7 +42,7 @@ _PASSED = pytest.StashKey[bool]()
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         fixtures = set(getattr(item, "fixturenames", ()))
-        if fixtures & {"hub", "start_hub"}:
+        if fixtures & {"hub", "start_hub"} or INTEGRATION in item.path.parents:
             item.add_marker("hub")
         if "chromium" in fixtures:
             item.add_marker("browser")
