@@ -176,10 +176,30 @@ def test_no_token_code_or_link_stands_in_the_log(hub: Hub) -> None:
     person = Person(hub)
     caught = callback_of(person, "member@acme.test")
     person.get(caught)
-    link = person.mailed_link  # used up; the codes are what could have been logged
-    assert link
     query = parse_qs(urlsplit(caught).query)
     log = hub.log_text()
     for secret in (query["code"][0], (hub.state / "secrets" / "cookie_secret").read_text().strip()):
         assert secret not in log
     assert not re.search(r"eyJ[\w-]+\.eyJ[\w-]+\.", log)  # no JSON web token either
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"Host": "hub.example.com"},
+        {"X-Forwarded-For": "203.0.113.5"},
+        {"X-Forwarded-Host": "hub.example.com"},
+        {"X-Real-IP": "203.0.113.5"},
+        {"Forwarded": "for=203.0.113.5;host=hub.example.com"},
+        {"Origin": "https://hub.example.com"},
+    ],
+    ids=lambda headers: next(iter(headers)),
+)
+def test_the_stand_in_answers_nobody_elsewhere_behind_a_reverse_proxy(
+    headers: dict[str, str], hub: Hub
+) -> None:
+    for path in ("/services/descope/", "/services/descope/outbox"):
+        assert requests.get(hub.url + path, timeout=20).ok
+        refused = requests.get(hub.url + path, headers=headers, timeout=20)
+        assert refused.status_code == 403
+        assert "admin@acme.test" not in refused.text
