@@ -34,7 +34,7 @@ test: $(PACKAGES) $(PROJECT) $(PROXY) lint types ## Set up what is missing, then
 	  echo 'The tests in a browser were left out: this machine has no Chromium (see above).'; fi
 
 test-fast: lint $(PROJECT) ## Checks and unit tests, within a minute: no hub, no browser.
-	@.ci/setup beside '$(MAKE) types' $(BIN)/pytest -m 'not hub and not browser and not slow'
+	@.ci/setup beside '$(MAKE) types' $(BIN)/pytest -m 'not hub and not browser and not process and not slow'
 
 test-all: test ## The same as test, then the slow tests.
 	@CHROME="$$(.ci/setup chromium)" $(BIN)/pytest -m slow || [ $$? -eq 5 ] # 5: there is none yet

@@ -36,6 +36,7 @@ def test_begins_with_its_title_and_what_it_is(notebook: Path) -> None:
     assert description.endswith(".")
 
 
+@pytest.mark.process
 @each_notebook
 def test_runs_in_a_fresh_process(notebook: Path) -> None:
     assert run(notebook, then="print('done')").strip() == "done"
