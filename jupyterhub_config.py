@@ -51,7 +51,6 @@ c.DashboardSpawner.notebooks = str(given.notebooks)
 c.DashboardSpawner.homes = str(kept.folder / "people")
 c.DashboardSpawner.server_environment = {"ATRIUM_DATA": str(given.data)} if given.data else {}
 c.JupyterHub.allow_named_servers = True
-c.JupyterHub.implicit_spawn_seconds = 0.01  # a link to a dashboard opens it, without a question
 c.JupyterHub.last_activity_interval = 0  # the proxy counts WebSocket pings; servers report people
 c.Spawner.http_timeout = 60
 

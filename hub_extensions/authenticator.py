@@ -19,7 +19,7 @@ from tornado.httpclient import HTTPClientError, HTTPRequest
 from traitlets import Dict, Float, Integer, Set, Unicode, default
 
 from . import claims as claim_rules
-from . import claims_api, grants, group_api, look, provider, sign_in, sign_out
+from . import claims_api, deep_links, grants, group_api, look, provider, sign_in, sign_out
 from .claims import RefusedClaims
 
 
@@ -152,6 +152,7 @@ class DescopeAuthenticator(GenericOAuthenticator):
             *sign_out.handlers,
             *group_api.handlers,
             *claims_api.handlers,
+            *deep_links.handlers,
             *look.handlers(),
         ]
 

@@ -61,7 +61,7 @@ class Hub:
         self.folder = folder
         self.state = folder / "state"
         self.notebooks = folder / "notebooks"
-        self.url = f"http://127.0.0.1:{free_port()}"
+        self.url = environment.get("ATRIUM_PUBLIC_URL", f"http://127.0.0.1:{free_port()}")
         self._log = folder / "hub.log"
         self._environment = {
             # Nothing of the person's own settings; only what a process needs to run at all.

@@ -126,13 +126,14 @@ class Visitor:
         left = [
             url
             for url in self.requests
-            if urlsplit(url).scheme not in LOCAL_SCHEMES and urlsplit(url).netloc != home
+            if urlsplit(url).scheme not in LOCAL_SCHEMES
+            and not f".{urlsplit(url).netloc}".endswith(f".{home}")  # with its subdomains
         ]
-        assert left == [], "requests to other hosts"
+        assert left == [], f"requests to other hosts: {left}"
         unexpected = [
             text for text in self.errors if not any(allow.search(text) for allow in self._allow)
         ]
-        assert unexpected == [], "errors in the browser's console"
+        assert unexpected == [], f"errors in the browser's console: {unexpected}"
 
     def take_screenshots(self, folder: Path) -> None:
         """A picture of each open tab, for the person who looks why a test failed."""

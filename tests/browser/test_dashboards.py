@@ -1,0 +1,155 @@
+"""Dashboards in a browser: plots that move, folders that appear, notebooks that break."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Callable
+
+import pytest
+from playwright.sync_api import Locator, Page, expect
+
+from tests.browser.visitor import NewVisitor, Visitor
+from tests.conftest import StartHub
+from tests.hub import Hub, free_port, wait_until
+
+ADMIN, MEMBER = "admin@acme.test", "member@acme.test"
+SENSOR = f"/user/{MEMBER}/dashboards/user/sensor_explorer"
+
+
+def drawn(plot: Locator) -> Callable[[], bytes]:
+    """A picture of a plot, to see whether it has changed."""
+    return lambda: plot.screenshot()
+
+
+def give_group(page: Page, group: str, member: str) -> None:
+    """As an admin does it: a new group and its first member, in the hub's admin page."""
+    page.get_by_role("link", name="People and groups").click()
+    page.get_by_role("button", name="Manage Groups").click()
+    page.get_by_role("button", name="New Group").click()
+    page.get_by_placeholder("group name").fill(group)
+    page.get_by_role("button", name="Create").click()
+    page.get_by_role("link", name=group).click()
+    page.get_by_placeholder("Add by username").fill(member)
+    page.get_by_role("button", name="Add user").click()
+    page.get_by_role("button", name="Apply").click()
+    expect(page.get_by_role("heading", name="Groups")).to_be_visible()
+
+
+def test_a_slider_moves_the_plot(visitor: Visitor) -> None:
+    page = visitor.sign_in(MEMBER, SENSOR)
+    plot = page.locator(".bk-Figure")
+    expect(page.get_by_text("rolling average of 30 days")).to_be_visible()
+    expect(plot).to_be_visible()
+    picture = drawn(plot)
+    wait_until(lambda: picture() == picture(), "a plot that has settled")
+    before = picture()
+    slider = page.get_by_role("slider").first
+    slider.focus()
+    slider.press("ArrowRight")
+    expect(page.get_by_text("rolling average of 31 days")).to_be_visible()
+    wait_until(lambda: picture() != before, "a plot that has moved")
+
+
+def test_values_show_on_hover_and_the_readings_can_be_downloaded(visitor: Visitor) -> None:
+    page = visitor.sign_in(MEMBER, SENSOR)
+    plot = page.locator(".bk-Figure")
+    expect(plot).to_be_visible()
+    box = plot.bounding_box()
+    assert box
+    value = page.get_by_text("Rolling average:")
+
+    def hover() -> bool:
+        page.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
+        page.mouse.move(box["x"] + box["width"] / 2 + 5, box["y"] + box["height"] / 2)
+        return value.is_visible()
+
+    wait_until(hover, "a value on hover")
+    with page.expect_download() as download:
+        page.get_by_text("Download the readings").click()
+    assert download.value.suggested_filename.endswith(".csv")
+
+
+def test_a_group_given_in_the_admin_page_opens_its_folder_and_stays(
+    visitor: Visitor, new_visitor: NewVisitor, hub: Hub
+) -> None:
+    shutil.copytree(hub.notebooks / "user", hub.notebooks / "finance")
+    member = new_visitor(hub)
+    page = member.sign_in(MEMBER)
+    expect(page.get_by_role("heading", name="Finance")).to_have_count(0)
+    give_group(visitor.sign_in(ADMIN), "finance", MEMBER)
+
+    def appears() -> bool:
+        page.reload()
+        return page.get_by_role("heading", name="Finance").is_visible()
+
+    wait_until(appears, "the folder of the new group")
+    page.get_by_role("link", name="Sign out").click()
+    expect(page.get_by_text("You are signed out")).to_be_visible()
+    again = member.sign_in(MEMBER)
+    expect(again.get_by_role("heading", name="Finance")).to_be_visible()
+
+
+def test_a_broken_notebook_says_so_and_others_go_on(
+    visitor: Visitor, new_visitor: NewVisitor, hub: Hub
+) -> None:
+    cell = {
+        "cell_type": "code",
+        "id": "a",
+        "metadata": {},
+        "source": "raise RuntimeError('the-cause')",
+        "outputs": [],
+        "execution_count": None,
+    }
+    notebook = {"cells": [cell], "metadata": {}, "nbformat": 4, "nbformat_minor": 5}
+    (hub.notebooks / "user" / "broken.ipynb").write_text(json.dumps(notebook))
+    (hub.notebooks / "user" / "no_notebook.ipynb").write_text("this is none")
+    page = visitor.sign_in(MEMBER)
+    expect(page.get_by_text("is no notebook")).to_have_count(0)
+    page.get_by_role("link", name="Broken").click()
+    expect(page.get_by_role("heading", name="could not be drawn")).to_be_visible()
+    expect(page.get_by_text("the-cause")).to_have_count(0)
+    page.goto(f"{hub.url}{SENSOR}")
+    expect(page.locator(".bk-Figure")).to_be_visible()
+    admin = new_visitor(hub)
+    page = admin.sign_in(ADMIN)
+    expect(page.get_by_text("is no notebook")).to_be_visible()
+    page.goto(f"{hub.url}/user/{ADMIN}/dashboards/user/broken")
+    expect(page.get_by_text("the-cause").first).to_be_visible()
+
+
+@pytest.mark.parametrize(("width", "dark"), [(360, False), (360, True), (1600, True)])
+def test_every_page_fits_its_window_in_light_and_dark(
+    width: int, dark: bool, new_visitor: NewVisitor, hub: Hub
+) -> None:
+    visitor = new_visitor(hub, width=width, dark=dark)
+    page = visitor.sign_in(ADMIN)
+    own = f"{hub.url}/user/{ADMIN}"
+    for address in (
+        f"{own}/?all",
+        f"{own}/dashboards/user/sensor_explorer",
+        f"{own}/dashboards/user/penguins",
+        f"{hub.url}/hub/home",
+        f"{hub.url}/services/descope/outbox",
+    ):
+        page.goto(address)
+        if "/dashboards/" in address:
+            expect(page.locator(".bk-Figure").first).to_be_visible()
+        assert page.evaluate("document.documentElement.scrollWidth") <= width, address
+        paper = page.evaluate("getComputedStyle(document.body).backgroundColor")
+        assert (sum(int(part) for part in paper[4:-1].split(",")[:3]) < 200) == dark, address
+
+
+def test_dashboards_open_on_a_subdomain_of_their_own(
+    start_hub: StartHub, new_visitor: NewVisitor
+) -> None:
+    address = f"http://localhost:{free_port()}"
+    other = start_hub(ATRIUM_PUBLIC_URL=address, ATRIUM_SUBDOMAIN_HOST=address)
+    visitor = new_visitor(other)
+    visitor.ask_for_link(MEMBER, "/hub/user-redirect/dashboards/user/sensor_explorer?a=1")
+    outbox = f"{visitor.page.url.partition('/login/')[0]}/outbox"
+    page = visitor.open_tab(outbox)
+    page.get_by_role("article").filter(has_text=MEMBER).first.get_by_role("link").first.click()
+    expect(page.locator(".bk-Figure")).to_be_visible()
+    assert page.url.endswith("/dashboards/user/sensor_explorer?a=1")
+    assert ".localhost:" in page.url
