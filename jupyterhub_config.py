@@ -42,6 +42,7 @@ for name in ("client_id", "base_uri", "issuer"):  # those left out follow from t
 if given.is_local:  # it starts with the hub, so it cannot be asked for its endpoints before
     c.DescopeAuthenticator.base_uri = local_service.base_uri(given)
     c.DescopeAuthenticator.provider_metadata = local_service.endpoints(given, kept)
+c.Authenticator.auth_refresh_strict = True  # a refusal ends tokens as it ends cookies
 c.Authenticator.refresh_pre_spawn = False  # the sign-in a moment ago has asked already
 c.JupyterHub.load_roles = roles.ROLES
 

@@ -206,6 +206,12 @@ class PersonSocket(HubOAuthenticated, WSHandler):
             return True
         return WebSocketHandler.check_origin(self, origin)
 
+    async def send_message(self, message: Any) -> Any:
+        """Called by Bokeh for each message; what went wrong in a callback is for admins."""
+        if message.msgtype == "ERROR" and not self.current_user.is_admin:
+            message.content.update(text="Something went wrong", traceback="")
+        return await super().send_message(message)
+
     async def _handle(self, message: Any) -> Any:
         # What a person does comes as a patch; the rest is the machine's own talk.
         if message.msgtype == "PATCH-DOC":

@@ -11,6 +11,7 @@ from urllib.parse import urlencode
 from joserfc.errors import JoseError
 from joserfc.jwk import KeySet
 from jupyterhub import orm
+from jupyterhub.roles import assign_default_roles
 from jupyterhub.user import User
 from oauthenticator.generic import GenericOAuthenticator
 from sqlalchemy.orm import Session
@@ -21,6 +22,7 @@ from traitlets import Dict, Float, Integer, Set, Unicode, default
 from . import claims as claim_rules
 from . import claims_api, deep_links, grants, group_api, look, provider, sign_in, sign_out
 from .claims import RefusedClaims
+from .settings import SettingsError
 
 
 class ProviderUnreachable(web.HTTPError):
@@ -35,6 +37,21 @@ class ProviderRefused(web.HTTPError):
 
     def __init__(self) -> None:
         super().__init__(403, "This sign-in is no longer valid. Please sign in again.")
+
+
+def is_refusal(error: HTTPClientError) -> bool:
+    """Whether an answer means that this person may not; anything else odd means "away".
+
+    RFC 6749 section 5.2: a spent or revoked grant is answered with `invalid_grant`. A captive
+    page or a wrong route must not sign everybody out.
+    """
+    if error.code in {401, 403}:
+        return True
+    try:
+        answer = json.loads(error.response.body) if error.response else None
+    except ValueError:
+        return False
+    return isinstance(answer, dict) and answer.get("error") == "invalid_grant"
 
 
 class DescopeAuthenticator(GenericOAuthenticator):
@@ -139,10 +156,15 @@ class DescopeAuthenticator(GenericOAuthenticator):
         """JupyterHub's handlers of this authenticator. Called once, when the hub starts.
 
         Raises:
-            SettingsError: the provider cannot be reached.
+            SettingsError: the provider cannot be reached, or the database is another one's.
         """
         self._app = app
         grants.create_tables(app.db)
+        if other := grants.other_issuer(app.db, self.project_id):
+            raise SettingsError(
+                f"the database in ATRIUM_DB_URL holds the people of {other}, not of "
+                f"{self.project_id}; set DESCOPE_PROJECT_ID back, or use another database"
+            )
         sign_in.create_tables(app.db)
         grants.adopt_memberships(app.db)
         self.log.info("Signing in through %s", self.provider_metadata["issuer"])
@@ -192,9 +214,9 @@ class DescopeAuthenticator(GenericOAuthenticator):
             return json.loads(answer.body) if parse_json else answer
         except HTTPClientError as error:
             self.log.warning("%s: %s from %s", label, error.code, req.url.partition("?")[0])
-            if error.code in {408, 429} or error.code >= 500:
-                raise ProviderUnreachable from error
-            raise ProviderRefused from error
+            if is_refusal(error):
+                raise ProviderRefused from error
+            raise ProviderUnreachable from error
         except (OSError, ValueError) as error:
             self.log.warning("%s: %s at %s", label, type(error).__name__, req.url.partition("?")[0])
             raise ProviderUnreachable from error
@@ -288,7 +310,11 @@ class DescopeAuthenticator(GenericOAuthenticator):
         return await asyncio.shield(task)
 
     async def _confirm(self, user: User) -> bool:
-        """Ask the provider about a person, and act on the answer."""
+        """Ask the provider about a person, and act on the answer.
+
+        An answer that comes after a sign-out or a new sign-in speaks of a session that is over.
+        """
+        session = user.cookie_id
         try:
             confirmed = await self._ask_provider(user)
         except ProviderUnreachable:
@@ -298,11 +324,13 @@ class DescopeAuthenticator(GenericOAuthenticator):
         except (web.HTTPError, RefusedClaims) as error:
             self.log.info("The provider no longer confirms %s: %s", user.name, error)
             confirmed = False
-        if not confirmed:
+        if not confirmed and user.cookie_id == session:
             await sign_out.end_everything(self._app, user)
+            grants.set_provider_groups(user.db, user.orm_user, (), by="provider")
         return confirmed
 
     async def _ask_provider(self, user: User) -> bool:
+        session = user.cookie_id
         state = await user.get_auth_state()
         token = (state or {}).get("refresh_token")
         if not token:
@@ -313,6 +341,8 @@ class DescopeAuthenticator(GenericOAuthenticator):
         if identity is None or claims["sub"] != identity.subject:
             return False
         claim_rules.username_from_claims(claims)
+        if user.cookie_id != session:
+            return False
         fresh = self.build_auth_state_dict(token_info, claims)
         for name in ("refresh_token", "id_token"):  # an answer may bring none: the old one holds
             fresh[name] = fresh[name] or (state or {}).get(name)
@@ -328,9 +358,10 @@ class DescopeAuthenticator(GenericOAuthenticator):
         identity = db.get(grants.Identity, user.id)
         if identity is None:
             identity = grants.Identity(
-                user_id=user.id, issuer=self.provider_metadata["issuer"], subject=claims["sub"]
+                user_id=user.id, issuer=self.project_id, subject=claims["sub"]
             )
             db.add(identity)
         identity.confirmed_at = grants.now()
         user.admin = self.is_hub_admin(user.name, claims)
+        assign_default_roles(db, entity=user)  # rights come from the role, not from the flag
         grants.set_provider_groups(db, user, self.provider_groups(claims), by="provider")

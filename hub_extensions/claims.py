@@ -6,7 +6,6 @@ Claims come from outside. Whatever has not the expected shape counts as absent: 
 from __future__ import annotations
 
 import re
-import unicodedata
 from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
@@ -30,7 +29,7 @@ class RefusedClaims(ValueError):
 
 
 def username_from_claims(claims: Claims) -> str:
-    """The hub user's name: the verified e-mail address, NFKC and casefolded.
+    """The hub user's name: the verified e-mail address in small letters.
 
     Raises:
         RefusedClaims: no address, an unverified one, or one outside the narrow grammar that
@@ -41,7 +40,8 @@ def username_from_claims(claims: Claims) -> str:
         raise RefusedClaims("Your sign-in came without an e-mail address.")
     if claims.get("email_verified") is not True:
         raise RefusedClaims("Your e-mail address has not been verified yet.")
-    name = unicodedata.normalize("NFKC", email).casefold()
+    # Plain letters only: folding others would make one address of two that look alike.
+    name = email.casefold() if email.isascii() else ""
     if not _ADDRESS.fullmatch(name) or ".." in name:
         raise RefusedClaims("This e-mail address has characters that cannot be used here.")
     return name
@@ -85,9 +85,3 @@ def tenant_of(claims: Claims, owner_tenant: str) -> str | None:
 def notebook_claims(claims: Claims) -> dict[str, Any]:
     """The allow-listed claims that notebooks get."""
     return {name: claims[name] for name in NOTEBOOK_CLAIMS if name in claims}
-
-
-def is_federated(claims: Claims) -> bool:
-    """Whether a company's own provider vouched for the person (`amr` has `fed`: SSO)."""
-    amr = claims.get("amr")
-    return isinstance(amr, list) and "fed" in amr

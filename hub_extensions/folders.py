@@ -16,7 +16,7 @@ def folders_for(notebooks: Path, groups: Iterable[str]) -> list[str]:
         folders = sorted(
             entry.name
             for entry in notebooks.iterdir()
-            if entry.is_dir() and not entry.is_symlink() and not entry.name.startswith((".", "_"))
+            if entry.is_dir() and not entry.is_symlink() and not entry.name.startswith(".")
         )
     except OSError:
         return []

@@ -37,7 +37,10 @@ class Grant(orm.Base):
 
 
 class Identity(orm.Base):
-    """Who a hub user is at the provider. An e-mail is an address; this is the identity."""
+    """Who a hub user is at the provider. An e-mail is an address; this is the identity.
+
+    The issuer is kept as the project's id, which stays when its address changes.
+    """
 
     __tablename__ = "atrium_identities"
     __table_args__ = (UniqueConstraint("issuer", "subject"),)
@@ -133,6 +136,11 @@ def adopt_memberships(db: Session) -> None:
         for user in group.users:
             _add(db, user, str(group.name), ADMIN, "before Atrium")
     db.commit()
+
+
+def other_issuer(db: Session, issuer: str) -> str | None:
+    """Another issuer whose people this database holds, if there is one."""
+    return db.scalar(select(Identity.issuer).where(Identity.issuer != issuer).limit(1))
 
 
 def create_tables(db: Session) -> None:

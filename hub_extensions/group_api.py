@@ -8,6 +8,8 @@ himself too, to any group.
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from typing import Any, Final
 
 from jupyterhub import orm
@@ -16,10 +18,8 @@ from jupyterhub.scopes import needs_scope
 from tornado import web
 
 from . import grants
-from .claims import MEMBERS
+from .claims import MEMBERS, ROLE_GROUPS
 
-#: Groups that follow the provider's roles.
-PROVIDER_GROUPS: Final = frozenset({"admin", "analysts", MEMBERS})
 #: Only full admins hold it: JupyterHub's own measure of one.
 FULL_ADMIN_SCOPE: Final = "admin:users"
 _LONGEST_NAME: Final = 100
@@ -36,7 +36,8 @@ class _GuardedGroup(stock._GroupAPIHandler):
     def check_may_change(self, group_name: str) -> None:
         """Refuse a change of a group that carries rights by anyone but a full admin."""
         group = orm.Group.find(self.db, name=group_name)
-        guarded = group_name in PROVIDER_GROUPS or (group is not None and bool(group.roles))
+        provided = {MEMBERS, *ROLE_GROUPS.values(), *self.authenticator.role_groups.values()}
+        guarded = group_name in provided or (group is not None and bool(group.roles))
         if guarded and not self.has_scope(FULL_ADMIN_SCOPE):
             raise web.HTTPError(
                 403, f"The group {group_name} follows the sign-in provider; change the role there"
@@ -56,20 +57,45 @@ class _GuardedGroup(stock._GroupAPIHandler):
                 400, "A group's name is the name of a folder: no slash, no dot first"
             )
         for (name,) in self.db.query(orm.Group.name):
-            if name != group_name and name.casefold() == group_name.casefold():
+            if name.casefold() == group_name.casefold():
                 raise web.HTTPError(409, f"There is a group {name} already")
+
+    def named(self, key: str) -> list[str]:
+        """The names that the body of this request lists under a key, each once.
+
+        Raises:
+            web.HTTPError: 400 for a body that is not what JupyterHub documents.
+        """
+        body = self.get_json_body() or {}
+        if not isinstance(body, dict):
+            raise web.HTTPError(400, "The body must be an object")
+        names = body.get(key, [])
+        if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
+            raise web.HTTPError(400, f"{key} must be a list of names")
+        self._check_group_model({name: value for name, value in body.items() if name != "groups"})
+        if len(set(names)) != len(names):
+            raise web.HTTPError(400, f"{key} names something twice")
+        return names
 
     def named_users(self) -> list[orm.User]:
         """The users that the body of this request names."""
-        body = self.get_json_body()
-        names = body.get("users") if isinstance(body, dict) else None
-        return self._usernames_to_users(names) if isinstance(names, list) else []
+        return self._usernames_to_users(self.named("users"))
 
-    def record_new(self, group_name: str) -> None:
-        """Record the members that a group was made with."""
-        for user in self.named_users():
-            grants.grant(self.db, user, group_name, self.actor)
+    def record_new(self, groups: Iterable[str], users: list[orm.User]) -> None:
+        """Record the members that groups were made with."""
+        for group in groups:
+            for user in users:
+                grants.grant(self.db, user, group, self.actor)
         self.db.commit()
+
+    @contextmanager
+    def all_or_nothing(self) -> Iterator[None]:
+        """What is recorded and what JupyterHub does stand or fall together."""
+        try:
+            yield
+        except BaseException:
+            self.db.rollback()
+            raise
 
 
 class GroupListHandler(_GuardedGroup, stock.GroupListAPIHandler):
@@ -77,14 +103,14 @@ class GroupListHandler(_GuardedGroup, stock.GroupListAPIHandler):
 
     @needs_scope("admin:groups")
     async def post(self) -> None:
-        body = self.get_json_body()
-        names = body.get("groups") if isinstance(body, dict) else None
-        for name in names if isinstance(names, list) else []:
-            self.check_new_name(name)
+        names, users = self.named("groups"), self.named_users()
+        for name in names:
             self.check_may_change(name)
+            self.check_new_name(name)
+        if len({name.casefold() for name in names}) != len(names):
+            raise web.HTTPError(400, "groups names something twice")
         await super().post()
-        for name in names or []:
-            self.record_new(name)
+        self.record_new(names, users)
 
 
 class GroupHandler(_GuardedGroup, stock.GroupAPIHandler):
@@ -92,17 +118,18 @@ class GroupHandler(_GuardedGroup, stock.GroupAPIHandler):
 
     @needs_scope("admin:groups")
     async def post(self, group_name: str) -> None:
-        self.check_new_name(group_name)
         self.check_may_change(group_name)
+        self.check_new_name(group_name)
+        users = self.named_users()
         await super().post(group_name)
-        self.record_new(group_name)
+        self.record_new([group_name], users)
 
     @needs_scope("delete:groups")
     def delete(self, group_name: str) -> None:
         self.check_may_change(group_name)
-        if self.find_group(group_name):
+        with self.all_or_nothing():
             grants.forget_group(self.db, group_name)
-        super().delete(group_name)
+            super().delete(group_name)
 
 
 class GroupUsersHandler(_GuardedGroup, stock.GroupUsersAPIHandler):
@@ -112,17 +139,21 @@ class GroupUsersHandler(_GuardedGroup, stock.GroupUsersAPIHandler):
     def post(self, group_name: str) -> None:
         self.check_may_change(group_name)
         self.find_group(group_name)
-        for user in self.named_users():
-            grants.grant(self.db, user, group_name, self.actor)
-        super().post(group_name)
+        users = self.named_users()
+        with self.all_or_nothing():
+            for user in users:
+                grants.grant(self.db, user, group_name, self.actor)
+            super().post(group_name)
 
     @needs_scope("groups")
     async def delete(self, group_name: str) -> None:
         self.check_may_change(group_name)
         self.find_group(group_name)
-        for user in self.named_users():
-            grants.take(self.db, user, group_name, self.actor)
-        await super().delete(group_name)
+        users = self.named_users()
+        with self.all_or_nothing():
+            for user in users:
+                grants.take(self.db, user, group_name, self.actor)
+            await super().delete(group_name)
 
 
 class GroupPropertiesHandler(_GuardedGroup, stock.GroupPropertiesAPIHandler):

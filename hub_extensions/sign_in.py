@@ -7,7 +7,9 @@ disturb each other and the address asked for survives a link opened on another d
 
 from __future__ import annotations
 
+import base64
 import hashlib
+import json
 import secrets
 import time
 from dataclasses import dataclass
@@ -62,6 +64,24 @@ def _digest(value: str) -> str:
     return hashlib.sha256(value.encode()).hexdigest()
 
 
+def browser_cookie(handler: BaseHandler) -> str:
+    """The cookie that ties a sign-in to its browser.
+
+    With subdomains it is a `__Host-` one, which no page of a subdomain can plant.
+    """
+    return f"__Host-{BROWSER_COOKIE}" if handler.subdomain_host else BROWSER_COOKIE
+
+
+def state_id_of(state: str) -> str:
+    """The id in a `state` parameter, "" for anything that we have not made."""
+    try:
+        found = json.loads(base64.urlsafe_b64decode(state.encode("ascii")))
+    except (ValueError, UnicodeError):
+        return ""
+    state_id = found.get("state_id") if isinstance(found, dict) else None
+    return state_id if isinstance(state_id, str) and state_id.isalnum() else ""
+
+
 def own_path(address: str) -> str:
     """An address of this hub as path and query, or "" for one of anywhere else."""
     parts = urlsplit(address)
@@ -88,9 +108,10 @@ class SignInHandler(OAuthLoginHandler):
         """Keep the sign-in under its state id. Called by oauthenticator's `get`."""
         state = _deserialize_state(state_cookie_value)
         self._code_verifier = state["code_verifier"]
-        browser = self.get_cookie(BROWSER_COOKIE) or secrets.token_urlsafe(32)
+        name = browser_cookie(self)
+        browser = self.get_cookie(name) or secrets.token_urlsafe(32)
         self._set_cookie(
-            BROWSER_COOKIE,
+            name,
             browser,
             encrypted=False,
             path=self.hub.base_url,
@@ -159,10 +180,21 @@ class _SignsIn(BaseHandler):
     @property
     def browser(self) -> str:
         """The digest of this browser's cookie, "" where there is none."""
-        cookie = self.get_cookie(BROWSER_COOKIE)
+        cookie = self.get_cookie(browser_cookie(self))
         return _digest(cookie) if cookie else ""
 
     next_url = ""
+
+    def _request_summary(self) -> str:
+        """For the log: the query carries a code and a state. Called by Tornado."""
+        return f"{self.request.method} {self.request.path}"
+
+    def log_exception(self, typ: Any, value: Any, tb: Any) -> None:
+        """Tornado's, without the request itself, whose address it prints. Called by Tornado."""
+        if isinstance(value, web.HTTPError):
+            super().log_exception(typ, value, tb)
+        else:
+            self.log.error("Failed: %s", self._request_summary(), exc_info=(typ, value, tb))
 
     @property
     def template_namespace(self) -> dict[str, Any]:
@@ -173,25 +205,36 @@ class _SignsIn(BaseHandler):
 
     async def auth_to_user(self, authenticated: dict[str, Any], user: Any = None) -> User:
         """JupyterHub's, with the person bound to their identity and their grants recorded."""
-        authenticator = self.authenticator
-        claims = authenticator.claims_of(authenticated)
-        issuer, subject = authenticator.provider_metadata["issuer"], claims["sub"]
-        bound = self.db.scalar(
-            select(grants.Identity).filter_by(issuer=issuer, subject=subject).limit(1)
-        )
-        if bound is not None:  # the address may have changed; the person has not
-            authenticated["name"] = self.db.get(orm.User, bound.user_id).name
-        self._check_identity(authenticated["name"], issuer, subject)
+        claims = self.authenticator.claims_of(authenticated)
+        self.bind(authenticated)
         user = await super().auth_to_user(authenticated, user)
-        self._check_identity(user.name, issuer, subject)
-        authenticator.record(self.db, user.orm_user, claims)
+        self._check_identity(user.name, claims["sub"])
+        self.authenticator.record(self.db, user.orm_user, claims)
         return user
 
-    def _check_identity(self, name: str, issuer: str, subject: str) -> None:
+    def bind(self, authenticated: dict[str, Any]) -> None:
+        """Name the hub user who this person is; the address may have changed, they have not.
+
+        Raises:
+            web.HTTPError: 403, somebody else has used this address here before.
+        """
+        claims = self.authenticator.claims_of(authenticated)
+        bound = self.db.scalar(
+            select(grants.Identity).filter_by(
+                issuer=self.authenticator.project_id, subject=claims["sub"]
+            )
+        )
+        if bound is not None:
+            name = str(self.db.get(orm.User, bound.user_id).name)
+            authenticated["name"] = name
+            authenticated["admin"] = self.authenticator.is_hub_admin(name, claims)
+        self._check_identity(authenticated["name"], claims["sub"])
+
+    def _check_identity(self, name: str, subject: str) -> None:
         """Refuse a second person who comes with the first one's address."""
         known = self.find_user(name)
         identity = self.db.get(grants.Identity, known.id) if known else None
-        if identity and (identity.issuer, identity.subject) != (issuer, subject):
+        if identity and identity.subject != subject:
             self.log.error("Refused: another identity came with the address of %s", name)
             raise web.HTTPError(
                 403,
@@ -218,7 +261,7 @@ class CallbackHandler(_SignsIn, OAuthCallbackHandler):
     _authenticated: dict[str, Any] | None = None
 
     async def get(self) -> None:
-        state_id = str(_deserialize_state(self.get_argument("state", "")).get("state_id", ""))
+        state_id = state_id_of(self.get_argument("state", ""))
         pending = self.db.get(PendingSignIn, state_id) if state_id else None
         if pending is None or not secrets.compare_digest(pending.browser, self.browser):
             return self._start_again(state_id, pending)
@@ -228,6 +271,7 @@ class CallbackHandler(_SignsIn, OAuthCallbackHandler):
         self._authenticated = await self.authenticate(None)
         if not self._authenticated:
             raise web.HTTPError(403, self.authenticator.custom_403_message)
+        self.bind(self._authenticated)
         live = self.current_user
         somebody_else = live is not None and live.name != self._authenticated["name"]
         if pending.confirm or somebody_else:

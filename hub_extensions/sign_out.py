@@ -21,14 +21,16 @@ DASHBOARD_SERVERS: Final = ("", "admin")
 async def end_everything(app: Any, user: User) -> None:
     """End a person's hub sessions, tokens and dashboard servers, in every browser.
 
-    JupyterHub's own log-out clears the cookie in one browser only.
+    JupyterHub's own log-out clears the cookie in one browser only. Tokens that were made by hand
+    end too: nothing would end them when the person is dismissed. What is kept to ask the provider
+    with ends first, so that nobody asks on behalf of a session that is over.
     """
     user.cookie_id = orm.new_token()
-    for token in list(user.orm_user.api_tokens):
-        if token.session_id:  # made by signing in, not by hand
-            app.db.delete(token)
-    app.db.commit()
+    await user.save_auth_state(None)
     await asyncio.gather(*(stop_server(app, user, name) for name in DASHBOARD_SERVERS))
+    for token in list(user.orm_user.api_tokens):
+        app.db.delete(token)
+    app.db.commit()
 
 
 async def stop_server(app: Any, user: User, name: str) -> None:
@@ -41,12 +43,6 @@ async def stop_server(app: Any, user: User, name: str) -> None:
         await user.stop(name)
     except Exception:
         app.log.exception("Could not stop %s", spawner._log_name)
-    # JupyterHub forgets a server's token in a restart of its own, and then never deletes it.
-    note = f"Server at {url_path_join(user.base_url, name, '/')}"
-    for token in list(user.orm_user.api_tokens):
-        if token.note == note:
-            app.db.delete(token)
-    app.db.commit()
 
 
 async def end_provider_session(handler: BaseHandler, auth_state: dict[str, Any]) -> str:
@@ -101,7 +97,6 @@ class SignOutHandler(OAuthLogoutHandler):
         auth_state = await user.get_auth_state() or {}
         await end_everything(self.app, user)
         self._backend_logout_cleanup(user.name)
-        await user.save_auth_state(None)
         self._next = await end_provider_session(self, auth_state)
 
     async def render_logout_page(self) -> None:

@@ -44,7 +44,9 @@ class DashboardSpawner(LocalProcessSpawner):
 
     @default("cmd")
     def _cmd_default(self) -> list[str]:
-        return [sys.executable, "-m", "dashboards"]
+        # Isolated (-I): a file that a notebook left in the home must not be imported by the
+        # person's next server, least of all by the one of the admin folder.
+        return [sys.executable, "-I", "-m", "dashboards"]
 
     @default("env_keep")
     def _env_keep_default(self) -> list[str]:
@@ -109,8 +111,12 @@ class DashboardSpawner(LocalProcessSpawner):
 
     @property
     def home(self) -> Path:
-        """The person's home; named by an internal number, never by an address."""
-        return Path(self.homes) / str(self.user.id)
+        """The server's home: named by an internal number, never by an address.
+
+        SQLite uses the number of a deleted person again, hence the moment of the record's birth.
+        """
+        born = self.user.created.strftime("%Y%m%d%H%M%S%f")
+        return Path(self.homes) / "-".join(filter(None, (str(self.user.id), born, self.name)))
 
     def user_env(self, env: dict[str, str]) -> dict[str, str]:
         """A dashboard server's environment, beside JupyterHub's own names."""

@@ -62,6 +62,7 @@ def open_state(settings: Settings) -> State:
                 "set ATRIUM_STATE to a folder of your own"
             )
         folder.chmod(0o700)
+        os.umask(0o077)  # a copy of the folder's files must not be open to others either
         _check_mark(folder, settings.project_id or "local stand-in")
         ports = _ports(folder / "ports.json")
     except OSError as error:

@@ -138,6 +138,8 @@ class _Handler(BaseHTTPRequestHandler):
     def _slowly(self, body: Any) -> None:
         if self.provider.hang:
             self.provider.stop_waiting.wait(self.provider.hang)
+        if self.provider.status == 400:  # RFC 6749 section 5.2
+            body = {"error": "invalid_grant"}
         with suppress(BrokenPipeError):  # who waited has gone
             self._answer(self.provider.status, body=body)
 

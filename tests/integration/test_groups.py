@@ -104,6 +104,32 @@ def test_a_group_is_a_folder_and_no_folder_has_such_a_name(
     assert name not in [group["name"] for group in hub.api("/groups").json()]
 
 
+@pytest.mark.parametrize(
+    "groups",
+    [{"analysts": 1}, {"..": 1}, "analysts", ["fresh", "fresh"], ["fresh", "Fresh"], [["x"]], [7]],
+    ids=str,
+)
+def test_a_list_of_groups_is_a_list_of_names(groups: Any, hub: Hub, manager: Person) -> None:
+    before = hub.api("/groups").json()
+    answer = ask(manager, "POST", "/groups", groups=groups, users=[MEMBER])
+    assert answer.status_code == 400
+    assert hub.api("/groups").json() == before
+
+
+@pytest.mark.parametrize(
+    "body",
+    [{"users": [MEMBER], "name": 5}, {"users": MEMBER}, {"users": [MEMBER, "nobody@x.test"]}],
+    ids=str,
+)
+def test_a_refused_change_is_not_carried_out(
+    body: dict[str, Any], hub: Hub, manager: Person
+) -> None:
+    ask(manager, "POST", "/groups/tried")
+    assert ask(manager, "POST", "/groups/tried/users", **body).status_code == 400
+    Person(hub).sign_in(MEMBER)
+    assert "tried" not in groups(hub, MEMBER)
+
+
 FORBIDDEN = [
     ("PATCH", f"/users/{ADMIN}", {"admin": True}),
     ("POST", "/users/new@acme.test", {"admin": True}),

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import psutil
 import pytest
+import requests
 
 from tests.conftest import StartHub
 from tests.hub import Hub, wait_until
@@ -122,9 +123,82 @@ def test_a_refusal_of_the_provider_signs_out_everywhere(start_hub: StartHub) -> 
         hub.stop()
 
 
+def test_tokens_made_by_hand_end_with_the_sign_out_and_with_a_dismissal(
+    start_hub: StartHub,
+) -> None:
+    with odd_provider() as provider:
+        hub = start_hub(**provider.settings)
+        person = Person(hub)
+
+        def token() -> str:
+            made = person.post(
+                "/hub/api/users/ada@acme.test/tokens", headers=person.xsrf, json={"note": "mine"}
+            )
+            return made.json()["token"]
+
+        def counts(value: str) -> bool:
+            header = {"Authorization": f"token {value}"}
+            return requests.get(f"{hub.url}/hub/api/user", headers=header, timeout=20).ok
+
+        person.get("/hub/home")
+        first = token()
+        assert counts(first)
+        person.get("/hub/logout")
+        assert not counts(first)
+        person.get("/hub/home")
+        second = token()
+        provider.status = 400  # invalid_grant
+        restart_with_old_confirmations(hub, timedelta(minutes=30))
+        assert not counts(second)
+        assert groups(hub, "ada@acme.test") == set()
+        hub.stop()
+
+
+def test_no_file_of_a_home_is_imported_by_the_next_server(start_hub: StartHub) -> None:
+    hub = start_hub()
+    person = Person(hub)
+    person.sign_in(MEMBER)
+    person.open_dashboards()
+    homes = hub.state / "people"
+    for home in homes.iterdir():
+        for name in ("psutil.py", "csv.py", "sitecustomize.py", "usercustomize.py"):
+            (home / name).write_text("raise SystemExit('imported from a home')")
+    hub.api(f"/users/{MEMBER}/server", "DELETE")
+    wait_until(lambda: not hub.api(f"/users/{MEMBER}").json()["servers"], "its end")
+    assert person.open_dashboards().ok
+    assert "imported from a home" not in hub.log_text()
+    hub.stop()
+
+
+def test_a_deleted_persons_home_is_nobody_elses(start_hub: StartHub) -> None:
+    hub = start_hub()
+    homes = set()
+    for _ in range(2):
+        person = Person(hub)
+        person.sign_in(MEMBER)
+        person.open_dashboards()
+        homes.add(frozenset(path.name for path in (hub.state / "people").iterdir()))
+        hub.api(f"/users/{MEMBER}", "DELETE")
+    assert len(homes) == 2
+    hub.stop()
+
+
+def test_the_database_of_one_project_is_not_opened_by_another(
+    start_hub: StartHub, tmp_path: Path
+) -> None:
+    database = {"ATRIUM_DB_URL": f"sqlite:///{tmp_path}/hub.sqlite"}
+    with odd_provider() as provider:
+        hub = start_hub(**provider.settings, **database)
+        Person(hub).get("/hub/home")
+        hub.stop()
+    with pytest.raises(AssertionError, match="ended with status 1") as failure:
+        start_hub(**database)
+    assert "ATRIUM_DB_URL holds the people of" in "".join(failure.value.__notes__)
+
+
 def test_a_taken_port_is_one_sentence(start_hub: StartHub, hub: Hub) -> None:
     with pytest.raises(AssertionError, match="ended with status 1") as failure:
-        start_hub(ATRIUM_PUBLIC_URL=hub.url)
+        start_hub(ATRIUM_BIND_URL=hub.url)
     said = "".join(failure.value.__notes__)
     assert "cannot be used" in said
     assert "ATRIUM_BIND_URL" in said

@@ -136,7 +136,7 @@ def test_a_person_whose_address_changed_keeps_what_they_have(
     assert "moved" in groups(hub, "before@acme.test")
 
 
-@pytest.mark.parametrize("status", [500, 503, 429])
+@pytest.mark.parametrize("status", [500, 503, 429, 404, 302])
 def test_a_provider_that_is_away_is_said_with_a_way_to_try_again(
     status: int, hub: Hub, provider: OddProvider
 ) -> None:
@@ -147,6 +147,60 @@ def test_a_provider_that_is_away_is_said_with_a_way_to_try_again(
     assert "Try again" in answer.text
     provider.reset()
     assert person.get("/hub/login?next=%2Fhub%2Fhome%3Fa%3D1").url.endswith("/hub/home?a=1")
+
+
+BOSS = "boss@acme.test"
+
+
+@pytest.fixture(scope="module")
+def hub_with_a_full_admin(running_provider: OddProvider, start_hub: StartHub) -> Hub:
+    return start_hub(**running_provider.settings, ATRIUM_HUB_ADMINS=BOSS)
+
+
+def rights(hub: Hub, name: str) -> tuple[bool, set[str]]:
+    """The flag and the roles; rights come from the roles."""
+    user = hub.api(f"/users/{name}").json()
+    return user["admin"], set(user["roles"])
+
+
+def test_a_full_admin_who_left_the_owner_tenant_is_none(
+    hub_with_a_full_admin: Hub, provider: OddProvider
+) -> None:
+    hub = hub_with_a_full_admin
+    provider.claims.update(sub="U-boss", email=BOSS)
+    Person(hub).get("/hub/home")
+    assert rights(hub, BOSS) == (True, {"admin", "user"})
+    provider.claims["tenants"] = {"globex": {"roles": ["Tenant Admin"]}}
+    Person(hub).get("/hub/home")
+    assert rights(hub, BOSS) == (False, {"user"})
+
+
+def test_an_address_changed_to_a_full_admins_gives_no_right(
+    hub_with_a_full_admin: Hub, provider: OddProvider
+) -> None:
+    hub = hub_with_a_full_admin
+    provider.claims.update(sub="U-climber", email="climber@acme.test")
+    Person(hub).get("/hub/home")
+    provider.claims["email"] = BOSS
+    Person(hub).get("/hub/home")
+    assert rights(hub, "climber@acme.test") == (False, {"user"})
+
+
+@pytest.mark.parametrize("state", ["W10=", "ImEi", "NQ==", "bnVsbA==", "é", "a b", "%ff"])
+def test_a_malformed_state_is_no_error_of_ours(state: str, hub: Hub, provider: OddProvider) -> None:
+    answer = Person(hub).get(
+        "/hub/oauth_callback", params={"code": "x", "state": state}, allow_redirects=False
+    )
+    assert answer.status_code == 302
+
+
+def test_no_code_stands_in_the_log_of_a_failed_return(hub: Hub, provider: OddProvider) -> None:
+    provider.status = 503
+    Person(hub).get("/hub/home")
+    Person(hub).get("/hub/oauth_callback?code=a-secret-code&state=a-secret-state")
+    wait_until(lambda: "503 GET /hub/oauth_callback" in hub.log_text(), "the line in the log")
+    assert "code=a-code" not in hub.log_text()
+    assert "a-secret-" not in hub.log_text()
 
 
 def test_a_provider_that_hangs_slows_no_other_page(hub: Hub, provider: OddProvider) -> None:
