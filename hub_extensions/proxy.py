@@ -31,7 +31,7 @@ class AtriumProxy(ConfigurableHTTPProxy):
             raise SettingsError(
                 'configurable-http-proxy is not installed; run "make hub", or install it with npm'
             )
-        return [found]
+        return [sys.executable, "-m", "hub_extensions.end_with_parent", found]
 
     @default("log_level")
     def _log_level_default(self) -> str:

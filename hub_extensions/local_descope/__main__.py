@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ctypes
 import logging
 import os
 import signal
@@ -12,17 +11,18 @@ import time
 
 from waitress.server import create_server
 
+from ..end_with_parent import end_with_parent
 from .app import create_app
 from .config import Config, ConfigError, config_from_environment
 from .flow import FlowError
 
-PR_SET_PDEATHSIG = 1
 THREADS = 8
 
 
 def main() -> None:
     """Serve until SIGTERM or Ctrl-C. What is wrong at the start is one sentence and status 1."""
-    _end_with_parent()
+    if not end_with_parent():
+        threading.Thread(target=_watch, args=[os.getppid()], daemon=True).start()
     os.umask(0o077)
     logging.basicConfig(level=logging.INFO, format="[local_descope] %(message)s")
     # Authlib allows plain http on loopback only, and does not count *.localhost, which the
@@ -51,18 +51,6 @@ def serve(config: Config) -> None:
         signal.signal(number, lambda *_: sys.exit(0))
     logging.getLogger(__name__).info("The local stand-in for Descope answers at %s/", config.url)
     server.run()
-
-
-def _end_with_parent() -> None:
-    """End when the hub does, even by kill -9, so that its next start finds the port free."""
-    parent = os.getppid()
-    if not sys.platform.startswith("linux"):
-        threading.Thread(target=_watch, args=[parent], daemon=True).start()
-        return
-    ctypes.CDLL(None, use_errno=True).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
-    if os.getppid() != parent:
-        # It ended between the two lines, so the signal will never come.
-        sys.exit(0)
 
 
 def _watch(parent: int) -> None:

@@ -235,6 +235,17 @@ def test_a_socket_needs_cookie_and_token(ann: Guest, bob: Guest) -> None:
         assert "an output" in _document(socket)
 
 
+def test_what_went_wrong_in_a_callback_is_told_to_admins_only(ann: Guest, bob: Guest) -> None:
+    event = {"kind": "ModelChanged", "model": {"id": "no-such"}, "attr": "x", "new": 1}
+    for guest, told in ((bob, False), (ann, True)):
+        token = session_token(guest.dashboard("user", "cells"))
+        with open_socket(guest, f"{guest.home}dashboards/user/cells/ws", token) as socket:
+            _send(socket, "PATCH-DOC", {"events": [event]})
+            answers = [str(socket.recv(timeout=20)) for _ in range(6)]
+        assert any('"ERROR"' in answer for answer in answers)
+        assert any("Traceback" in answer for answer in answers) == told
+
+
 def test_a_socket_from_a_page_of_another_host_is_refused(bob: Guest) -> None:
     token = session_token(bob.dashboard("user", "cells"))
     path = f"{bob.home}dashboards/user/cells/ws"

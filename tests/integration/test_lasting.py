@@ -52,6 +52,14 @@ def test_dashboards_outlive_the_hub_and_the_next_start_finds_them(
     hub.stop()
 
 
+def test_a_killed_hub_leaves_no_proxy_and_no_service(start_hub: StartHub) -> None:
+    hub = start_hub()
+    others = hub.processes() - {psutil.Process(hub.process.pid)} if hub.process else set()
+    assert len(others) >= 2
+    hub.send(signal.SIGKILL)
+    wait_until(lambda: not hub.processes(), "the end of proxy and service")
+
+
 def test_a_process_id_that_is_anothers_by_now_is_not_touched(start_hub: StartHub) -> None:
     hub = start_hub()
     person = Person(hub)

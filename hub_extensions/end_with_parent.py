@@ -1,0 +1,34 @@
+"""`python -m hub_extensions.end_with_parent COMMAND…`: run a command that ends when the hub does.
+
+JupyterHub stops its proxy and its services itself, but not after a kill -9 or a failed start; they
+would go on and hold their ports. Linux can do that for it; elsewhere this only runs the command.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import signal
+import sys
+from typing import Final
+
+_PR_SET_PDEATHSIG: Final = 1
+
+
+def end_with_parent() -> bool:
+    """Have this process, and what it becomes by exec, ended by SIGTERM when its parent ends.
+
+    Returns False on a system that cannot do that.
+    """
+    if not sys.platform.startswith("linux"):
+        return False
+    parent = os.getppid()
+    ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM, 0, 0, 0)
+    if os.getppid() != parent:  # it ended between the two lines, so the signal will never come
+        sys.exit(0)
+    return True
+
+
+if __name__ == "__main__":
+    end_with_parent()
+    os.execvp(sys.argv[1], sys.argv[1:])
