@@ -6,10 +6,10 @@ import logging
 import secrets
 from typing import TYPE_CHECKING, ClassVar
 
+from dashboards.addresses import address
 from dashboards.catalog import Dashboard, find, served_here, visible
 from dashboards.cells import cells_of, makes_own_page
 from dashboards.files import usual_scripts
-from dashboards.gallery import address
 from dashboards.local_only import NO_ICON_FONT, without_outside
 from dashboards.pages import DASHBOARD_POLICY, NOT_HERE, Message, PersonHandler
 from dashboards.settings import ADMIN

@@ -6,13 +6,13 @@ import time
 from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import groupby
-from urllib.parse import quote
 
 from markupsafe import Markup
 
+from dashboards.addresses import address
 from dashboards.catalog import Dashboard, visible
 from dashboards.files import usual_scripts
-from dashboards.pages import Message, PersonHandler, admin_server_url
+from dashboards.pages import Message, PersonHandler
 from dashboards.settings import ADMIN, Settings
 from dashboards.thumbnail import thumbnail
 
@@ -79,18 +79,6 @@ class GalleryHandler(PersonHandler):
                     scripts=[settings.prefix + script for script in usual_scripts()],
                 )
             )
-
-
-def address(dashboard: Dashboard, settings: Settings, query: str = "") -> str:
-    """Where a person's dashboard is, seen from the server they are on; percent-encoded.
-
-    The admin folder runs in a server of its own: the hub starts it if need be and leads there.
-    """
-    place = f"dashboards/{quote(dashboard.group, safe='')}/{quote(dashboard.name, safe='')}"
-    place += f"?{query}" if query else ""
-    if dashboard.group != ADMIN or settings.serves_admin:
-        return settings.prefix + place
-    return admin_server_url(settings, f"{settings.own_prefix}{ADMIN}/{place}")
 
 
 def sections_of(

@@ -10,16 +10,16 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
-from urllib.parse import urlencode
 
 import jinja2
 from jupyterhub.services.auth import HubOAuthCallbackHandler, HubOAuthenticated
 from tornado.web import HTTPError, RequestHandler, StaticFileHandler
 
 from dashboards.activity import Activity
+from dashboards.addresses import admin_server_url
 from dashboards.catalog import Dashboard, dashboards_in
 from dashboards.hub import Hub, Visitor
-from dashboards.settings import ADMIN, Settings
+from dashboards.settings import Settings
 
 if TYPE_CHECKING:
     from dashboards.running import Running
@@ -224,12 +224,6 @@ class AdminServerHandler(NotHereHandler):
             super().get()
             return
         self.redirect(admin_server_url(self.site.settings, self.request.uri or ""))
-
-
-def admin_server_url(settings: Settings, target: str) -> str:
-    """Where the hub starts the admin's own server, if need be, and sends the browser to target."""
-    user = settings.own_prefix.rstrip("/").rpartition("/")[2]
-    return f"{settings.hub_prefix}spawn/{user}/{ADMIN}?{urlencode({'next': target})}"
 
 
 class SignedInHandler(PlainHandler, HubOAuthCallbackHandler):

@@ -36,8 +36,8 @@ from tornado.web import HTTPError
 from tornado.websocket import WebSocketHandler
 
 from dashboards import identity, local_only
+from dashboards.addresses import address
 from dashboards.catalog import Dashboard, find, served_here, visible
-from dashboards.gallery import address
 from dashboards.identity import CurrentUser
 from dashboards.notebook import Failure, NotebookHandler
 from dashboards.pages import Site, log_request

@@ -21,8 +21,7 @@ class DashboardLinkHandler(UserUrlHandler):
         """Called by JupyterHub's `get` with the page that says "not running"."""
         if name == "not_running.html" and namespace["user"] == self.current_user:
             spawn_url = namespace["spawn_url"].partition("?")[0]
-            path = self.base_url + str(self.request.uri).removeprefix(self.hub.base_url)
-            asked = self.current_user.host + path if self.subdomain_host else path
+            asked = self.base_url + str(self.request.uri).removeprefix(self.hub.base_url)
             self.redirect(url_concat(spawn_url, {"next": asked}))
             raise web.Finish
         return super().render_template(name, sync=sync, **namespace)

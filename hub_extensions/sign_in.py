@@ -132,8 +132,10 @@ class SignInHandler(OAuthLoginHandler):
         self.db.commit()
 
     def authorize_redirect(self, *args: Any, **kwargs: Any) -> None:
-        """Adds the nonce. Called by oauthenticator's `get`."""
+        """Adds the nonce, and after a sign-out the wish to be asked. Called by `get`."""
         kwargs["extra_params"]["nonce"] = provider.nonce_for(self._code_verifier)
+        if self.get_cookie(sign_out.ASK_COOKIE):
+            kwargs["extra_params"]["prompt"] = "login"
         super().authorize_redirect(*args, **kwargs)
 
     def _forget_old(self) -> None:
@@ -268,6 +270,7 @@ class CallbackHandler(_SignsIn, OAuthCallbackHandler):
         self._take(pending)
         self.check_error()
         self.check_code()
+        self.clear_cookie(sign_out.ASK_COOKIE, path=self.hub.base_url)
         self._authenticated = await self.authenticate(None)
         if not self._authenticated:
             raise web.HTTPError(403, self.authenticator.custom_403_message)

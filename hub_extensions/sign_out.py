@@ -16,6 +16,9 @@ from tornado.httputil import url_concat
 
 #: Servers that signing out stops. An open JupyterLab may hold unsaved work.
 DASHBOARD_SERVERS: Final = ("", "admin")
+#: Set from the sign-out until the provider has ended its session too. Somebody who leaves on the
+#: way there is asked who they are at the next sign-in all the same.
+ASK_COOKIE: Final = "atrium-ask"
 
 
 async def end_everything(app: Any, user: User) -> None:
@@ -97,6 +100,7 @@ class SignOutHandler(OAuthLogoutHandler):
         auth_state = await user.get_auth_state() or {}
         await end_everything(self.app, user)
         self._backend_logout_cleanup(user.name)
+        self._set_cookie(ASK_COOKIE, "yes", encrypted=False, path=self.hub.base_url, max_age=86400)
         self._next = await end_provider_session(self, auth_state)
 
     async def render_logout_page(self) -> None:
@@ -107,6 +111,7 @@ class SignedOutHandler(BaseHandler):
     """`/hub/signed-out`: where the provider sends the browser when its session has ended."""
 
     async def get(self) -> None:
+        self.clear_cookie(ASK_COOKIE, path=self.hub.base_url)
         self.finish(await self.render_template("logout.html"))
 
 

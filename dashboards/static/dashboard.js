@@ -1,5 +1,12 @@
 // A live dashboard: takes the skeleton away when the first view is drawn, and says so when the connection is lost.
 (() => {
+  // With subdomains the hub counts its redirects in the address; a link to pass on needs none.
+  const here = new URL(location.href);
+  if (here.searchParams.has("redirects")) {
+    here.searchParams.delete("redirects");
+    history.replaceState(history.state, "", here);
+  }
+
   const waiting = document.getElementById("waiting");
   let lost = false;
 

@@ -166,6 +166,14 @@ def test_signing_out_ends_it_everywhere(hub: Hub) -> None:
     assert "E-mail" in asked_again.text
 
 
+def test_somebody_who_leaves_on_the_way_out_is_asked_again(hub: Hub) -> None:
+    person = Person(hub)
+    person.sign_in("member@acme.test")
+    away = person.get("/hub/logout", allow_redirects=False)
+    assert "/oauth2/v1/logout" in away.headers["Location"]
+    assert "E-mail" in person.get("/hub/home").text  # though the provider still knows them
+
+
 def test_no_page_of_a_person_is_kept_by_the_browser(person: Person) -> None:
     person.sign_in("member@acme.test")
     for path in ("/hub/home", "/hub/token"):

@@ -1,0 +1,26 @@
+"""Where a person's dashboards are."""
+
+from __future__ import annotations
+
+from urllib.parse import quote, urlencode
+
+from dashboards.catalog import Dashboard
+from dashboards.settings import ADMIN, Settings
+
+
+def address(dashboard: Dashboard, settings: Settings, query: str = "") -> str:
+    """Where a person's dashboard is, seen from the server they are on; percent-encoded.
+
+    The admin folder runs in a server of its own: the hub starts it if need be and leads there.
+    """
+    place = f"dashboards/{quote(dashboard.group, safe='')}/{quote(dashboard.name, safe='')}"
+    place += f"?{query}" if query else ""
+    if dashboard.group != ADMIN or settings.serves_admin:
+        return settings.prefix + place
+    return admin_server_url(settings, f"{settings.own_prefix}{ADMIN}/{place}")
+
+
+def admin_server_url(settings: Settings, target: str) -> str:
+    """Where the hub starts the admin's own server, if need be, and sends the browser to target."""
+    user = settings.own_prefix.rstrip("/").rpartition("/")[2]
+    return f"{settings.hub_prefix}spawn/{user}/{ADMIN}?{urlencode({'next': target})}"
