@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import json
 from datetime import timedelta
 from typing import Any
@@ -304,10 +305,16 @@ class DescopeAuthenticator(GenericOAuthenticator):
         if task is None:
             task = asyncio.create_task(self._confirm(user))
             self._refreshing[user.name] = task
-            task.add_done_callback(lambda _: self._refreshing.pop(user.name, None))
+            task.add_done_callback(functools.partial(self._refreshed, user.name))
         if age < timedelta(seconds=2 * self.auth_refresh_age):
             return True
         return await asyncio.shield(task)
+
+    def _refreshed(self, name: str, task: asyncio.Task[bool]) -> None:
+        """A question to the provider has ended, perhaps with nobody waiting for it."""
+        self._refreshing.pop(name, None)
+        if not task.cancelled() and (error := task.exception()):
+            self.log.error("Asking the provider about %s failed", name, exc_info=error)
 
     async def _confirm(self, user: User) -> bool:
         """Ask the provider about a person, and act on the answer.

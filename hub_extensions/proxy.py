@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import functools
 import shutil
 import signal
 import socket
@@ -71,8 +73,9 @@ class AtriumProxy(ConfigurableHTTPProxy):
     async def check_routes(self, *args: Any, **kwargs: Any) -> None:
         """JupyterHub's last step of a start: everything serves now."""
         await super().check_routes(*args, **kwargs)
-        if self.welcome:
-            print(self.welcome, flush=True)  # noqa: T201 - for the person at the terminal
+        if self.welcome:  # soon: after JupyterHub's own last line, where it is seen
+            say = functools.partial(print, self.welcome, flush=True)
+            asyncio.get_running_loop().call_soon(say)
             self.welcome = ""
 
 

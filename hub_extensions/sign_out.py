@@ -29,6 +29,7 @@ async def end_everything(app: Any, user: User) -> None:
     with ends first, so that nobody asks on behalf of a session that is over.
     """
     user.cookie_id = orm.new_token()
+    app.db.commit()  # before any await: the handlers share one session, and may roll it back
     await user.save_auth_state(None)
     await asyncio.gather(*(stop_server(app, user, name) for name in DASHBOARD_SERVERS))
     for token in list(user.orm_user.api_tokens):
