@@ -54,6 +54,7 @@ c.DashboardSpawner.server_environment = {"ATRIUM_DATA": str(given.data)} if give
 c.JupyterHub.allow_named_servers = True
 c.JupyterHub.last_activity_interval = 0  # the proxy counts WebSocket pings; servers report people
 c.Spawner.http_timeout = 60
+c.Spawner.poll_interval = 5  # a server that was killed is noticed while its person still waits
 
 # How it looks.
 c.JupyterHub.template_paths = [str(look.TEMPLATES)]

@@ -21,38 +21,9 @@ from tornado.httpclient import HTTPClientError, HTTPRequest
 from traitlets import Dict, Float, Integer, Set, Unicode, default
 
 from . import claims as claim_rules
-from . import claims_api, deep_links, grants, group_api, look, provider, sign_in, sign_out
+from . import claims_api, deep_links, grants, group_api, look, pending, provider, sign_in, sign_out
 from .claims import RefusedClaims
 from .settings import SettingsError
-
-
-class ProviderUnreachable(web.HTTPError):
-    """The provider did not answer, or answered that it cannot just now (5xx, 429)."""
-
-    def __init__(self) -> None:
-        super().__init__(503, "Signing in is not possible just now: the sign-in service is away.")
-
-
-class ProviderRefused(web.HTTPError):
-    """The provider said no: a spent code, a revoked token, a wrong client secret."""
-
-    def __init__(self) -> None:
-        super().__init__(403, "This sign-in is no longer valid. Please sign in again.")
-
-
-def is_refusal(error: HTTPClientError) -> bool:
-    """Whether an answer means that this person may not; anything else odd means "away".
-
-    RFC 6749 section 5.2: a spent or revoked grant is answered with `invalid_grant`. A captive
-    page or a wrong route must not sign everybody out.
-    """
-    if error.code in {401, 403}:
-        return True
-    try:
-        answer = json.loads(error.response.body) if error.response else None
-    except ValueError:
-        return False
-    return isinstance(answer, dict) and answer.get("error") == "invalid_grant"
 
 
 class DescopeAuthenticator(GenericOAuthenticator):
@@ -166,7 +137,7 @@ class DescopeAuthenticator(GenericOAuthenticator):
                 f"the database in ATRIUM_DB_URL holds the people of {other}, not of "
                 f"{self.project_id}; set DESCOPE_PROJECT_ID back, or use another database"
             )
-        sign_in.create_tables(app.db)
+        pending.create_tables(app.db)
         grants.adopt_memberships(app.db)
         self.log.info("Signing in through %s", self.provider_metadata["issuer"])
         return [
@@ -215,12 +186,12 @@ class DescopeAuthenticator(GenericOAuthenticator):
             return json.loads(answer.body) if parse_json else answer
         except HTTPClientError as error:
             self.log.warning("%s: %s from %s", label, error.code, req.url.partition("?")[0])
-            if is_refusal(error):
-                raise ProviderRefused from error
-            raise ProviderUnreachable from error
+            if provider.is_refusal(error):
+                raise provider.ProviderRefused from error
+            raise provider.ProviderUnreachable from error
         except (OSError, ValueError) as error:
             self.log.warning("%s: %s at %s", label, type(error).__name__, req.url.partition("?")[0])
-            raise ProviderUnreachable from error
+            raise provider.ProviderUnreachable from error
 
     async def get_token_info(self, handler: Any, params: dict[str, Any]) -> dict[str, Any]:
         """Exchange a code or a refresh token; the ID token in the answer is checked in full.
@@ -239,7 +210,7 @@ class DescopeAuthenticator(GenericOAuthenticator):
             validate_cert=self.validate_server_cert,
         )
         if not isinstance(token_info, dict) or "access_token" not in token_info:
-            raise ProviderRefused
+            raise provider.ProviderRefused
         verifier = params.get("code_verifier")
         if verifier or token_info.get("id_token"):
             nonce = provider.nonce_for(verifier) if verifier else None
@@ -285,7 +256,7 @@ class DescopeAuthenticator(GenericOAuthenticator):
         try:
             self._keys = KeySet.import_key_set(document)
         except (JoseError, ValueError, TypeError, KeyError) as error:
-            raise ProviderUnreachable from error
+            raise provider.ProviderUnreachable from error
         return self._keys
 
     # -- following the provider while somebody is signed in ---------------------------------
@@ -324,7 +295,7 @@ class DescopeAuthenticator(GenericOAuthenticator):
         session = user.cookie_id
         try:
             confirmed = await self._ask_provider(user)
-        except ProviderUnreachable:
+        except provider.ProviderUnreachable:
             identity = user.db.get(grants.Identity, user.id)
             grace = timedelta(seconds=self.grace_seconds)
             confirmed = identity is not None and grants.now() - identity.confirmed_at < grace

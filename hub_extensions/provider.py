@@ -13,6 +13,8 @@ from urllib.request import HTTPRedirectHandler, Request, build_opener
 from joserfc import jwt
 from joserfc.errors import JoseError
 from joserfc.jwk import KeySet
+from tornado import web
+from tornado.httpclient import HTTPClientError
 
 from .settings import SettingsError, is_loopback
 
@@ -32,6 +34,35 @@ _OPTIONAL: Final = ("end_session_endpoint", "revocation_endpoint")
 
 class InvalidToken(ValueError):
     """An ID token that signs nobody in. The message never repeats the token."""
+
+
+class ProviderUnreachable(web.HTTPError):
+    """The provider did not answer, or answered that it cannot just now (5xx, 429)."""
+
+    def __init__(self) -> None:
+        super().__init__(503, "Signing in is not possible just now: the sign-in service is away.")
+
+
+class ProviderRefused(web.HTTPError):
+    """The provider said no: a spent code, a revoked token, a wrong client secret."""
+
+    def __init__(self) -> None:
+        super().__init__(403, "This sign-in is no longer valid. Please sign in again.")
+
+
+def is_refusal(error: HTTPClientError) -> bool:
+    """Whether an answer means that this person may not; anything else odd means "away".
+
+    RFC 6749 section 5.2: a spent or revoked grant is answered with `invalid_grant`. A captive
+    page or a wrong route must not sign everybody out.
+    """
+    if error.code in {401, 403}:
+        return True
+    try:
+        answer = json.loads(error.response.body) if error.response else None
+    except ValueError:
+        return False
+    return isinstance(answer, dict) and answer.get("error") == "invalid_grant"
 
 
 def descope_base_uri(project_id: str) -> str:

@@ -7,15 +7,9 @@ disturb each other and the address asked for survives a link opened on another d
 
 from __future__ import annotations
 
-import base64
-import hashlib
-import json
 import secrets
 import time
-from dataclasses import dataclass
-from datetime import datetime, timedelta
 from typing import Any, Final
-from urllib.parse import urlsplit
 
 from jupyterhub import orm
 from jupyterhub.handlers import BaseHandler
@@ -27,41 +21,24 @@ from oauthenticator.oauth2 import (
     _deserialize_state,
     _serialize_state,
 )
-from sqlalchemy import Unicode, UnicodeText, delete, func, select
-from sqlalchemy.orm import Mapped, Session, mapped_column
+from sqlalchemy import delete, select
 from tornado import web
 from tornado.httputil import url_concat
 
 from . import grants, provider, sign_out
+from .pending import (
+    LIFETIME,
+    HeldSignIn,
+    PendingSignIn,
+    digest,
+    forget_old,
+    hold,
+    own_path,
+    state_id_of,
+    take_held,
+)
 
 BROWSER_COOKIE: Final = "atrium-browser"
-_LIFETIME: Final = timedelta(hours=1)
-_MOST_PENDING: Final = 10_000
-_LONGEST_ADDRESS: Final = 4_000
-_HELD_SECONDS: Final = 300
-_MOST_HELD: Final = 1_000
-
-
-class PendingSignIn(orm.Base):
-    """A sign-in that has been sent to the provider and has not come back."""
-
-    __tablename__ = "atrium_sign_ins"
-    state_id: Mapped[str] = mapped_column(Unicode(64), primary_key=True)
-    browser: Mapped[str] = mapped_column(Unicode(64))
-    code_verifier: Mapped[str] = mapped_column(Unicode(128))
-    next_url: Mapped[str] = mapped_column(UnicodeText)
-    #: The person must say "yes, that is me" before anything is signed in.
-    confirm: Mapped[bool]
-    created_at: Mapped[datetime]
-
-
-def create_tables(db: Session) -> None:
-    """Make the table of this module where it is missing."""
-    PendingSignIn.__table__.create(db.get_bind(), checkfirst=True)
-
-
-def _digest(value: str) -> str:
-    return hashlib.sha256(value.encode()).hexdigest()
 
 
 def browser_cookie(handler: BaseHandler) -> str:
@@ -70,25 +47,6 @@ def browser_cookie(handler: BaseHandler) -> str:
     With subdomains it is a `__Host-` one, which no page of a subdomain can plant.
     """
     return f"__Host-{BROWSER_COOKIE}" if handler.subdomain_host else BROWSER_COOKIE
-
-
-def state_id_of(state: str) -> str:
-    """The id in a `state` parameter, "" for anything that we have not made."""
-    try:
-        found = json.loads(base64.urlsafe_b64decode(state.encode("ascii")))
-    except (ValueError, UnicodeError):
-        return ""
-    state_id = found.get("state_id") if isinstance(found, dict) else None
-    return state_id if isinstance(state_id, str) and state_id.isalnum() else ""
-
-
-def own_path(address: str) -> str:
-    """An address of this hub as path and query, or "" for one of anywhere else."""
-    parts = urlsplit(address)
-    plain = address.startswith("/") and not address.startswith("//") and "\\" not in address
-    if not plain or parts.scheme or parts.netloc or len(address) > _LONGEST_ADDRESS:
-        return ""
-    return address if address.isprintable() else ""
 
 
 class SignInHandler(OAuthLoginHandler):
@@ -116,13 +74,13 @@ class SignInHandler(OAuthLoginHandler):
             encrypted=False,
             path=self.hub.base_url,
             samesite="Lax",
-            max_age=int(_LIFETIME.total_seconds()),
+            max_age=int(LIFETIME.total_seconds()),
         )
-        self._forget_old()
+        forget_old(self.db)
         self.db.add(
             PendingSignIn(
                 state_id=state["state_id"],
-                browser=_digest(browser),
+                browser=digest(browser),
                 code_verifier=self._code_verifier,
                 next_url=self._next_url,
                 confirm=self._confirm,
@@ -138,43 +96,6 @@ class SignInHandler(OAuthLoginHandler):
             kwargs["extra_params"]["prompt"] = "login"
         super().authorize_redirect(*args, **kwargs)
 
-    def _forget_old(self) -> None:
-        """Sign-ins that nobody finished; and the oldest of too many, should somebody flood us."""
-        self.db.execute(
-            delete(PendingSignIn).where(PendingSignIn.created_at < grants.now() - _LIFETIME)
-        )
-        pending = self.db.scalar(select(func.count()).select_from(PendingSignIn)) or 0
-        if pending >= _MOST_PENDING:
-            oldest = select(PendingSignIn.state_id).order_by(PendingSignIn.created_at)
-            self.db.execute(
-                delete(PendingSignIn).where(
-                    PendingSignIn.state_id.in_(oldest.limit(_MOST_PENDING // 10))
-                )
-            )
-
-
-@dataclass(frozen=True, kw_only=True)
-class HeldSignIn:
-    """A sign-in that waits for its person's "Continue". Kept in memory only: it holds tokens."""
-
-    auth_model: dict[str, Any]
-    next_url: str
-    browser: str
-    since: float
-
-
-_held: dict[str, HeldSignIn] = {}
-
-
-def _hold(held: HeldSignIn) -> str:
-    """Keep a sign-in until its person has answered; returns its key."""
-    for key, other in list(_held.items()):
-        if time.monotonic() - other.since > _HELD_SECONDS or len(_held) >= _MOST_HELD:
-            del _held[key]
-    key = secrets.token_urlsafe(32)
-    _held[key] = held
-    return key
-
 
 class _SignsIn(BaseHandler):
     """What the handlers that end a sign-in share."""
@@ -183,7 +104,7 @@ class _SignsIn(BaseHandler):
     def browser(self) -> str:
         """The digest of this browser's cookie, "" where there is none."""
         cookie = self.get_cookie(browser_cookie(self))
-        return _digest(cookie) if cookie else ""
+        return digest(cookie) if cookie else ""
 
     next_url = ""
 
@@ -327,7 +248,7 @@ class CallbackHandler(_SignsIn, OAuthCallbackHandler):
             "continue.html",
             email=self._authenticated["name"],
             live=live.name if live else "",
-            held=_hold(held),
+            held=hold(held),
             action=url_path_join(self.hub.base_url, "continue"),
         )
         self.finish(html)
@@ -339,9 +260,8 @@ class ContinueHandler(_SignsIn):
     _answered: HeldSignIn | None = None
 
     async def post(self) -> None:
-        held = _held.pop(self.get_body_argument("held", ""), None)
-        fresh = held is not None and time.monotonic() - held.since <= _HELD_SECONDS
-        if held is None or not fresh or not secrets.compare_digest(held.browser, self.browser):
+        held = take_held(self.get_body_argument("held", ""))
+        if held is None or not secrets.compare_digest(held.browser, self.browser):
             raise web.HTTPError(400, "This page is no longer valid. Please sign in again.")
         if self.get_body_argument("answer", "") == "yes":
             self._answered = held

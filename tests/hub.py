@@ -150,6 +150,16 @@ class Hub:
                 continue
         return {process for process in self._processes if _runs(process)}
 
+    def server_of(self, name: str) -> psutil.Process | None:
+        """The process of somebody's dashboard server."""
+        for process in self.processes():
+            try:
+                if process.environ().get("JUPYTERHUB_USER") == name:
+                    return process
+            except psutil.Error:
+                continue
+        return None
+
     def send(self, number: signal.Signals) -> None:
         """Send the hub itself a signal, and wait until it has ended."""
         assert self.process is not None

@@ -119,6 +119,19 @@ def test_a_broken_notebook_says_so_and_others_go_on(
     expect(page.get_by_text("the-cause").first).to_be_visible()
 
 
+def test_a_killed_server_comes_back_by_itself(new_visitor: NewVisitor, hub: Hub) -> None:
+    visitor = new_visitor(hub, allow=["WebSocket", "bokeh", "status of 503", "ERR_"])
+    page = visitor.sign_in(MEMBER, SENSOR)
+    expect(page.locator(".bk-Figure")).to_be_visible()
+    server = hub.server_of(MEMBER)
+    assert server is not None
+    server.kill()
+    expect(page.get_by_text("Connection lost")).to_be_visible()
+    page.get_by_role("button", name="Reload").click()
+    expect(page.locator(".bk-Figure")).to_be_visible()
+    assert page.url.endswith(SENSOR)
+
+
 @pytest.mark.parametrize(("width", "dark"), [(360, False), (360, True), (1600, True)])
 def test_every_page_fits_its_window_in_light_and_dark(
     width: int, dark: bool, new_visitor: NewVisitor, hub: Hub

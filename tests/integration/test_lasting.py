@@ -21,17 +21,6 @@ from tests.person import Person
 MEMBER = "member@acme.test"
 
 
-def server_of(hub: Hub, name: str) -> psutil.Process | None:
-    """The process of somebody's dashboard server, found by its home."""
-    for process in hub.processes():
-        try:
-            if process.environ().get("JUPYTERHUB_USER") == name:
-                return process
-        except psutil.Error:
-            continue
-    return None
-
-
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
 def test_dashboards_outlive_the_hub_and_the_next_start_finds_them(
     start_hub: StartHub, number: signal.Signals
@@ -40,13 +29,13 @@ def test_dashboards_outlive_the_hub_and_the_next_start_finds_them(
     person = Person(hub)
     person.sign_in(MEMBER)
     person.open_dashboards()
-    before = server_of(hub, MEMBER)
+    before = hub.server_of(MEMBER)
     assert before is not None
     hub.send(number)
     assert before.is_running()
     hub.start()
     assert person.get(f"/user/{MEMBER}/?all").ok
-    assert server_of(hub, MEMBER) == before
+    assert hub.server_of(MEMBER) == before
     person.get("/hub/logout")
     wait_until(lambda: not before.is_running() or before.status() == "zombie", "its end")
     hub.stop()
@@ -65,7 +54,7 @@ def test_a_process_id_that_is_anothers_by_now_is_not_touched(start_hub: StartHub
     person = Person(hub)
     person.sign_in(MEMBER)
     person.open_dashboards()
-    server = server_of(hub, MEMBER)
+    server = hub.server_of(MEMBER)
     assert server is not None
     hub.send(signal.SIGTERM)
     with closing(sqlite3.connect(hub.state / "jupyterhub.sqlite")) as db, db:

@@ -10,7 +10,7 @@ from joserfc import jwt
 from joserfc.jwk import KeySet, RSAKey
 
 from hub_extensions import provider
-from hub_extensions.sign_in import own_path
+from hub_extensions.pending import own_path
 
 ISSUER, AUDIENCE = "https://api.descope.com/P1", "P1"
 KEY = RSAKey.generate_key(2048, {"kid": "k1", "alg": "RS256", "use": "sig"})
