@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 import functools
 import json
+import time
 from datetime import timedelta
-from typing import Any
+from typing import Any, Final
 from urllib.parse import urlencode
 
 from joserfc.errors import JoseError
@@ -24,6 +25,11 @@ from . import claims as claim_rules
 from . import claims_api, deep_links, grants, group_api, look, pending, provider, sign_in, sign_out
 from .claims import RefusedClaims
 from .settings import SettingsError
+
+#: Seconds that a page waits for the provider's word on somebody last confirmed long ago.
+_PATIENCE: Final = 1.0
+#: Seconds after which a provider that was away is asked again.
+_ASK_AGAIN: Final = 30
 
 
 class DescopeAuthenticator(GenericOAuthenticator):
@@ -63,6 +69,7 @@ class DescopeAuthenticator(GenericOAuthenticator):
         self._keys: KeySet | None = None
         self._refreshing: dict[str, asyncio.Task[bool]] = {}
         self._app: Any = None
+        self._away_until = 0.0
 
     # -- what a project id says about the rest ---------------------------------------------
 
@@ -264,7 +271,8 @@ class DescopeAuthenticator(GenericOAuthenticator):
     async def refresh_user(self, user: User, handler: Any = None, **_kwargs: Any) -> bool:
         """Whether a signed-in person still is; asks the provider beside the page, not before it.
 
-        One question at a time per person. A person last confirmed long ago waits for the answer.
+        One question at a time per person. Somebody last confirmed long ago waits for the answer,
+        for a moment; then, or while the provider is away, the grace time decides.
         """
         identity = user.db.get(grants.Identity, user.id)
         if identity is None:
@@ -272,6 +280,9 @@ class DescopeAuthenticator(GenericOAuthenticator):
         age = grants.now() - identity.confirmed_at
         if age < timedelta(seconds=self.auth_refresh_age):
             return True
+        in_grace = age < timedelta(seconds=self.grace_seconds)
+        if time.monotonic() < self._away_until:
+            return in_grace
         task = self._refreshing.get(user.name)
         if task is None:
             task = asyncio.create_task(self._confirm(user))
@@ -279,7 +290,10 @@ class DescopeAuthenticator(GenericOAuthenticator):
             task.add_done_callback(functools.partial(self._refreshed, user.name))
         if age < timedelta(seconds=2 * self.auth_refresh_age):
             return True
-        return await asyncio.shield(task)
+        try:
+            return await asyncio.wait_for(asyncio.shield(task), _PATIENCE)
+        except TimeoutError:
+            return in_grace
 
     def _refreshed(self, name: str, task: asyncio.Task[bool]) -> None:
         """A question to the provider has ended, perhaps with nobody waiting for it."""
@@ -288,29 +302,30 @@ class DescopeAuthenticator(GenericOAuthenticator):
             self.log.error("Asking the provider about %s failed", name, exc_info=error)
 
     async def _confirm(self, user: User) -> bool:
-        """Ask the provider about a person, and act on the answer.
-
-        An answer that comes after a sign-out or a new sign-in speaks of a session that is over.
-        """
-        session = user.cookie_id
+        """Ask the provider about a person, and act on the answer."""
+        state = await user.get_auth_state() or {}
         try:
-            confirmed = await self._ask_provider(user)
+            confirmed = await self._ask_provider(user, state)
         except provider.ProviderUnreachable:
+            self._away_until = time.monotonic() + _ASK_AGAIN
             identity = user.db.get(grants.Identity, user.id)
             grace = timedelta(seconds=self.grace_seconds)
             confirmed = identity is not None and grants.now() - identity.confirmed_at < grace
         except (web.HTTPError, RefusedClaims) as error:
             self.log.info("The provider no longer confirms %s: %s", user.name, error)
             confirmed = False
-        if not confirmed and user.cookie_id == session:
+        if not confirmed and await self._is_latest(user, state):
             await sign_out.end_everything(self._app, user)
             grants.set_provider_groups(user.db, user.orm_user, (), by="provider")
         return confirmed
 
-    async def _ask_provider(self, user: User) -> bool:
-        session = user.cookie_id
-        state = await user.get_auth_state()
-        token = (state or {}).get("refresh_token")
+    async def _is_latest(self, user: User, state: dict[str, Any]) -> bool:
+        """Whether nobody has signed in or out since: else an answer is of what is over."""
+        latest = await user.get_auth_state() or {}
+        return latest.get("refresh_token") == state.get("refresh_token")
+
+    async def _ask_provider(self, user: User, state: dict[str, Any]) -> bool:
+        token = state.get("refresh_token")
         if not token:
             return False
         token_info = await self.get_token_info(None, self.build_refresh_token_request_params(token))
@@ -319,11 +334,11 @@ class DescopeAuthenticator(GenericOAuthenticator):
         if identity is None or claims["sub"] != identity.subject:
             return False
         claim_rules.username_from_claims(claims)
-        if user.cookie_id != session:
-            return False
+        if not await self._is_latest(user, state):
+            return await user.get_auth_state() is not None
         fresh = self.build_auth_state_dict(token_info, claims)
         for name in ("refresh_token", "id_token"):  # an answer may bring none: the old one holds
-            fresh[name] = fresh[name] or (state or {}).get(name)
+            fresh[name] = fresh[name] or state.get(name)
         await user.save_auth_state(fresh)
         self.record(user.db, user.orm_user, claims)
         return True
