@@ -9,6 +9,8 @@ from authlib.integrations.base_client import OAuthError
 from tests.local_descope.conftest import StartStandIn
 from tests.local_descope.stand_in import PROJECT, Browser, Client, StandIn, get_json, query_of
 
+pytestmark = pytest.mark.process
+
 
 @pytest.mark.parametrize("method", ["client_secret_basic", "client_secret_post"])
 def test_the_whole_way(stand_in: StandIn, browser: Browser, method: str) -> None:

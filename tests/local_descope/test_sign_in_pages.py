@@ -11,6 +11,8 @@ import pytest
 from tests.local_descope.conftest import StartStandIn
 from tests.local_descope.stand_in import PREFIX, Browser, Client, StandIn, query_of
 
+pytestmark = pytest.mark.process
+
 
 def new_address() -> str:
     return f"p{uuid.uuid4().hex[:12]}@example.test"
