@@ -93,6 +93,13 @@ class SignOutHandler(OAuthLogoutHandler):
 
     _next: str = ""
 
+    async def get(self) -> None:
+        """Sign out, unless a page of another site sent the browser here: then ask first."""
+        if self.request.headers.get("Sec-Fetch-Site") == "cross-site":
+            self.finish(await self.render_template("sign_out.html"))
+            return
+        await super().get()
+
     async def default_handle_logout(self) -> None:
         user = self.current_user
         self._next = url_path_join(self.hub.base_url, "signed-out")

@@ -166,6 +166,14 @@ def test_signing_out_ends_it_everywhere(hub: Hub) -> None:
     assert "E-mail" in asked_again.text
 
 
+def test_another_site_cannot_sign_anybody_out(hub: Hub) -> None:
+    person = Person(hub)
+    person.sign_in("member@acme.test")
+    asked = person.get("/hub/logout", headers={"Sec-Fetch-Site": "cross-site"})
+    assert "Sign out?" in asked.text
+    assert person.is_signed_in()
+
+
 def test_somebody_who_leaves_on_the_way_out_is_asked_again(hub: Hub) -> None:
     person = Person(hub)
     person.sign_in("member@acme.test")
