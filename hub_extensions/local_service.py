@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from pathlib import Path
 from typing import Any, Final
@@ -56,6 +57,7 @@ def services(settings: Settings, state: State, folder: Path) -> list[dict[str, A
         "LOCAL_DESCOPE_FLOW": str(folder / _FLOW),
         "LOCAL_DESCOPE_PROJECT_ID": LOCAL_PROJECT_ID,
         "LOCAL_DESCOPE_SECRET_FILE": str(state.secret_file("descope_client_secret")),
+        "LOCAL_DESCOPE_PARENT": str(os.getpid()),
         "LOCAL_DESCOPE_REDIRECTS": f"{hub}/oauth_callback {hub}/signed-out",
     }
     return [

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import functools
+import os
 import shutil
 import signal
 import socket
@@ -33,7 +34,7 @@ class AtriumProxy(ConfigurableHTTPProxy):
             raise SettingsError(
                 'configurable-http-proxy is not installed; run "make hub", or install it with npm'
             )
-        return [sys.executable, "-m", "hub_extensions.end_with_parent", found]
+        return [sys.executable, "-m", "hub_extensions.end_with_parent", str(os.getpid()), found]
 
     @default("log_level")
     def _log_level_default(self) -> str:

@@ -12,6 +12,7 @@ import socket
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
+from urllib.parse import urlsplit
 
 from .settings import Settings, SettingsError
 
@@ -64,7 +65,7 @@ def open_state(settings: Settings) -> State:
         folder.chmod(0o700)
         os.umask(0o077)  # a copy of the folder's files must not be open to others either
         _check_mark(folder, settings.project_id or "local stand-in")
-        ports = _ports(folder / "ports.json")
+        ports = _ports(folder / "ports.json", urlsplit(settings.listen_url).port)
     except OSError as error:
         raise SettingsError(
             f"the state folder {folder} cannot be used ({error.strerror}); "
@@ -90,7 +91,8 @@ def _check_mark(folder: Path, provider: str) -> None:
         )
 
 
-def _ports(path: Path) -> dict[str, int]:
+def _ports(path: Path, public_port: int | None) -> dict[str, int]:
+    """The ports kept in that file; chosen, and not the proxy's public one, where there is none."""
     if path.exists():
         try:
             ports = json.loads(path.read_text())
@@ -99,8 +101,10 @@ def _ports(path: Path) -> dict[str, int]:
             raise SettingsError(
                 f"{path} cannot be read; remove it to have free ports chosen again"
             ) from None
-    sockets = [socket.create_server(("127.0.0.1", 0)) for _ in _PORTS]
-    ports = {name: int(sock.getsockname()[1]) for name, sock in zip(_PORTS, sockets, strict=True)}
+    # One more than is needed: the public port may be free still, and so be among them.
+    sockets = [socket.create_server(("127.0.0.1", 0)) for _ in (*_PORTS, "spare")]
+    free = [port for sock in sockets if (port := int(sock.getsockname()[1])) != public_port]
+    ports: dict[str, int] = dict(zip(_PORTS, free, strict=False))
     for sock in sockets:
         sock.close()
     _write_private(path, json.dumps(ports))

@@ -21,8 +21,9 @@ THREADS = 8
 
 def main() -> None:
     """Serve until SIGTERM or Ctrl-C. What is wrong at the start is one sentence and status 1."""
-    if not end_with_parent():
-        threading.Thread(target=_watch, args=[os.getppid()], daemon=True).start()
+    parent = int(os.environ.get("LOCAL_DESCOPE_PARENT", os.getppid()))
+    if not end_with_parent(parent):
+        threading.Thread(target=_watch, args=[parent], daemon=True).start()
     os.umask(0o077)
     logging.basicConfig(level=logging.INFO, format="[local_descope] %(message)s")
     # Authlib allows plain http on loopback only, and does not count *.localhost, which the

@@ -168,3 +168,23 @@ def test_every_setting_stands_in_the_example_with_no_secret() -> None:
     assert sorted(named) == sorted(str(f.alias) for f in settings.Settings.model_fields.values())
     secret = next(line for line in lines if "DESCOPE_CLIENT_SECRET=" in line)
     assert secret.endswith("=")
+
+
+def test_the_hubs_own_ports_are_never_the_public_one(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    numbers = iter([8001, 8123, 8002, 8003])
+
+    class Listener:
+        def __init__(self, *_args: object) -> None:
+            self.port = next(numbers)
+
+        def getsockname(self) -> tuple[str, int]:
+            return "127.0.0.1", self.port
+
+        def close(self) -> None:
+            """Nothing was opened."""
+
+    monkeypatch.setattr(state.socket, "create_server", Listener)
+    kept = state.open_state(load(folder, monkeypatch, ATRIUM_PUBLIC_URL="http://127.0.0.1:8123"))
+    assert (kept.hub_port, kept.proxy_api_port, kept.descope_port) == (8001, 8002, 8003)
