@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -92,6 +93,21 @@ def test_groups_that_carry_rights_follow_the_provider(
         body = {**body, "groups": [group]}
     assert ask(manager, method, path.format(group), **body).status_code == 403
     assert (groups(hub, MEMBER), groups(hub, ADMIN)) == before
+
+
+def test_a_group_of_the_operators_own_role_map_follows_the_provider_too(tmp_path: Path) -> None:
+    hub = Hub(tmp_path).start("--DescopeAuthenticator.role_groups=Finance=finance")
+    try:
+        boss = Person(hub)
+        set_roles(hub, ADMIN, "Finance")
+        boss.sign_in(ADMIN)
+        assert groups(hub, ADMIN) == {"user", "finance"}
+        hub.api("/groups/admin/users", "POST", json={"users": [ADMIN]})
+        assert ask(boss, "POST", "/groups/finance/users", users=[ADMIN]).status_code == 403
+        assert ask(boss, "DELETE", "/groups/finance").status_code == 403
+        assert ask(boss, "POST", "/groups/other").status_code == 201
+    finally:
+        hub.stop()
 
 
 @pytest.mark.parametrize(

@@ -136,6 +136,20 @@ def test_a_person_whose_address_changed_keeps_what_they_have(
     assert "moved" in groups(hub, "before@acme.test")
 
 
+def test_a_person_bound_to_another_name_replaces_nobodys_session_unasked(
+    hub: Hub, provider: OddProvider
+) -> None:
+    provider.claims.update(sub="U-moved", email="moved@acme.test")
+    Person(hub).get("/hub/home")
+    provider.reset()
+    ada = Person(hub)
+    ada.get("/hub/home")
+    provider.claims["sub"] = "U-moved"  # with the address of whoever is signed in here
+    asked = ada.get("/hub/oauth_login")
+    assert "Continue as moved@acme.test?" in asked.text
+    assert ada.cookies_name() == "ada@acme.test"
+
+
 @pytest.mark.parametrize("status", [500, 503, 429, 404, 302])
 def test_a_provider_that_is_away_is_said_with_a_way_to_try_again(
     status: int, hub: Hub, provider: OddProvider
