@@ -36,6 +36,7 @@ c.DescopeAuthenticator.client_secret = given.client_secret or kept.secret("desco
 c.DescopeAuthenticator.owner_tenant = given.owner_tenant or local_service.OWNER_TENANT
 c.DescopeAuthenticator.oauth_callback_url = f"{given.address}/hub/oauth_callback"
 c.DescopeAuthenticator.hub_admins = set(given.hub_admins)
+c.DescopeAuthenticator.required_amr = set(given.required_amr)
 for name in ("client_id", "base_uri", "issuer"):  # those left out follow from the project id
     if value := getattr(given, name):
         setattr(c.DescopeAuthenticator, name, value)

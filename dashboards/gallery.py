@@ -51,7 +51,7 @@ class Section:
 class GalleryHandler(PersonHandler):
     """`/user/<name>/`."""
 
-    def get(self) -> None:
+    async def get(self) -> None:
         """The gallery; the dashboard itself for somebody who has exactly one.
 
         `?all` shows the gallery to them too, so that there is a way back.
@@ -76,6 +76,7 @@ class GalleryHandler(PersonHandler):
                     count=len(found),
                     person=person.name,
                     may_manage=person.is_admin,
+                    roles_held_back=await self.site.hub.roles_held_back(),
                     scripts=[settings.prefix + script for script in usual_scripts()],
                 )
             )

@@ -101,6 +101,15 @@ class Hub:
             known["claims"] if isinstance(known.get("claims"), dict) else {},
         )
 
+    async def roles_held_back(self) -> tuple[str, ...]:
+        """The owner's roles that do not count, because of how they signed in."""
+        roles = (await self._known()).get("roles_held_back")
+        return (
+            tuple(role for role in roles if isinstance(role, str))
+            if isinstance(roles, list)
+            else ()
+        )
+
     async def _known(self) -> dict[str, Any]:
         """What the hub has from the identity provider; {} where it has nothing."""
         if time.monotonic() < self._claims_until:

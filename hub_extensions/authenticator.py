@@ -53,6 +53,10 @@ class DescopeAuthenticator(GenericOAuthenticator):
         config=True,
         help="Addresses of JupyterHub's full admins. They must be members of the owner tenant.",
     )
+    required_amr = Set(
+        config=True,
+        help="Ways of signing in (amr), one of which is needed for a role to count. Any, if empty.",
+    )
     provider_metadata = Dict(
         config=True,
         help="The provider's endpoints by their names in OpenID Connect Discovery. Discovered.",
@@ -176,11 +180,20 @@ class DescopeAuthenticator(GenericOAuthenticator):
     def is_hub_admin(self, name: str, claims: dict[str, Any]) -> bool:
         """Whether a person is one of JupyterHub's full admins."""
         member = claim_rules.tenant_roles(claims, self.owner_tenant) is not None
-        return member and name in {address.casefold() for address in self.hub_admins}
+        strong = claim_rules.signed_in_by(claims, self.required_amr)
+        return member and strong and name in {address.casefold() for address in self.hub_admins}
 
     def provider_groups(self, claims: dict[str, Any]) -> frozenset[str]:
         """The groups that these claims give."""
-        return claim_rules.groups_from_claims(claims, self.owner_tenant, self.role_groups)
+        return claim_rules.groups_from_claims(
+            claims, self.owner_tenant, self.role_groups, self.required_amr
+        )
+
+    def roles_held_back(self, claims: dict[str, Any]) -> frozenset[str]:
+        """Roles that would give a group, had this person signed in by a required way."""
+        return claim_rules.roles_held_back(
+            claims, self.owner_tenant, self.role_groups, self.required_amr
+        )
 
     # -- talking to the provider -----------------------------------------------------------
 
@@ -233,7 +246,9 @@ class DescopeAuthenticator(GenericOAuthenticator):
         if in_token and in_token["sub"] != user_info["sub"]:
             self.log.warning("Userinfo and ID token speak of different people")
             raise web.HTTPError(403, "The sign-in service gave contradicting answers.")
-        return {**in_token, **user_info}
+        told = {**in_token, **user_info}
+        told.pop("amr", None)  # how somebody signed in is for the ID token alone to say
+        return told | {name: in_token[name] for name in ("amr",) if name in in_token}
 
     def build_auth_state_dict(self, token_info: dict[str, Any], user_info: dict[str, Any]) -> Any:
         """What is kept of a sign-in, encrypted: claims, refresh and ID token, nothing twice."""
@@ -334,6 +349,8 @@ class DescopeAuthenticator(GenericOAuthenticator):
         if identity is None or claims["sub"] != identity.subject:
             return False
         claim_rules.username_from_claims(claims)
+        # A refresh need not repeat how its session began.
+        claims.setdefault("amr", (state.get(self.user_auth_state_key) or {}).get("amr"))
         if not await self._is_latest(user, state):
             return await user.get_auth_state() is not None
         fresh = self.build_auth_state_dict(token_info, claims)

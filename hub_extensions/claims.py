@@ -6,7 +6,7 @@ Claims come from outside. Whatever has not the expected shape counts as absent: 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any, Final
 
 #: Roles of the owner tenant and the plain group that each gives. Exact and case-sensitive.
@@ -63,13 +63,38 @@ def tenant_roles(claims: Claims, tenant: str) -> frozenset[str] | None:
 
 
 def groups_from_claims(
-    claims: Claims, owner_tenant: str, role_groups: Mapping[str, str] = ROLE_GROUPS
+    claims: Claims,
+    owner_tenant: str,
+    role_groups: Mapping[str, str] = ROLE_GROUPS,
+    required_amr: Collection[str] = (),
 ) -> frozenset[str]:
-    """The plain groups that the provider gives: those of the owner tenant's members only."""
+    """The plain groups that the provider gives: those of the owner tenant's members only.
+
+    `required_amr`: the ways of signing in of which one is needed for roles to count.
+    """
     roles = tenant_roles(claims, owner_tenant)
     if roles is None:
         return frozenset()
-    return frozenset({MEMBERS} | {role_groups[role] for role in roles if role in role_groups})
+    counted = roles if signed_in_by(claims, required_amr) else frozenset()
+    return frozenset({MEMBERS} | {role_groups[role] for role in counted if role in role_groups})
+
+
+def signed_in_by(claims: Claims, required_amr: Collection[str]) -> bool:
+    """Whether somebody signed in by one of these ways (the claim `amr`, RFC 8176); by any, if
+    none is named."""
+    methods = claims.get("amr")
+    if not isinstance(methods, list):
+        methods = []
+    return not required_amr or any(method in required_amr for method in methods)
+
+
+def roles_held_back(
+    claims: Claims, owner_tenant: str, roles: Collection[str], required_amr: Collection[str]
+) -> frozenset[str]:
+    """Those of these roles that somebody has, and that do not count for how they signed in."""
+    if signed_in_by(claims, required_amr):
+        return frozenset()
+    return (tenant_roles(claims, owner_tenant) or frozenset()) & frozenset(roles)
 
 
 def tenant_of(claims: Claims, owner_tenant: str) -> str | None:

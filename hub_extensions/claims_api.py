@@ -13,7 +13,8 @@ from .claims import notebook_claims, tenant_of
 
 
 class ClaimsHandler(APIHandler):
-    """Name, groups, tenant and allow-listed claims of the server's owner. Never tokens.
+    """Name, groups, tenant and allow-listed claims of the server's owner, and which of their
+    roles do not count for how they signed in. Never tokens.
 
     Only a person's own server may ask: its token can access that server, others' cannot.
     """
@@ -31,6 +32,7 @@ class ClaimsHandler(APIHandler):
                     "groups": sorted(group.name for group in user.groups),
                     "tenant": tenant_of(claims, self.authenticator.owner_tenant),
                     "claims": notebook_claims(claims),
+                    "roles_held_back": sorted(self.authenticator.roles_held_back(claims)),
                 }
             )
         )

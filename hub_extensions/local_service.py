@@ -16,6 +16,8 @@ from .state import State
 
 #: The tenant that owns the hub with the stand-in.
 OWNER_TENANT: Final = "acme"
+#: The state folder's secret that opens the stand-in's management API.
+MANAGEMENT_KEY: Final = "descope_management_key"
 _NAME: Final = "descope"
 _PATH: Final = f"/services/{_NAME}"
 _FLOW: Final = Path("flows") / "sign-up-or-in.json"
@@ -57,6 +59,7 @@ def services(settings: Settings, state: State, folder: Path) -> list[dict[str, A
         "LOCAL_DESCOPE_FLOW": str(folder / _FLOW),
         "LOCAL_DESCOPE_PROJECT_ID": LOCAL_PROJECT_ID,
         "LOCAL_DESCOPE_SECRET_FILE": str(state.secret_file("descope_client_secret")),
+        "LOCAL_DESCOPE_MANAGEMENT_KEY_FILE": str(state.secret_file(MANAGEMENT_KEY)),
         "LOCAL_DESCOPE_PARENT": str(os.getpid()),
         "LOCAL_DESCOPE_REDIRECTS": f"{hub}/oauth_callback {hub}/signed-out",
     }
@@ -78,6 +81,7 @@ def welcome(settings: Settings, state: State) -> str:
         lines.append("  Local stand-in for Descope; type one of these addresses to sign in:")
         lines += [f"    {address:<20} {what}" for address, what in _ACCOUNTS]
         lines.append(f"  No mail is sent: read it at {base_uri(settings)}/outbox")
+        lines.append(f"  Its management key: {state.secret_file(MANAGEMENT_KEY)}")
     else:
         lines.append(f"  Sign-in by Descope project {settings.project_id}")
     lines += [f"  State and secrets: {state.folder}", "  Stop: Ctrl-C"]

@@ -29,6 +29,8 @@ _NEEDED: Final = (
     "userinfo_endpoint",
     "jwks_uri",
 )
+#: Descope's codes for a refresh token that is expired, revoked, invalid, logged out or used twice.
+_REFUSALS: Final = frozenset({"E061002", "E061003", "E061005", "E064001", "E064006"})
 _OPTIONAL: Final = ("end_session_endpoint", "revocation_endpoint")
 
 
@@ -53,8 +55,9 @@ class ProviderRefused(web.HTTPError):
 def is_refusal(error: HTTPClientError) -> bool:
     """Whether an answer means that this person may not; anything else odd means "away".
 
-    RFC 6749 section 5.2: a spent or revoked grant is answered with `invalid_grant`. A captive
-    page or a wrong route must not sign everybody out.
+    RFC 6749 section 5.2: a spent or revoked grant is answered with `invalid_grant`; Descope's token
+    endpoint also answers in a shape of its own (docs/descope.md). A captive page or a wrong route
+    must not sign everybody out.
     """
     if error.code in {401, 403}:
         return True
@@ -62,7 +65,9 @@ def is_refusal(error: HTTPClientError) -> bool:
         answer = json.loads(error.response.body) if error.response else None
     except ValueError:
         return False
-    return isinstance(answer, dict) and answer.get("error") == "invalid_grant"
+    if not isinstance(answer, dict):
+        return False
+    return answer.get("error") == "invalid_grant" or answer.get("errorCode") in _REFUSALS
 
 
 def descope_base_uri(project_id: str) -> str:

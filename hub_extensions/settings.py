@@ -22,6 +22,8 @@ from pydantic_settings.sources import DotEnvSettingsSource
 #: Project id of the stand-in; it has the form of a real one and cannot be one.
 LOCAL_PROJECT_ID = "PlocalStandInForDescope00000"
 DEFAULT_URL = "http://127.0.0.1:8000"
+#: What Descope can say of how somebody signed in (docs.descope.com, Session Management).
+AMR = frozenset({"email", "fed", "mfa", "oauth", "pwd", "sms", "totp", "webauthn", "whatsapp"})
 
 
 class SettingsError(SystemExit):
@@ -44,6 +46,7 @@ class Settings(BaseSettings):
     client_id: str | None = Field(None, alias="DESCOPE_CLIENT_ID")
     base_uri: str | None = Field(None, alias="DESCOPE_BASE_URI")
     issuer: str | None = Field(None, alias="DESCOPE_ISSUER")
+    management_key: str | None = Field(None, alias="DESCOPE_MANAGEMENT_KEY", repr=False)
 
     notebooks: Path = Field(Path("notebooks"), alias="ATRIUM_NOTEBOOKS")
     state: Path = Field(Path(".atrium"), alias="ATRIUM_STATE")
@@ -51,13 +54,26 @@ class Settings(BaseSettings):
     bind_url: str | None = Field(None, alias="ATRIUM_BIND_URL")
     subdomain_host: str | None = Field(None, alias="ATRIUM_SUBDOMAIN_HOST")
     hub_admins: Annotated[frozenset[str], NoDecode] = Field(frozenset(), alias="ATRIUM_HUB_ADMINS")
+    required_amr: Annotated[frozenset[str], NoDecode] = Field(
+        frozenset(), alias="ATRIUM_REQUIRED_AMR"
+    )
     db_url: str | None = Field(None, alias="ATRIUM_DB_URL", repr=False)
     data: Path | None = Field(None, alias="ATRIUM_DATA")
 
-    @field_validator("hub_admins", mode="before")
+    @field_validator("hub_admins", "required_amr", mode="before")
     @classmethod
-    def _addresses(cls, value: Any) -> Any:
+    def _listed(cls, value: Any) -> Any:
         return re.split(r"[\s,]+", value.strip()) if isinstance(value, str) else value
+
+    @field_validator("required_amr")
+    @classmethod
+    def _methods(cls, value: frozenset[str]) -> frozenset[str]:
+        for method in sorted(value - AMR):
+            raise ValueError(
+                f"has {method[:20]}, which Descope never says of a sign-in; it says "
+                + ", ".join(sorted(AMR))
+            )
+        return value
 
     @field_validator("project_id")
     @classmethod
@@ -89,6 +105,7 @@ class Settings(BaseSettings):
                 ("DESCOPE_TENANT_ID", self.owner_tenant),
                 ("DESCOPE_BASE_URI", self.base_uri),
                 ("DESCOPE_ISSUER", self.issuer),
+                ("DESCOPE_MANAGEMENT_KEY", self.management_key),
             )
             if value
         }

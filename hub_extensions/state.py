@@ -65,6 +65,11 @@ def open_state(settings: Settings) -> State:
         folder.chmod(0o700)
         os.umask(0o077)  # a copy of the folder's files must not be open to others either
         _check_mark(folder, settings.project_id or "local stand-in")
+        if settings.is_local and (folder / "descope" / "descope.sqlite").exists():
+            raise SettingsError(
+                f"the state folder {folder} holds people of an earlier version of the local "
+                "stand-in, whom this one does not know; remove it, or set ATRIUM_STATE to another"
+            )
         ports = _ports(folder / "ports.json", urlsplit(settings.listen_url).port)
     except OSError as error:
         raise SettingsError(

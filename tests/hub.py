@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import shutil
 import signal
@@ -17,6 +18,8 @@ import psutil
 import requests
 from jupyterhub import orm, roles
 from sqlalchemy.engine import make_url
+
+from tests.sdk import Project
 
 ROOT = Path(__file__).parents[1]
 START_SECONDS = 60
@@ -140,6 +143,12 @@ class Hub:
         finally:
             db.close()
             db.get_bind().dispose()
+
+    @functools.cached_property
+    def project(self) -> Project:
+        """The stand-in's project as Descope's SDK reaches it, with the management key."""
+        key = (self.state / "secrets" / "descope_management_key").read_text().strip()
+        return Project(f"{self.url}/services/descope", key)
 
     def processes(self) -> set[psutil.Process]:
         """The hub and all that came from it and still runs, seen now or at an earlier call."""

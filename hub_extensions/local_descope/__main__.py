@@ -8,13 +8,14 @@ import signal
 import sys
 import threading
 import time
+from urllib.parse import urlsplit
 
 from waitress.server import create_server
 
 from ..end_with_parent import end_with_parent
 from .app import create_app
 from .config import Config, ConfigError, config_from_environment
-from .flow import FlowError
+from .flows.flow import FlowError
 
 THREADS = 8
 
@@ -39,10 +40,11 @@ def main() -> None:
 
 
 def serve(config: Config) -> None:
+    listen = urlsplit(config.listen)
     server = create_server(
         create_app(config),
-        host=config.listen_host,
-        port=config.listen_port,
+        host=listen.hostname,
+        port=listen.port,
         threads=THREADS,
         ident=None,
         # They are not believed but read: the guard refuses who comes from elsewhere.

@@ -9,18 +9,24 @@ from urllib.parse import urlsplit
 from flask import Flask, Response, render_template, request, send_from_directory
 from werkzeug.exceptions import HTTPException
 
-from . import browser, pages, protocol
-from .actions import ACTIONS
+from . import guard, management
 from .config import Config, host_of
-from .flow import load_flow
-from .guard import REFUSAL, is_own_request
-from .keys import SigningKey, cookie_key
-from .mail import Outbox
+from .errors import DescopeError
+from .flows import browser, pages
+from .flows.actions import RUNS
+from .flows.mail import Outbox
+from .flows.runner import Runner
+from .oidc import protocol, session_api
+from .oidc.keys import Keys
+from .oidc.server import Server
+from .oidc.sessions import Sessions
 from .parts import EXTENSION, Parts, parts
-from .runner import Runner
-from .screens import COMPONENTS
-from .server import Server
+from .seed import seed
 from .store import Store
+
+LARGEST_FORM = 64 * 1024
+LARGEST_CALL = 8_000_000
+COOKIE_SECONDS = 28 * 24 * 3600
 
 
 def create_app(config: Config) -> Flask:
@@ -29,20 +35,25 @@ def create_app(config: Config) -> Flask:
     Raises:
         FlowError: the flow file cannot be run.
     """
-    flow = load_flow(config.flow, ACTIONS, COMPONENTS)
     store = Store(config.state)
-    outbox = Outbox(store, f"{config.url}/login/link", config.link_seconds, config.mail_limit)
+    seed(store, config)
+    keys = Keys(store)
+    sessions = Sessions(store, keys, config.project_id)
+    outbox = Outbox(store, f"{config.url}/login/link", config.mail_limit)
     app = Flask(__name__, static_folder="assets", static_url_path=f"{config.prefix}assets")
     app.extensions[EXTENSION] = Parts(
         config=config,
         store=store,
-        server=Server(config, store, SigningKey(config.state)),
+        keys=keys,
+        sessions=sessions,
+        server=Server(config, store, keys, sessions),
         outbox=outbox,
-        runner=Runner(flow, ACTIONS, store, outbox),
+        runner=Runner(RUNS, store, outbox),
     )
     app.config.update(
-        SECRET_KEY=cookie_key(config.state),
-        MAX_CONTENT_LENGTH=64 * 1024,
+        SECRET_KEY=store.secret("cookie"),
+        MAX_CONTENT_LENGTH=LARGEST_CALL,
+        MAX_FORM_MEMORY_SIZE=LARGEST_FORM,
         # Cookies are shared by all ports of a host: two stand-ins on one machine stay apart.
         SESSION_COOKIE_NAME=f"local-descope-{urlsplit(config.url).port or 80}",
         # A waiting tab asks every second; its answers must not put back the cookie of before the
@@ -50,45 +61,38 @@ def create_app(config: Config) -> Flask:
         SESSION_REFRESH_EACH_REQUEST=False,
         SESSION_COOKIE_PATH=config.prefix,
         SESSION_COOKIE_SAMESITE="Lax",
-        PERMANENT_SESSION_LIFETIME=browser.SESSION_SECONDS,
+        PERMANENT_SESSION_LIFETIME=COOKIE_SECONDS,
     )
     app.jinja_env.globals.update(form_token=browser.form_token)
     prefix = config.prefix.rstrip("/")
-    app.register_blueprint(protocol.blueprint, url_prefix=prefix)
-    app.register_blueprint(pages.blueprint, url_prefix=prefix)
+    for part in (protocol, pages, management, session_api):
+        app.register_blueprint(part.blueprint, url_prefix=prefix)
     app.add_url_rule(f"{prefix}/static/<path:name>", "look", _look)
     app.register_error_handler(HTTPException, _failed)
-    _guard(app, config)
+    app.register_error_handler(DescopeError, lambda error: error.response())
+    guard.attach(app, config)
+    app.after_request(_harden)
     return app
 
 
-def _guard(app: Flask, config: Config) -> None:
-    policy = _content_policy(config)
-
-    @app.before_request
-    def refuse() -> Response | None:
-        if is_own_request(request.headers, config):
-            return None
-        return Response(REFUSAL, status=403, mimetype="text/plain")
-
-    @app.after_request
-    def harden(response: Response) -> Response:
-        response.headers["Content-Security-Policy"] = policy
-        response.headers["X-Content-Type-Options"] = "nosniff"
-        # Not no-referrer: with it browsers send `Origin: null` with our own forms.
-        response.headers["Referrer-Policy"] = "same-origin"
-        if request.endpoint not in {"static", "look"}:
-            response.headers["Cache-Control"] = "no-store"
-        return response
+def _harden(response: Response) -> Response:
+    if response.mimetype == "text/html":
+        response.headers["Content-Security-Policy"] = _content_policy()
+    response.headers["X-Content-Type-Options"] = "nosniff"
+    # Not no-referrer: with it browsers send `Origin: null` with our own forms.
+    response.headers["Referrer-Policy"] = "same-origin"
+    if request.endpoint not in {"static", "look"}:
+        response.headers["Cache-Control"] = "no-store"
+    return response
 
 
-def _content_policy(config: Config) -> str:
-    """Everything from here; forms may also end at the client, whose redirects browsers follow
+def _content_policy() -> str:
+    """Everything from here; forms may also end at a client, whose redirects browsers follow
     under this rule up to the person's own server on a name below the client's."""
     targets: list[str] = []
-    for address in config.redirects:
+    for address in [each for client in parts().server.clients() for each in client.redirects]:
         host = host_of(address)
-        names = [host] if host[0].isdigit() or host[0] == "[" else [host, f"*.{host}"]
+        names = [host] if host[:1].isdigit() or host[:1] == "[" else [host, f"*.{host}"]
         targets += [f"{urlsplit(address).scheme}://{name}" for name in names]
     allowed = " ".join(["'self'", *dict.fromkeys(targets)])
     return (
@@ -104,8 +108,11 @@ def _look(name: str) -> Response:
     return send_from_directory(Path(folder, "static"), name)
 
 
-def _failed(error: HTTPException) -> tuple[str, int]:
+def _failed(error: HTTPException) -> Response | tuple[str, int]:
+    """An error on a page, or for a program in Descope's shape."""
     code = error.code or 500
+    if guard.is_call(request.path.removeprefix(parts().config.prefix.rstrip("/"))):
+        return DescopeError("E011002", error.description or "").response(status=code)
     titles = {404: "There is no such page", 400: "This did not work"}
     known = code == 400 and error.description
     page = render_template(

@@ -9,9 +9,16 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
+from flask import Flask, Response, request
+from limits import RateLimitItemPerMinute
+from limits.storage import MemoryStorage
+from limits.strategies import MovingWindowRateLimiter
 from werkzeug.datastructures import Headers
 
 from .config import Config, host_of, is_loopback
+from .errors import DescopeError
+from .models import now
+from .store import digest_of
 
 #: Headers by which proxies pass on who is asking, and which name was asked for.
 ASKED_BY = (
@@ -24,7 +31,35 @@ ASKED_BY = (
     "Fastly-Client-IP",
 )
 ASKED_FOR = ("X-Forwarded-Host", "X-Original-Host")
+#: Where programs ask, and not people's browsers.
+CALLS = ("/v1/", "/v2/", "/oauth2/v1/token", "/oauth2/v1/userinfo", "/oauth2/v1/revoke")
 REFUSAL = "This stand-in for Descope answers only on the machine that it runs on.\n"
+
+
+def attach(app: Flask, config: Config) -> None:
+    """Let nothing through from elsewhere, and no more calls than the limit from one caller."""
+    limit = RateLimitItemPerMinute(config.call_limit)
+    limiter = MovingWindowRateLimiter(MemoryStorage())
+    prefix = config.prefix.rstrip("/")
+
+    @app.before_request
+    def refuse() -> Response | None:
+        if not is_own_request(request.headers, config):
+            return Response(REFUSAL, status=403, mimetype="text/plain")
+        if not is_call(request.path.removeprefix(prefix)):
+            return None
+        caller = digest_of(request.headers.get("Authorization", ""))
+        if limiter.hit(limit, caller):
+            return None
+        refusal = DescopeError("E130429").response()
+        wait = limiter.get_window_stats(limit, caller).reset_time - now()
+        refusal.headers["Retry-After"] = str(max(1, int(wait) + 1))
+        return refusal
+
+
+def is_call(path: str) -> bool:
+    """Whether a path, below the prefix, is one that programs ask."""
+    return path.startswith(CALLS) and path != "/v1/oauth/callback"
 
 
 def is_own_request(headers: Headers, config: Config) -> bool:

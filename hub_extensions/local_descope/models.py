@@ -1,108 +1,45 @@
-"""The tables of the stand-in's store. Times are seconds since 1970; secrets are kept as digests,
-except in mails, which the outbox has to show."""
+"""The tables of sign-ins under way and done; what the project has is in `records.py`.
+
+Times are seconds since 1970. Secrets are kept as digests, but in mails, which the outbox shows.
+"""
 
 from __future__ import annotations
 
-import time
 from typing import Any
 
 from authlib.oauth2.rfc6749 import TokenMixin
 from authlib.oidc.core import AuthorizationCodeMixin
 from sqlalchemy import JSON, ForeignKey
-from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
 
-
-def now() -> int:
-    return int(time.time())
+from .records import now
 
 
 class Base(DeclarativeBase):
     type_annotation_map = {dict[str, Any]: JSON, list[str]: JSON}  # noqa: RUF012 (SQLAlchemy's)
 
 
-class User(Base):
-    __tablename__ = "users"
+class Session(Base, TokenMixin):
+    """A sign-in: of a browser at the stand-in itself (`client_id` is ""), or of a client.
+
+    It is what Authlib knows as a token, because it decides over all tokens given for it.
+    """
+
+    __tablename__ = "sessions"
     id: Mapped[str] = mapped_column(primary_key=True)
-    email: Mapped[str] = mapped_column(unique=True)
-    name: Mapped[str]
-    enabled: Mapped[bool] = mapped_column(default=True)
-    created_at: Mapped[int] = mapped_column(default=now)
-
-
-class Tenant(Base):
-    __tablename__ = "tenants"
-    id: Mapped[str] = mapped_column(primary_key=True)
-    name: Mapped[str]
-
-
-class Member(Base):
-    """A user's place in a tenant, with the roles held there."""
-
-    __tablename__ = "members"
-    user_id: Mapped[str] = mapped_column(ForeignKey("users.id"), primary_key=True)
-    tenant_id: Mapped[str] = mapped_column(ForeignKey("tenants.id"), primary_key=True)
-    roles: Mapped[list[str]] = mapped_column(default=list)
-
-
-class ProviderSession(Base):
-    """A browser that is signed in at the stand-in."""
-
-    __tablename__ = "provider_sessions"
-    digest: Mapped[str] = mapped_column(primary_key=True)
-    user_id: Mapped[str]
-    auth_time: Mapped[int]
-    expires_at: Mapped[int]
-
-
-class Code(Base, AuthorizationCodeMixin):
-    """An authorization code. It stays after use, so that a replay is known as one."""
-
-    __tablename__ = "codes"
-    digest: Mapped[str] = mapped_column(primary_key=True)
-    user_id: Mapped[str]
-    redirect_uri: Mapped[str]
-    scope: Mapped[str]
-    nonce: Mapped[str | None]
+    user_id: Mapped[str] = mapped_column(index=True)
+    client_id: Mapped[str] = mapped_column(default="")
+    scope: Mapped[str] = mapped_column(default="")
     auth_time: Mapped[int]
     amr: Mapped[list[str]]
-    code_challenge: Mapped[str]
-    code_challenge_method: Mapped[str]
+    #: For a client's: the browser's, which it ends with.
+    parent: Mapped[str] = mapped_column(default="", index=True)
+    #: Counts refreshes, if refresh tokens rotate: a token of an earlier count is a used one.
+    generation: Mapped[int] = mapped_column(default=0)
+    #: The ids of session JWTs that were revoked one by one.
+    revoked: Mapped[list[str]] = mapped_column(default=list)
     expires_at: Mapped[int]
-    used_at: Mapped[int | None]
-
-    def get_redirect_uri(self) -> str:
-        return self.redirect_uri
-
-    def get_scope(self) -> str:
-        return self.scope
-
-    def get_nonce(self) -> str | None:
-        return self.nonce
-
-    def get_auth_time(self) -> int:
-        return self.auth_time
-
-    def get_amr(self) -> list[str]:
-        return self.amr
-
-    def get_acr(self) -> str:
-        return ""
-
-
-class Token(Base, TokenMixin):
-    """An access or a refresh token; `family` is the code that all of one sign-in come from."""
-
-    __tablename__ = "tokens"
-    digest: Mapped[str] = mapped_column(primary_key=True)
-    kind: Mapped[str]
-    family: Mapped[str] = mapped_column(index=True)
-    user_id: Mapped[str]
-    client_id: Mapped[str]
-    scope: Mapped[str]
-    auth_time: Mapped[int]
-    amr: Mapped[list[str]]
-    expires_at: Mapped[int]
-    revoked_at: Mapped[int | None]
+    ended_at: Mapped[int | None]
 
     def check_client(self, client: Any) -> bool:
         return self.client_id == client.get_client_id()
@@ -117,10 +54,43 @@ class Token(Base, TokenMixin):
         return self.expires_at <= now()
 
     def is_revoked(self) -> bool:
-        return self.revoked_at is not None
+        return self.ended_at is not None
 
     def get_client(self) -> Any:
-        """The userinfo answer asks for it only to sign; see `endpoints.Userinfo`."""
+        """Authlib asks for it only to sign a userinfo answer; see `server.Userinfo`."""
+
+
+class Code(Base, AuthorizationCodeMixin):
+    """An authorization code. It stays after use, so that a replay is known as one."""
+
+    __tablename__ = "codes"
+    digest: Mapped[str] = mapped_column(primary_key=True)
+    session_id: Mapped[str] = mapped_column(ForeignKey("sessions.id", ondelete="CASCADE"))
+    session: Mapped[Session] = relationship(lazy="joined")
+    redirect_uri: Mapped[str]
+    nonce: Mapped[str | None]
+    code_challenge: Mapped[str]
+    code_challenge_method: Mapped[str]
+    expires_at: Mapped[int]
+    used_at: Mapped[int | None]
+
+    def get_redirect_uri(self) -> str:
+        return self.redirect_uri
+
+    def get_scope(self) -> str:
+        return self.session.scope
+
+    def get_nonce(self) -> str | None:
+        return self.nonce
+
+    def get_auth_time(self) -> int:
+        return self.session.auth_time
+
+    def get_amr(self) -> list[str]:
+        return self.session.amr
+
+    def get_acr(self) -> str:
+        return ""
 
 
 class Run(Base):
@@ -129,12 +99,18 @@ class Run(Base):
     __tablename__ = "runs"
     id: Mapped[str] = mapped_column(primary_key=True)
     browser: Mapped[str]
+    flow_id: Mapped[str]
     request: Mapped[dict[str, Any]]
     context: Mapped[dict[str, Any]]
+    #: The screen that it shows; and while a provider is asked, the task to go on with, and the
+    #: `state` that the answer will carry.
     task: Mapped[str] = mapped_column(default="")
+    waits_at: Mapped[str] = mapped_column(default="")
+    state: Mapped[str | None] = mapped_column(unique=True)
     #: The run whose mail was opened to begin this one.
     parent: Mapped[str | None]
     user_id: Mapped[str | None]
+    amr: Mapped[list[str]] = mapped_column(default=list)
     #: Set when this run, or one that its mail began, has signed in.
     signed_in_at: Mapped[int | None]
     expires_at: Mapped[int]

@@ -9,9 +9,11 @@ from flask import current_app
 
 if TYPE_CHECKING:
     from .config import Config
-    from .mail import Outbox
-    from .runner import Runner
-    from .server import Server
+    from .flows.mail import Outbox
+    from .flows.runner import Runner
+    from .oidc.keys import Keys
+    from .oidc.server import Server
+    from .oidc.sessions import Sessions
     from .store import Store
 
 EXTENSION = "local_descope"
@@ -21,6 +23,8 @@ EXTENSION = "local_descope"
 class Parts:
     config: Config
     store: Store
+    keys: Keys
+    sessions: Sessions
     server: Server
     outbox: Outbox
     runner: Runner

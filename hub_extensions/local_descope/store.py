@@ -1,132 +1,92 @@
-"""The stand-in's store: one SQLite file, and the accounts in it.
-
-Each function is one transaction, so it may be used by another process while the service runs.
-"""
+"""The stand-in's store: one SQLite file, changed in transactions that wait for each other."""
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Sequence
+import secrets
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
-from authlib.common.security import generate_token
-from sqlalchemy import create_engine, event, select
-from sqlalchemy.orm import Session, sessionmaker
+from sqlalchemy import Connection, Text, create_engine, event, select
+from sqlalchemy.orm import Mapped, Session, mapped_column, sessionmaker
 
-from .models import Base, Member, Tenant, User
+from .models import Base
+from .records import Record, Secret, Settings, User
 
-TENANTS = {"acme": "Acme", "globex": "Globex"}
-#: Address, name, tenant, roles there.
-ACCOUNTS: Sequence[tuple[str, str, str, list[str]]] = (
-    ("admin@acme.test", "Acme Admin", "acme", ["Tenant Admin"]),
-    ("analyst@acme.test", "Acme Analyst", "acme", ["Analyst"]),
-    ("member@acme.test", "Acme Member", "acme", []),
-    ("member@globex.test", "Globex Member", "globex", []),
-)
+FILE = "project.sqlite"
+WAIT_MILLISECONDS = 20_000
+R = TypeVar("R", bound=Record)
+S = TypeVar("S", bound=Settings)
 
 
-class StoreError(Exception):
-    """No such account, tenant or membership; the message is a sentence."""
+class Kept(Base):
+    """A record as JSON."""
+
+    __tablename__ = "records"
+    kind: Mapped[str] = mapped_column(primary_key=True)
+    id: Mapped[str] = mapped_column(primary_key=True)
+    body: Mapped[str] = mapped_column(Text)
+
+
+class Transaction(Session):
+    """A transaction that also knows the project's records."""
+
+    def record(self, kind: type[R], record_id: str) -> R | None:
+        kept = self.get(Kept, (kind.__name__, record_id))
+        return kind.model_validate_json(kept.body) if kept else None
+
+    def records(self, kind: type[R]) -> list[R]:
+        """All records of a kind, by their ids."""
+        bodies = select(Kept.body).where(Kept.kind == kind.__name__).order_by(Kept.id)
+        return [kind.model_validate_json(body) for body in self.scalars(bodies)]
+
+    def settings(self, kind: type[S]) -> S:
+        return self.record(kind, "") or kind()
+
+    def user(self, login_id: str) -> User | None:
+        """The user whom a way of signing in knows by this name."""
+        return next((u for u in self.records(User) if login_id and login_id in u.loginIds), None)
+
+    def keep(self, record: R) -> R:
+        kind, body = type(record), record.model_dump_json()
+        self.merge(Kept(kind=kind.__name__, id=getattr(record, kind.key), body=body))
+        self.flush()
+        return record
+
+    def drop(self, record: Record) -> None:
+        kind = type(record)
+        self.delete(self.get_one(Kept, (kind.__name__, getattr(record, kind.key))))
+        self.flush()
 
 
 class Store:
-    """Accounts and transactions. Rows that it returns are detached copies: changing one does
-    nothing."""
+    """Transactions. Rows that leave one are detached copies: changing them does nothing."""
 
     def __init__(self, folder: Path) -> None:
-        """Open the store in a folder, made if missing; a new store gets the known accounts."""
+        """Open the store in a folder, made if missing."""
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        self._engine = create_engine(f"sqlite:///{folder / 'descope.sqlite'}", hide_parameters=True)
-        event.listen(self._engine, "connect", _set_pragmas)
+        self._engine = create_engine(f"sqlite:///{folder / FILE}", hide_parameters=True)
+        event.listen(self._engine, "connect", _prepare)
+        event.listen(self._engine, "begin", _begin)
         Base.metadata.create_all(self._engine)
-        self._sessions = sessionmaker(self._engine, expire_on_commit=False)
-        self._seed()
+        self._sessions = sessionmaker(self._engine, class_=Transaction, expire_on_commit=False)
 
     def close(self) -> None:
         self._engine.dispose()
 
     @contextmanager
-    def begin(self) -> Iterator[Session]:
+    def begin(self) -> Iterator[Transaction]:
         """A transaction: committed at the end of the block, rolled back if it raises."""
-        with self._sessions.begin() as session:
-            yield session
+        with self._sessions.begin() as db:
+            yield db
 
-    def user(self, user_id: str | None) -> User | None:
-        """The enabled user with this id."""
+    def secret(self, name: str) -> str:
+        """A secret of this store, made when first asked for."""
         with self.begin() as db:
-            user = db.get(User, user_id) if user_id else None
-        return user if user and user.enabled else None
-
-    def users(self) -> Sequence[tuple[User, dict[str, list[str]]]]:
-        """Everybody, in the order they came, with their roles by tenant."""
-        with self.begin() as db:
-            users = db.scalars(select(User).order_by(User.created_at, User.email)).all()
-        return [(user, self.roles_of(user.id)) for user in users]
-
-    def roles_of(self, user_id: str) -> dict[str, list[str]]:
-        """The user's roles by tenant id; a member without a role has an empty list."""
-        with self.begin() as db:
-            places = db.scalars(
-                select(Member).where(Member.user_id == user_id).order_by(Member.tenant_id)
-            )
-            return {place.tenant_id: list(place.roles) for place in places}
-
-    def sign_up_or_in(self, email: str) -> tuple[User, bool]:
-        """The user with this address, and whether it was made just now."""
-        with self.begin() as db:
-            user = db.scalar(select(User).where(User.email == email))
-            if user:
-                return user, False
-            user = User(id=_new_user_id(), email=email, name="", enabled=True)
-            db.add(user)
-            return user, True
-
-    def rename(self, user_id: str, name: str) -> None:
-        with self.begin() as db:
-            db.get_one(User, user_id).name = name
-
-    def add_to_tenant(self, email: str, tenant: str, roles: Sequence[str] = ()) -> None:
-        """Make somebody a member; one who is keeps their roles unless some are given."""
-        with self.begin() as db:
-            if not db.get(Tenant, tenant):
-                raise StoreError(f"There is no tenant {tenant}.")
-            user = _user(db, email)
-            place = db.get(Member, (user.id, tenant))
-            if place is None:
-                db.add(Member(user_id=user.id, tenant_id=tenant, roles=list(roles)))
-            elif roles:
-                place.roles = list(roles)
-
-    def remove_from_tenant(self, email: str, tenant: str) -> None:
-        with self.begin() as db:
-            db.delete(_place(db, email, tenant))
-
-    def set_roles(self, email: str, tenant: str, roles: Sequence[str]) -> None:
-        """Replace the roles of a member."""
-        with self.begin() as db:
-            _place(db, email, tenant).roles = list(roles)
-
-    def disable_user(self, email: str) -> None:
-        with self.begin() as db:
-            _user(db, email).enabled = False
-
-    def enable_user(self, email: str) -> None:
-        with self.begin() as db:
-            _user(db, email).enabled = True
-
-    def _seed(self) -> None:
-        with self.begin() as db:
-            if db.scalar(select(Tenant).limit(1)):
-                return
-            db.add_all(Tenant(id=key, name=name) for key, name in TENANTS.items())
-            db.flush()
-            for email, name, tenant, roles in ACCOUNTS:
-                user = User(id=_new_user_id(), email=email, name=name, enabled=True)
-                db.add(user)
-                db.flush()
-                db.add(Member(user_id=user.id, tenant_id=tenant, roles=roles))
+            kept = db.record(Secret, name)
+            return (kept or db.keep(Secret(id=name, value=secrets.token_urlsafe(32)))).value
 
 
 def digest_of(secret: str) -> str:
@@ -134,25 +94,17 @@ def digest_of(secret: str) -> str:
     return hashlib.sha256(secret.encode()).hexdigest()
 
 
-def _new_user_id() -> str:
-    return f"U2{generate_token(25)}"
-
-
-def _user(db: Session, email: str) -> User:
-    user = db.scalar(select(User).where(User.email == email))
-    if user is None:
-        raise StoreError(f"There is no account {email}.")
-    return user
-
-
-def _place(db: Session, email: str, tenant: str) -> Member:
-    place = db.get(Member, (_user(db, email).id, tenant))
-    if place is None:
-        raise StoreError(f"{email} is not in the tenant {tenant}.")
-    return place
-
-
-def _set_pragmas(connection: Any, _record: object) -> None:
-    # Readers and the one writer do not wait for each other; a short wait when two write.
-    for pragma in ("journal_mode = WAL", "busy_timeout = 5000", "foreign_keys = ON"):
+def _prepare(connection: Any, _record: object) -> None:
+    # SQLAlchemy's begin event begins transactions, not the driver (see its page on SQLite).
+    connection.isolation_level = None
+    for pragma in (
+        "journal_mode = WAL",
+        f"busy_timeout = {WAIT_MILLISECONDS}",
+        "foreign_keys = ON",
+    ):
         connection.execute(f"PRAGMA {pragma}")
+
+
+def _begin(connection: Connection) -> None:
+    """Each transaction is the only one from its start: none is built on what has changed since."""
+    connection.exec_driver_sql("BEGIN IMMEDIATE")

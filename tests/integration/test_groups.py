@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -38,9 +35,7 @@ def groups(hub: Hub, name: str) -> set[str]:
 
 def set_roles(hub: Hub, email: str, *roles: str) -> None:
     """Change somebody's roles at the provider while it runs."""
-    command = [sys.executable, "-m", "hub_extensions.local_descope.accounts"]
-    state = {**os.environ, "LOCAL_DESCOPE_STATE": str(hub.state / "descope")}
-    subprocess.run([*command, "set-roles", email, "acme", *roles], env=state, check=True)
+    hub.project.set_roles(email, "acme", *roles)
 
 
 def test_a_group_given_by_an_admin_is_there_after_the_next_sign_in(

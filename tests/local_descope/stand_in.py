@@ -5,6 +5,7 @@ The client knows nothing of the stand-in but its issuer: everything else comes f
 
 from __future__ import annotations
 
+import functools
 import os
 import re
 import secrets
@@ -24,10 +25,12 @@ from authlib.integrations.requests_client import OAuth2Session
 from joserfc import jwt
 from joserfc.jwk import KeySet
 
+from tests.sdk import PROJECT, Project
+
 ROOT = Path(__file__).parents[2]
 FLOW = ROOT / "flows" / "sign-up-or-in.json"
-PROJECT = "PlocalStandInForDescope00000"
 SECRET = "the-client-secret"
+MANAGEMENT_KEY = "the-management-key"
 SCOPE = "openid profile email descope.claims descope.custom_claims"
 PREFIX = "/services/descope/"
 START_SECONDS = 20
@@ -67,6 +70,8 @@ class StandIn:
     def environment(self) -> dict[str, str]:
         secret = self.folder / "secret"
         secret.write_text(f"{SECRET}\n", encoding="utf-8")
+        key = self.folder / "management_key"
+        key.write_text(f"{MANAGEMENT_KEY}\n", encoding="utf-8")
         return {
             **{name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ},
             "JUPYTERHUB_SERVICE_URL": self.origin,
@@ -76,6 +81,7 @@ class StandIn:
             "LOCAL_DESCOPE_FLOW": str(FLOW),
             "LOCAL_DESCOPE_PROJECT_ID": PROJECT,
             "LOCAL_DESCOPE_SECRET_FILE": str(secret),
+            "LOCAL_DESCOPE_MANAGEMENT_KEY_FILE": str(key),
             "LOCAL_DESCOPE_REDIRECTS": f"{self.callback} {self.origin}/hub/signed-out",
             **self.settings,
         }
@@ -101,14 +107,14 @@ class StandIn:
             self.process.terminate()
             self.process.wait(timeout=10)
 
-    def accounts(self, *arguments: str) -> None:
-        """Change an account as a terminal would, while the service runs."""
-        command = [sys.executable, "-m", "hub_extensions.local_descope.accounts", *arguments]
-        subprocess.run(command, env=self.environment(), cwd=ROOT, check=True, timeout=20)
+    @functools.cached_property
+    def project(self) -> Project:
+        """The project as Descope's SDK reaches it, with the management key."""
+        return Project(self.url, MANAGEMENT_KEY)
 
     def sql(self, statement: str, *values: object) -> None:
         """Change a row, such as to make time pass."""
-        with sqlite3.connect(self.folder / "state" / "descope.sqlite") as database:
+        with sqlite3.connect(self.folder / "state" / "project.sqlite") as database:
             database.execute(statement, values)
         database.close()
 

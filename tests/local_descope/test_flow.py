@@ -10,24 +10,28 @@ from typing import Any
 
 import pytest
 
-from hub_extensions.local_descope.actions import ACTIONS
-from hub_extensions.local_descope.flow import (
-    OPERATORS,
-    FlowError,
-    branch_of,
-    load_flow,
-    parse_flow,
-)
-from hub_extensions.local_descope.screens import COMPONENTS, draw, read_form
+from hub_extensions.local_descope.flows import flow as flow_module
+from hub_extensions.local_descope.flows.actions import RUNS
+from hub_extensions.local_descope.flows.conditions import OPERATORS
+from hub_extensions.local_descope.flows.flow import ACTIONS, Flow, FlowError, load_flow, read_flow
+from hub_extensions.local_descope.flows.screens import filled, read_form
 from tests.local_descope.stand_in import FLOW
 
 EXPORT = Path(__file__).parents[2].parent / "shared" / "data" / "sign-up-or-in.export.json"
 SHIPPED: dict[str, Any] = json.loads(FLOW.read_text(encoding="utf-8"))
 
 
+def loaded(path: Path) -> Flow:
+    return load_flow(read_flow(path))
+
+
 def test_the_shipped_flow_runs() -> None:
-    flow = load_flow(FLOW, ACTIONS, COMPONENTS)
-    assert flow.tasks[flow.start].kind == "screen"
+    flow = loaded(FLOW)
+    assert flow.tasks[flow.start].type == "screen"
+
+
+def test_every_known_action_is_run() -> None:
+    assert RUNS.keys() == ACTIONS
 
 
 def _edit(path: list[str], value: Any) -> Callable[[Any], None]:
@@ -66,6 +70,21 @@ BROKEN = {
         _edit(["screens", "0", "contents", "atrHello01", "type"], {"resolvedName": "Hologram"}),
         '"Hologram"',
     ),
+    "missing exchange step": (
+        _edit([*TASKS, "8", "arguments", "exchangeStepId"], {"value": "78"}),
+        '"78"',
+    ),
+    "an unknown action says what to do": (
+        _edit([*TASKS, "6", "action"], "webauthn-start"),
+        "take the task out of the flow",
+    ),
+    "bad pattern": (
+        _edit(
+            [*TASKS, "4", "conditions", "0", "atomicConditions"],
+            [{"operator": "matches", "target": {"value": "a"}, "predicate": {"value": "("}}],
+        ),
+        "regular expression",
+    ),
     "no tasks": (_edit(["contents"], {}), "not a flow"),
     "tasks a list": (_edit(["contents", "tasks"], []), "not a flow"),
 }
@@ -79,57 +98,152 @@ def test_a_broken_flow_is_named(tmp_path: Path, name: str) -> None:
     file = tmp_path / "flow.json"
     file.write_text(json.dumps(flow), encoding="utf-8")
     with pytest.raises(FlowError) as raised:
-        load_flow(file, ACTIONS, COMPONENTS)
+        loaded(file)
     sentence = str(raised.value)
     assert words in sentence
     assert sentence.endswith(".")
     assert "\n" not in sentence
 
 
-@pytest.mark.parametrize("text", ["", "{", "[]", '{"flowId": 1}', "\x00"])
-def test_a_file_that_is_no_flow(tmp_path: Path, text: str) -> None:
+HOSTILE = {
+    "empty": "",
+    "truncated": json.dumps(SHIPPED)[:5000],
+    "a list": "[]",
+    "no contents": '{"flowId": "x"}',
+    "null byte": "\x00",
+    "deep": '{"flowId":' * 100_000,
+    "deep arrays": "[" * 100_000,
+    "a flow id that is a path": json.dumps({**SHIPPED, "flowId": "../x"}),
+    "many tasks": json.dumps(
+        {
+            **SHIPPED,
+            "contents": {"tasks": {str(n): {"id": str(n)} for n in range(2000)}},
+        }
+    ),
+    "tasks that are text": json.dumps({**SHIPPED, "contents": {"tasks": {"0": "x"}}}),
+    "huge": json.dumps({**SHIPPED, "metadata": {"x": "y" * 5_000_000}}),
+}
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_a_file_that_is_no_flow(tmp_path: Path, name: str) -> None:
     file = tmp_path / "flow.json"
-    file.write_text(text, encoding="utf-8")
+    file.write_text(HOSTILE[name], encoding="utf-8")
     with pytest.raises(FlowError, match="flow"):
-        load_flow(file, ACTIONS, COMPONENTS)
+        loaded(file)
+
+
+def test_a_screen_that_holds_itself_is_drawn_once() -> None:
+    nodes = {
+        "ROOT": {"type": {"resolvedName": "Container"}, "nodes": ["a", "a", "ROOT"]},
+        "a": {"type": {"resolvedName": "Container"}, "nodes": ["ROOT", "b", "b"]},
+        "b": {"type": {"resolvedName": "Text"}, "hidden": True},
+    }
+    screen = flow_module.Screen.model_validate({"screenId": "s", "contents": nodes})
+    assert [node.id for node in screen.shown()] == ["ROOT", "a"]
 
 
 @pytest.mark.skipif(not EXPORT.exists(), reason="the real export is not on this machine")
-def test_a_real_export_is_read_and_what_it_asks_for_named() -> None:
-    flow = parse_flow(json.loads(EXPORT.read_text(encoding="utf-8")))
+def test_a_real_export_is_read_and_can_be_run() -> None:
+    flow = loaded(EXPORT)
     assert flow.start == "0"
     assert flow.tasks["25"].next("resend") == ["24"]
-    with pytest.raises(FlowError, match=r'"GoogleButton"|"(oauth|saml)-start"'):
-        load_flow(EXPORT, ACTIONS, COMPONENTS)
+    assert flow.tasks["24"].next("success") == ["25", "24.end"]
 
 
 def test_the_first_branch_that_holds_is_taken() -> None:
-    condition = parse_flow(SHIPPED).tasks["4"]
-    assert branch_of(condition, {"authInfo": {"firstSeen": True}}) == "atrNewUser"
-    assert branch_of(condition, {"authInfo": {"firstSeen": False}}) == "ELSE"
-    assert branch_of(condition, {}) == "ELSE"
+    condition = loaded(FLOW).tasks["4"]
+    assert condition.branch({"authInfo": {"firstSeen": True}}) == "atrNewUser"
+    assert condition.branch({"authInfo": {"firstSeen": False}}) == "ELSE"
+    assert condition.branch({}) == "ELSE"
 
 
-def test_operators() -> None:
-    assert OPERATORS["is-true"]("true", None)
-    assert OPERATORS["is-false"](False, None)
-    assert OPERATORS["equal"]("a", "a")
-    assert OPERATORS["not-equal"]("a", "b")
-    assert OPERATORS["empty"](None, None)
-    assert OPERATORS["not-empty"]("a", None)
+#: Operator, value, what it is compared with, and whether that holds: as Descope's client has it.
+COMPARISONS: list[tuple[str, Any, Any, bool]] = [
+    ("is-true", "true", None, True),
+    ("is-true", 1, None, True),
+    ("is-true", "yes", None, False),
+    ("is-false", False, None, True),
+    ("is-false", None, None, False),
+    ("equal", "a", "a", True),
+    ("equal", 5, "5", True),
+    ("equal", True, "true", True),
+    ("equal", None, "None", False),
+    ("not-equal", "a", "b", True),
+    ("not-equal", 5, "5", False),
+    ("empty", None, None, True),
+    ("empty", [], None, True),
+    ("empty", 0, None, False),
+    ("empty", False, None, False),
+    ("not-empty", "a", None, True),
+    ("contains", ["a", "b"], "a", True),
+    ("contains", "abc", "b", True),
+    ("contains", 5, "5", False),
+    ("doesnt-contains", "abc", "x", True),
+    ("doesnt-contains", 5, "5", False),
+    ("in", "a", "a,b", True),
+    ("in", "b", "a, b", False),
+    ("in", "a", ["a"], True),
+    ("in", "a", 5, False),
+    ("not-in", "c", "a,b", True),
+    ("not-in", "c", 5, False),
+    ("greater-than", "10", 9, True),
+    ("greater-than", "", -1, False),
+    ("greater-than", "x", 1, False),
+    ("greater-than-or-equal", 9, "9", True),
+    ("less-than", 1.5, "2", True),
+    ("less-than-or-equal", 3, 2, False),
+    ("in-range", 5, "1,5", True),
+    ("in-range", 6, "1,5", False),
+    ("in-range", 5, "x", False),
+    ("not-in-range", 6, "1,5", True),
+    ("not-in-range", 6, None, True),
+    ("devised-by", 9, 3, True),
+    ("devised-by", 9, 0, False),
+    ("matches", "a1", "[0-9]", True),
+    ("matches", "ab", "^[0-9]", False),
+    ("matches", 5, "5", False),
+    ("matches", "a", "(", False),
+]
 
 
-def test_a_screen_fills_in_names_and_has_one_primary_button() -> None:
-    flow = parse_flow(SHIPPED)
-    parts = draw(flow.screens["SCatriumLinkSent"], {"sentTo": {"maskedEmail": "a**@b.test"}})
-    assert any("a**@b.test" in part.text for part in parts)
-    for screen in flow.screens.values():
-        primaries = [part for part in draw(screen, {}) if part.style == "primary"]
-        assert len(primaries) <= 1
+@pytest.mark.parametrize("comparison", COMPARISONS, ids=str)
+def test_operators(comparison: tuple[str, Any, Any, bool]) -> None:
+    operator, value, other, holds = comparison
+    assert OPERATORS[operator](value, other) is holds
+
+
+def test_each_operator_is_compared() -> None:
+    assert OPERATORS.keys() == {comparison[0] for comparison in COMPARISONS}
+
+
+def test_comparisons_hold_together_or_one_of_them() -> None:
+    atoms = [
+        {
+            "operator": "equal",
+            "target": {"type": "context", "value": "a"},
+            "predicate": {"value": 1},
+        },
+        {
+            "operator": "equal",
+            "target": {"type": "context", "value": "b"},
+            "predicate": {"value": 1},
+        },
+    ]
+    branch = {"interactionId": "x", "atomicConditions": atoms}
+    together = flow_module.Branch.model_validate(branch)
+    one = flow_module.Branch.model_validate(branch | {"logicalOr": True})
+    assert (together.holds({"a": 1, "b": 2}), one.holds({"a": 1, "b": 2})) == (False, True)
+    assert (together.holds({"a": 1, "b": 1}), one.holds({"a": 2, "b": 2})) == (True, False)
+
+
+def test_texts_are_filled_in_from_the_context() -> None:
+    context = {"sentTo": {"maskedEmail": "a**@b.test"}}
+    assert filled("To {{sentTo.maskedEmail}}{{ nothing }}.", context) == "To a**@b.test."
 
 
 def test_a_form_is_read_by_the_screens_inputs_only() -> None:
-    screen = parse_flow(SHIPPED).screens["SCatriumName"]
+    screen = loaded(FLOW).screens["SCatriumName"]
     answer = read_form(screen, {"fullName": " A\u202e  B ", "role": "admin"}, "atrNameEnd")
     assert answer.values == {"fullName": "A B"}
     assert answer.properties == {"displayName": "A B"}

@@ -6,6 +6,7 @@ import pytest
 import requests
 from authlib.integrations.base_client import OAuthError
 
+from tests.hub import wait_until
 from tests.local_descope.conftest import StartStandIn
 from tests.local_descope.stand_in import PROJECT, Browser, Client, StandIn, get_json, query_of
 
@@ -64,9 +65,9 @@ def test_a_refresh_reads_the_roles_anew(
 ) -> None:
     tokens = client.finish(browser.sign_in(client, "analyst@acme.test"))
     before = client.claims(tokens)
-    stand_in.accounts("set-roles", "analyst@acme.test", "acme", "Analyst", "Tenant Admin")
+    stand_in.project.set_roles("analyst@acme.test", "acme", "Analyst", "Tenant Admin")
     after = client.refresh(tokens)
-    stand_in.accounts("set-roles", "analyst@acme.test", "acme", "Analyst")
+    stand_in.project.set_roles("analyst@acme.test", "acme", "Analyst")
     claims = client.claims(after)
     assert claims["tenants"]["acme"]["roles"] == ["Analyst", "Tenant Admin"]
     assert (claims["auth_time"], claims["amr"]) == (before["auth_time"], ["email"])
@@ -79,7 +80,7 @@ def test_a_disabled_user_gets_nothing_more(
     stand_in: StandIn, browser: Browser, client: Client
 ) -> None:
     tokens = client.finish(browser.sign_in(client, "member@globex.test"))
-    stand_in.accounts("disable", "member@globex.test")
+    stand_in.project.mgmt.user.deactivate("member@globex.test")
     try:
         with pytest.raises(OAuthError, match="invalid_grant"):
             client.refresh(tokens)
@@ -88,11 +89,12 @@ def test_a_disabled_user_gets_nothing_more(
         refused = browser.sign_in(client, "member@globex.test")
         assert refused.status_code == 403
     finally:
-        stand_in.accounts("enable", "member@globex.test")
+        stand_in.project.mgmt.user.activate("member@globex.test")
 
 
 def test_rotation_is_a_switch(start_stand_in: StartStandIn) -> None:
-    stand_in = start_stand_in(LOCAL_DESCOPE_ROTATE_REFRESH_TOKENS="yes")
+    stand_in = start_stand_in()
+    stand_in.project.settings("project.json", rotateJwt=True)
     client, browser = Client(stand_in), Browser(stand_in)
     first = client.finish(browser.sign_in(client, "member@acme.test"))
     second = client.refresh(first)
@@ -140,14 +142,18 @@ def test_a_code_lives_for_a_minute(stand_in: StandIn, browser: Browser, client: 
         client.finish(answer)
 
 
-def test_an_expired_access_token_is_refused(
-    stand_in: StandIn, browser: Browser, client: Client
-) -> None:
-    tokens = client.finish(browser.sign_in(client, "member@acme.test"))
-    assert tokens["expires_in"] == 600
-    stand_in.sql("UPDATE tokens SET expires_at = 1 WHERE kind = 'access'")
-    assert client.userinfo(tokens).status_code == 401
+def test_an_expired_access_token_is_refused(start_stand_in: StartStandIn) -> None:
+    stand_in = start_stand_in()
+    client, browser = Client(stand_in), Browser(stand_in)
+    assert client.finish(browser.sign_in(client, "member@acme.test"))["expires_in"] == 600
+    short = {"sessionTokenExpiration": 1, "sessionTokenExpirationUnit": "seconds"}
+    stand_in.project.settings("project.json", **short)
+    tokens = client.finish(browser.open(client.begin()))
+    assert tokens["expires_in"] == 1
+    wait_until(lambda: client.userinfo(tokens).status_code == 401, "the end of the token")
     assert client.userinfo(client.refresh(tokens)).status_code == 200
+    client.session.close()
+    browser.close()
 
 
 @pytest.mark.parametrize(
@@ -170,14 +176,33 @@ def test_a_wrong_client_secret_gets_no_token(stand_in: StandIn, browser: Browser
 
 
 def test_no_code_leaves_for_an_address_not_set_up(browser: Browser, client: Client) -> None:
+    approved = client.stand_in.callback
+    port = client.stand_in.port
     for redirect in (
         "http://127.0.0.1:1/hub/oauth_callback",
-        f"{client.stand_in.callback}/x",
+        f"{approved}/x",
+        f"{approved}.evil.test",
+        f"{approved}?next=x",
+        f"{approved}#x",
+        f"{approved}/../oauth_callback",
+        approved.replace("/hub/oauth_callback", "/hub%2Foauth_callback"),
+        approved.replace("/hub/", "/hub//"),
+        approved.replace("127.0.0.1", "127.0.0.1@evil.test"),
+        approved.replace("http://", "http://evil.test@"),
+        approved.replace(f":{port}", f":{port}0"),
+        approved.replace(f":{port}", ""),
+        approved.replace("http://", "HTTP://"),
+        approved.replace("127.0.0.1", "localhost"),
+        f"{approved}\\@evil.test",
+        "javascript:alert(1)",
+        "*",
         '"é',
+        "",
     ):
         answer = browser.open(client.begin(redirect_uri=redirect))
-        assert answer.status_code == 400
+        assert answer.status_code == 401, redirect
         assert "Location" not in answer.headers
+        assert "E061004" in answer.text
 
 
 @pytest.mark.parametrize(

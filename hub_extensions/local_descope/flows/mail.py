@@ -6,10 +6,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from authlib.common.security import generate_token
-from sqlalchemy import delete, func, select, update
+from sqlalchemy import delete, func, select
 
-from .models import Link, Mail, now
-from .store import Store, digest_of
+from ..models import Link, Mail
+from ..records import MagicLinkSettings, now
+from ..store import Store, digest_of
 
 MAIL_WINDOW_SECONDS = 600
 MAILS_KEPT_SECONDS = 7 * 24 * 3600
@@ -38,11 +39,10 @@ class OutboxMail:
 class Outbox:
     """Writes mails that nobody sends, and knows the links in them."""
 
-    def __init__(self, store: Store, address: str, link_seconds: int, limit: int) -> None:
+    def __init__(self, store: Store, address: str, limit: int) -> None:
         """`address` is where links lead; `limit` counts mails to one address in ten minutes."""
         self._store = store
         self._address = address
-        self._link_seconds = link_seconds
         self._limit = limit
 
     def send_link(self, run_id: str, task: str, email: str) -> None:
@@ -53,7 +53,6 @@ class Outbox:
             TooManyMails: none was written.
         """
         token = generate_token(43)
-        expires_at = now() + self._link_seconds
         with self._store.begin() as db:
             db.execute(delete(Mail).where(Mail.created_at < now() - MAILS_KEPT_SECONDS))
             db.execute(delete(Link).where(Link.expires_at < now() - MAILS_KEPT_SECONDS))
@@ -62,6 +61,7 @@ class Outbox:
             )
             if (db.scalar(recent) or 0) >= self._limit:
                 raise TooManyMails
+            expires_at = now() + db.settings(MagicLinkSettings).link_seconds
             link = Link(digest=digest_of(token), run_id=run_id, task=task, email=email)
             link.expires_at = expires_at
             mail = Mail(to=email, subject="Your link to sign in", expires_at=expires_at)
@@ -79,12 +79,10 @@ class Outbox:
             link = db.get(Link, digest)
             if link is None:
                 raise LinkRefused("unknown")
-            spent = update(Link).where(
-                Link.digest == digest, Link.used_at.is_(None), Link.expires_at > now()
-            )
-            if db.execute(spent.values(used_at=now())).rowcount == 1:  # pyright: ignore[reportAttributeAccessIssue]
-                return link
-            raise LinkRefused("spent" if link.used_at else "expired")
+            if link.used_at or link.expires_at <= now():
+                raise LinkRefused("spent" if link.used_at else "expired")
+            link.used_at = now()
+            return link
 
     def mails(self) -> Sequence[OutboxMail]:
         """The newest fifty, newest first."""

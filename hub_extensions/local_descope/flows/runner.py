@@ -1,41 +1,46 @@
 """Runs the flow: one run is one browser's way from the first screen to being signed in.
 
 A run stands at a screen. What is pressed there leads by the task's rules through conditions and
-actions to the next screen, or to the end. A link in a mail begins a second run, in the browser
-that opens it, where the first one waits; that is how Descope does it.
+actions to the next screen, to a provider, or to the end. A link in a mail begins a second run, in
+the browser that opens it, where the first one waits; that is how Descope does it.
 """
 
 from __future__ import annotations
 
 import copy
-import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from authlib.common.security import generate_token
-from sqlalchemy import delete
+from sqlalchemy import delete, select
 
-from .flow import CALLBACKS, Flow, FlowError, Screen, Task, branch_of
+from ..models import Run
+from ..records import Flow as FlowRecord
+from ..records import now
+from ..store import Store
+from .flow import CALLBACKS, Flow, FlowError, Screen, Task, load_flow
 from .mail import Outbox
-from .models import Run, now
 from .screens import is_email, read_form
-from .store import Store
 
 RUN_SECONDS = 3600
 MOST_STEPS = 50
-log = logging.getLogger(__name__)
+DEFAULT_FLOW = "sign-up-or-in"
 
 
 @dataclass(frozen=True, kw_only=True)
 class Step:
-    """What an action gets: its task, the run as it stands (its context may be written to), and
-    the services it may use."""
+    """What an action gets: its task, the run as it stands (which it may change), and the services
+    it may use."""
 
     task: Task
     run: Run
     store: Store
     outbox: Outbox
+
+    def tell(self, **names: Any) -> None:
+        """Put names into the run's context."""
+        self.run.context = self.run.context | names
 
 
 class ActionProblem(Exception):
@@ -43,29 +48,38 @@ class ActionProblem(Exception):
 
 
 #: An action does its work and returns the interaction that its task's rules go on with, or None
-#: where the flow ends.
+#: where the flow ends or waits for a provider.
 Action = Callable[[Step], str | None]
 
 
 class Runner:
     """Moves runs along a flow; each call reads and writes the store."""
 
-    def __init__(
-        self, flow: Flow, actions: Mapping[str, Action], store: Store, outbox: Outbox
-    ) -> None:
-        self._flow = flow
+    def __init__(self, actions: Mapping[str, Action], store: Store, outbox: Outbox) -> None:
         self._actions = actions
         self._store = store
         self._outbox = outbox
 
+    def _flow(self, flow_id: str) -> Flow:
+        with self._store.begin() as db:
+            record = db.record(FlowRecord, flow_id)
+        if record is None:
+            raise FlowError(f'There is no flow "{flow_id[:64]}" in this project.')
+        return load_flow(record)
+
     def begin(self, request: dict[str, str], browser: str) -> Run:
-        """A new run for an authorization request, at the flow's first screen."""
+        """A new run for an authorization request, at the flow's first screen.
+
+        Raises:
+            FlowError: the project has no such flow.
+        """
+        flow = self._flow(request.get("flow") or DEFAULT_FLOW)
         hint = (request.get("login_hint") or request.get("loginHint") or "").lower()
         context: dict[str, Any] = {"form": {"email": hint} if is_email(hint) else {}}
-        run = _new_run(browser, request, context)
+        run = _new_run(browser, flow.id, request, context)
         with self._store.begin() as db:
             db.execute(delete(Run).where(Run.expires_at < now()))
-        self._walk(run, self._flow.start)
+        self._walk(flow, run, flow.start)
         return run
 
     def run(self, run_id: str, browser: str) -> Run | None:
@@ -74,28 +88,51 @@ class Runner:
             run = db.get(Run, run_id)
         return run if run and run.browser == browser and run.expires_at > now() else None
 
+    def asked(self, state: str, browser: str) -> Run | None:
+        """The run of this browser that waits for the answer with this state."""
+        with self._store.begin() as db:
+            run_id = db.scalar(select(Run.id).where(Run.state == state)) if state else None
+        return self.run(run_id, browser) if run_id else None
+
     def screen(self, run: Run) -> Screen:
-        return self._flow.screens[self._flow.tasks[run.task].screen]
+        flow = self._flow(run.flow_id)
+        return flow.screens[flow.tasks[run.task].screenId]
 
     def waits_for_link(self, run: Run) -> bool:
         """Whether the screen goes on by itself once the link was opened."""
-        return bool(self._flow.tasks[run.task].next("polling"))
+        return bool(self._flow(run.flow_id).tasks[run.task].next("polling"))
 
     def answer(self, run: Run, interaction: str, form: Mapping[str, str]) -> None:
         """Go on from the run's screen with what was pressed and typed there."""
-        following = self._flow.tasks[run.task].next(interaction)
+        flow = self._flow(run.flow_id)
+        following = flow.tasks[run.task].next(interaction) if interaction else []
         if not following:
-            raise FlowError(f'Nothing follows "{interaction}" at the task "{run.task}".')
-        answer = read_form(self.screen(run), form, interaction)
+            raise FlowError(f'Nothing follows "{interaction[:64]}" at the task "{run.task}".')
+        screen = flow.screens[flow.tasks[run.task].screenId]
+        answer = read_form(screen, form, interaction)
+        button = screen.node(interaction)
         context = copy.deepcopy(run.context)
         context.setdefault("form", {}).update(answer.values)
         context.setdefault("properties", {}).update(answer.properties)
         context |= {"problems": dict(answer.problems), "error": ""}
+        context["provider"] = button.provider if button else ""
         run.context = context
+        run.waits_at, run.state = "", None
         if answer.problems:
             self._save(run)
         else:
-            self._walk(run, following[0])
+            self._walk(flow, run, following[0])
+
+    def go_on(self, run: Run, **names: Any) -> None:
+        """A provider has answered: go on at the task that waited, which an answer can do once."""
+        task, run.waits_at, run.state = run.waits_at, "", None
+        run.context = run.context | names
+        with self._store.begin() as db:
+            kept = db.get(Run, run.id)
+            if kept is None or not kept.state:
+                raise FlowError("This answer has been used.")
+            kept.state = None
+        self._walk(self._flow(run.flow_id), run, task)
 
     def open_link(self, token: str, browser: str) -> Run:
         """Spend a link and go on, in a run of the browser that opened it.
@@ -110,41 +147,44 @@ class Runner:
             parent = db.get(Run, link.run_id)
         if parent is None:
             raise FlowError("The sign-in that this link belongs to is gone.")
-        run = _new_run(browser, parent.request, copy.deepcopy(parent.context))
+        context = copy.deepcopy(parent.context)
+        run = _new_run(browser, parent.flow_id, parent.request, context)
         run.parent = parent.id
         run.context["verified"] = {"email": link.email}
-        self._walk(run, link.task)
+        self._walk(self._flow(run.flow_id), run, link.task)
         return run
 
-    def _walk(self, run: Run, task_id: str) -> None:
-        """Follow the tasks until a screen or the end."""
+    def _walk(self, flow: Flow, run: Run, task_id: str) -> None:
+        """Follow the tasks until a screen, a provider or the end."""
         for _ in range(MOST_STEPS):
-            task = self._flow.tasks[task_id]
-            if task.kind == "screen":
+            if task_id not in flow.tasks:
+                raise FlowError(f'The flow has no task "{task_id}" any more. Start again.')
+            task = flow.tasks[task_id]
+            if task.type == "screen":
                 run.task = task.id
                 return self._save(run)
             interaction = self._do(task, run)
             if interaction is None:
                 return self._save(run)
-            task_id = self._following(task, interaction)
+            task_id = self._following(flow, task, interaction)
         raise FlowError(f'The flow goes round in circles at the task "{task_id}".')
 
     def _do(self, task: Task, run: Run) -> str | None:
-        if task.kind == "condition":
-            return branch_of(task, run.context)
+        if task.type == "condition":
+            return task.branch(run.context)
         step = Step(task=task, run=run, store=self._store, outbox=self._outbox)
         try:
             return self._actions[task.action](step)
         except ActionProblem as problem:
             if not run.task:
                 raise
-            run.context = run.context | {"error": str(problem)}
+            step.tell(error=str(problem))
             return None
 
-    def _following(self, task: Task, interaction: str) -> str:
+    def _following(self, flow: Flow, task: Task, interaction: str) -> str:
         """The one task that the browser goes on to; callbacks wait for their link."""
         following = task.next(interaction)
-        entered = [each for each in following if self._flow.tasks[each].action not in CALLBACKS]
+        entered = [each for each in following if flow.tasks[each].action not in CALLBACKS]
         if not entered:
             raise FlowError(f'Nothing follows "{interaction}" at the task "{task.id}".')
         return entered[0]
@@ -157,12 +197,15 @@ class Runner:
                 parent.signed_in_at = run.signed_in_at
 
 
-def _new_run(browser: str, request: dict[str, str], context: dict[str, Any]) -> Run:
+def _new_run(browser: str, flow_id: str, request: dict[str, str], context: dict[str, Any]) -> Run:
     return Run(
         id=generate_token(32),
         browser=browser,
+        flow_id=flow_id,
         request=request,
         context=context,
         task="",
+        amr=[],
+        waits_at="",
         expires_at=now() + RUN_SECONDS,
     )

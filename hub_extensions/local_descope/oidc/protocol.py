@@ -8,12 +8,13 @@ from authlib.oauth2 import OAuth2Error
 from flask import Blueprint, Response, abort, redirect, render_template, request
 from werkzeug.wrappers import Response as AnyResponse
 
-from . import browser
+from ..flows import browser
+from ..flows.flow import FlowError
+from ..models import Run, Session
+from ..parts import parts
 from .claims import SCOPES
-from .grants import CodeGrant, SignedIn
 from .keys import ALGORITHM
-from .models import Run
-from .parts import parts
+from .server import AUTH_METHODS
 
 blueprint = Blueprint("protocol", __name__)
 
@@ -21,32 +22,36 @@ blueprint = Blueprint("protocol", __name__)
 KEPT = frozenset(
     {
         *("response_type", "client_id", "redirect_uri", "scope", "state", "nonce", "prompt"),
-        *("code_challenge", "code_challenge_method", "login_hint", "loginHint"),
+        *("code_challenge", "code_challenge_method", "login_hint", "loginHint", "tenant", "flow"),
     }
 )
+LONGEST_PARAMETER = 4096
 
 
 @blueprint.get("/<project>/.well-known/openid-configuration")
-def discovery(project: str) -> dict[str, Any]:
-    config = parts().config
+@blueprint.get("/<project>/<application>/.well-known/openid-configuration")
+def discovery(project: str, application: str = "") -> dict[str, Any]:
     _check_project(project)
-    methods = CodeGrant.TOKEN_ENDPOINT_AUTH_METHODS
+    url = parts().config.url
+    issuer = f"{url}/{project}/{application}".rstrip("/")
+    if issuer not in {client.issuer for client in _server().clients()}:
+        abort(404)
     return {
-        "issuer": config.issuer,
-        "authorization_endpoint": f"{config.url}/oauth2/v1/authorize",
-        "token_endpoint": f"{config.url}/oauth2/v1/token",
-        "userinfo_endpoint": f"{config.url}/oauth2/v1/userinfo",
-        "revocation_endpoint": f"{config.url}/oauth2/v1/revoke",
-        "end_session_endpoint": f"{config.url}/oauth2/v1/logout",
-        "jwks_uri": f"{config.url}/{config.project_id}/.well-known/jwks.json",
+        "issuer": issuer,
+        "authorization_endpoint": f"{url}/oauth2/v1/authorize",
+        "token_endpoint": f"{url}/oauth2/v1/token",
+        "userinfo_endpoint": f"{url}/oauth2/v1/userinfo",
+        "revocation_endpoint": f"{url}/oauth2/v1/revoke",
+        "end_session_endpoint": f"{url}/oauth2/v1/logout",
+        "jwks_uri": f"{url}/{project}/.well-known/jwks.json",
         "response_types_supported": ["code"],
         "response_modes_supported": ["query"],
         "grant_types_supported": ["authorization_code", "refresh_token"],
         "subject_types_supported": ["public"],
         "id_token_signing_alg_values_supported": [ALGORITHM],
         "code_challenge_methods_supported": ["S256"],
-        "token_endpoint_auth_methods_supported": methods,
-        "revocation_endpoint_auth_methods_supported": methods,
+        "token_endpoint_auth_methods_supported": AUTH_METHODS,
+        "revocation_endpoint_auth_methods_supported": AUTH_METHODS,
         "scopes_supported": list(SCOPES),
         "claims_supported": [
             *("iss", "aud", "iat", "exp", "sub", "amr", "auth_time", "nonce", "email"),
@@ -60,7 +65,7 @@ def discovery(project: str) -> dict[str, Any]:
 @blueprint.get("/v2/keys/<project>")
 def jwks(project: str) -> dict[str, Any]:
     _check_project(project)
-    return _server().key.jwks
+    return parts().keys.jwks
 
 
 @blueprint.route("/oauth2/v1/authorize", methods=["GET", "POST"])
@@ -71,17 +76,20 @@ def authorize() -> AnyResponse | tuple[str, int]:
     try:
         grant = server.get_consent_grant(end_user=who)
     except (OAuth2Error, ValueError) as error:
-        return _refused(error)
+        return _refused(error, 401)
     if who and grant.prompt != "login":
         return server.create_authorization_response(
             request=grant.request, grant_user=who, grant=grant
         )
-    kept = {key: value for key, value in request.values.items() if key in KEPT}
-    run = parts().runner.begin(kept, browser.browser_id())
+    kept = {k: v for k, v in request.values.items() if k in KEPT and len(v) <= LONGEST_PARAMETER}
+    try:
+        run = parts().runner.begin(kept, browser.browser_id())
+    except FlowError as error:
+        return _page("The sign-in page is not set up", str(error)), 400
     return redirect(f"{parts().config.prefix}login/flow/{run.id}", code=303)
 
 
-def answer_run(run: Run, who: SignedIn) -> AnyResponse | tuple[str, int]:
+def answer_run(run: Run, who: Session) -> AnyResponse | tuple[str, int]:
     """Send a browser whose run has signed in back to the client, with a code and its state."""
     server = _server()
     try:
@@ -121,13 +129,7 @@ def logout() -> AnyResponse | tuple[str, int] | str:
             return render_template("sign_out.html", asked=request.values.to_dict())
         browser.check_form_token()
     answer = server.create_endpoint_response("end_session", ending)
-    return answer or render_template(
-        "message.html",
-        title="You are signed out",
-        text="To go on, sign in again.",
-        action="Sign in",
-        address=parts().config.start_url,
-    )
+    return answer or _page("You are signed out", "To go on, sign in again.", "Sign in")
 
 
 @blueprint.errorhandler(ValueError)
@@ -146,16 +148,18 @@ def _check_project(project: str) -> None:
         abort(404)
 
 
-def _refused(error: OAuth2Error | ValueError) -> AnyResponse | tuple[str, int]:
-    """Send an error to the client where its address is known good, else say it on a page."""
+def _refused(error: OAuth2Error | ValueError, status: int = 400) -> AnyResponse | tuple[str, int]:
+    """Send an error to the client where its address is known good, else say it on a page.
+
+    Descope answers an address that is not approved with 401 and E061004, and no redirect.
+    """
     if isinstance(error, OAuth2Error) and error.redirect_uri:
         return _server().handle_error_response(None, error)
     description = error.description if isinstance(error, OAuth2Error) else ""
-    page = render_template(
-        "message.html",
-        title="This request cannot be answered",
-        text=f"What sent you here asked for something that is not set up. {description or ''}",
-        action="Start again",
-        address=parts().config.start_url,
-    )
-    return page, 400
+    text = f"What sent you here asked for something that is not set up. {description or ''}"
+    return _page("This request cannot be answered", f"{text} (E061004)"), status
+
+
+def _page(title: str, text: str, action: str = "Start again") -> str:
+    address = parts().config.start_url
+    return render_template("message.html", title=title, text=text, action=action, address=address)

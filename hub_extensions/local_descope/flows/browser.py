@@ -1,0 +1,64 @@
+"""The browser at hand: which one it is, its form token, and who is signed in with it.
+
+Flask's signed cookie holds two random values and the id of a session, which is in the store, so
+that it can be ended and outlives a restart.
+"""
+
+from __future__ import annotations
+
+import secrets
+
+from flask import abort, request, session
+
+from ..models import Session
+from ..parts import parts
+from ..records import User
+from ..store import digest_of
+
+
+def browser_id() -> str:
+    """What tells this browser from others; runs belong to it."""
+    return digest_of(_kept("browser"))
+
+
+def form_token() -> str:
+    """The hidden field that every form of ours carries."""
+    return _kept("form")
+
+
+def check_form_token() -> None:
+    """End the request with 400 unless its form is one that we gave this browser."""
+    if not secrets.compare_digest(
+        request.form.get("form_token", "").encode(), form_token().encode()
+    ):
+        abort(400, "This form is out of date. Go back, load the page again, and send it anew.")
+
+
+def signed_in() -> Session | None:
+    """The session of this browser; none when it ended or its user was disabled since."""
+    with parts().store.begin() as db:
+        found = db.get(Session, session.get("signed_in", ""))
+        user = db.record(User, found.user_id) if found else None
+    living = found and not found.is_expired() and not found.is_revoked()
+    return found if living and user and user.status == "enabled" else None
+
+
+def sign_in(user_id: str, amr: list[str]) -> Session:
+    """Begin a new session of this browser; one that it had is ended."""
+    sign_out()
+    found = parts().sessions.begin(user_id, amr)
+    session["signed_in"] = found.id
+    return found
+
+
+def sign_out() -> None:
+    """End this browser's session, also for a copy of its cookie."""
+    if ended := session.pop("signed_in", ""):
+        parts().sessions.end(ended)
+
+
+def _kept(name: str) -> str:
+    if name not in session:
+        session.permanent = True
+        session[name] = secrets.token_urlsafe(24)
+    return session[name]

@@ -1,0 +1,305 @@
+"""A flow in Descope's export format, read into records with the format's own names, and checked
+whole.
+
+Tasks are joined by rules: a rule leads from a task to the next by the id of what happened (a
+button, `success`, a condition's branch). Several rules may have one id. The tasks in `CALLBACKS`
+are entered by nobody at once: they go on when a link is opened or a provider has answered.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any, Final
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from ..records import Flow as FlowRecord
+from .conditions import OPERATORS, looked_up, pattern
+
+#: The actions that `actions.py` runs, and those of them that go on after a wait.
+ACTIONS: Final = frozenset(
+    {
+        "sign-up-or-in-magic-link-email",
+        "verify-magic-link",
+        "oauth-start",
+        "exchange-oauth-code",
+        "saml-start",
+        "exchange-saml-code",
+        "update-user-properties",
+        "logged-in",
+    }
+)
+CALLBACKS: Final = frozenset({"verify-magic-link", "exchange-oauth-code", "exchange-saml-code"})
+#: How the page draws each component, see `templates/screen.html`. A social button is known by
+#: its provider and not by its name. "" is drawn as nothing: the mark is on every page, and no
+#: picture comes from another host.
+COMPONENTS: Final[Mapping[str, str]] = {
+    "Container": "container",
+    "Text": "text",
+    "EmailInput": "input",
+    "FullNameInput": "input",
+    "TextInput": "input",
+    "Button": "button",
+    "SSOButton": "button",
+    "Link": "link",
+    "Divider": "divider",
+    "ErrorMessage": "error",
+    "PollingLoader": "waiting",
+    "Logo": "",
+    "Image": "",
+}
+ELSE: Final = "ELSE"
+LARGEST: Final = 4_000_000
+MOST: Final = 500
+
+
+class FlowError(Exception):
+    """The flow cannot be run; the message is one sentence that names the place."""
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(frozen=True)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _without_nulls(cls, part: Any) -> Any:
+        if not isinstance(part, dict):
+            return part
+        return {name: value for name, value in part.items() if value is not None}
+
+
+class Value(_Part):
+    """An argument or one side of a comparison: written out, or a name in the run's context."""
+
+    type: str = "inline"
+    value: Any = None
+
+    def read(self, context: Mapping[str, Any]) -> Any:
+        return looked_up(context, str(self.value)) if self.type == "context" else self.value
+
+
+class Atom(_Part):
+    operator: str
+    target: Value
+    predicate: Value = Value()
+
+
+class Branch(_Part):
+    """A branch of a condition, taken if its comparisons hold; the last, ELSE, has none."""
+
+    interactionId: str
+    atomicConditions: tuple[Atom, ...] = ()
+    logicalOr: bool = False
+
+    def holds(self, context: Mapping[str, Any]) -> bool:
+        together = any if self.logicalOr else all
+        return self.interactionId == ELSE or together(
+            OPERATORS[atom.operator](atom.target.read(context), atom.predicate.read(context))
+            for atom in self.atomicConditions
+        )
+
+
+class Rule(_Part):
+    interactionId: str = ""
+    taskId: str
+
+
+class _Next(_Part):
+    rules: tuple[Rule, ...] = ()
+
+
+class Task(_Part):
+    id: str
+    name: str = ""
+    type: str = "start"
+    action: str = ""
+    screenId: str = ""
+    arguments: dict[str, Value] = {}
+    conditions: tuple[Branch, ...] = ()
+    rules: _Next = Field(_Next(), alias="next")
+
+    def next(self, interaction: str) -> list[str]:
+        """The tasks that follow when this happened, in the file's order."""
+        return [rule.taskId for rule in self.rules.rules if rule.interactionId == interaction]
+
+    def argument(self, name: str) -> Any:
+        """An argument of an action; None where the file leaves it to the default."""
+        return self.arguments.get(name, Value()).value or None
+
+    def branch(self, context: Mapping[str, Any]) -> str:
+        """The interaction of the first branch that holds; ELSE always does."""
+        return next(each.interactionId for each in self.conditions if each.holds(context))
+
+
+class _Type(_Part):
+    resolvedName: str
+
+
+class _Custom(_Part):
+    #: The property of the user that an input sets, if any.
+    contextKey: str | None = None
+
+
+class Node(_Part):
+    """A component of a screen, such as Text or Button; `id` is its key in the screen."""
+
+    id: str = ""
+    type: _Type
+    props: dict[str, Any] = {}
+    nodes: tuple[str, ...] = ()
+    hidden: bool = False
+    custom: _Custom = _Custom()
+
+    @property
+    def provider(self) -> str:
+        """The social provider that a button stands for, "" for any other."""
+        return str(self.props.get("data-descope-provider") or "")
+
+    @property
+    def kind(self) -> str | None:
+        """How the page draws it; None for what it does not know."""
+        return "button" if self.provider else COMPONENTS.get(self.type.resolvedName)
+
+    @property
+    def input_name(self) -> str:
+        return str(self.props.get("name") or self.id)
+
+
+class Screen(_Part):
+    screenId: str
+    contents: dict[str, Node]
+
+    def node(self, node_id: str) -> Node | None:
+        node = self.contents.get(node_id)
+        return node.model_copy(update={"id": node_id}) if node else None
+
+    def shown(self) -> Iterator[Node]:
+        """The components from top to bottom, without the hidden ones and what is in them."""
+        waiting, seen = ["ROOT"], set()
+        while waiting:
+            key = waiting.pop()
+            node = self.node(key)
+            if node is None or node.hidden or key in seen:
+                continue
+            seen.add(key)
+            yield node
+            waiting.extend(reversed(node.nodes))
+
+
+class _Contents(_Part):
+    startTask: str = ""
+    tasks: dict[str, Task] = Field(max_length=MOST)
+
+
+class _Export(_Part):
+    contents: _Contents
+    screens: tuple[Screen, ...] = Field(max_length=MOST)
+
+
+class Flow(_Part):
+    id: str
+    start: str
+    tasks: dict[str, Task]
+    screens: dict[str, Screen]
+
+
+def read_flow(path: Path) -> FlowRecord:
+    """The flow in a file, not yet checked.
+
+    Raises:
+        FlowError: it cannot be read, is too large, or no flow.
+    """
+    try:
+        if path.stat().st_size > LARGEST:
+            raise FlowError(f"The flow file {path} is larger than {LARGEST // 1_000_000} MB.")
+        return FlowRecord.model_validate(json.loads(path.read_text(encoding="utf-8")))
+    except ValidationError as error:
+        raise FlowError(f"The flow file {path} is not a flow{_where(error)}.") from error
+    except (OSError, ValueError, RecursionError) as error:
+        raise FlowError(f"The flow file {path} cannot be read as JSON.") from error
+
+
+def load_flow(record: FlowRecord) -> Flow:
+    """The flow in an export, checked whole: what cannot be run would fail halfway.
+
+    Raises:
+        FlowError: it is no flow, or asks for what the stand-in cannot do.
+    """
+    try:
+        export = _Export.model_validate(record.model_dump())
+    except ValidationError as error:
+        raise FlowError(f"This is not a flow as Descope exports it{_where(error)}.") from error
+    tasks = export.contents.tasks
+    rules = tasks["start"].rules.rules if "start" in tasks else ()
+    start = rules[0].taskId if rules else export.contents.startTask
+    screens = {screen.screenId: screen for screen in export.screens}
+    flow = Flow.model_construct(id=record.flowId, start=start, tasks=tasks, screens=screens)
+    for problem in _problems(flow):
+        raise FlowError(problem)
+    return flow
+
+
+def _where(error: ValidationError) -> str:
+    first = error.errors(include_input=False, include_url=False)[0]
+    return f" ({'.'.join(map(str, first['loc']))}: {first['msg'].lower()})"[:200]
+
+
+def _problems(flow: Flow) -> Iterator[str]:
+    if flow.start not in flow.tasks:
+        yield f'The flow starts at the task "{flow.start}", which is not in the file.'
+    for task in flow.tasks.values():
+        yield from _task_problems(flow, task)
+    for screen in flow.screens.values():
+        if "ROOT" not in screen.contents:
+            yield f'Screen "{screen.screenId}" has no root.'
+        for node in screen.contents.values():
+            if node.kind is None:
+                yield (
+                    f'Screen "{screen.screenId}" has the component "{node.type.resolvedName}", '
+                    "which the local stand-in cannot draw; take it out of the screen, or use a "
+                    "real project."
+                )
+
+
+def _task_problems(flow: Flow, task: Task) -> Iterator[str]:
+    named = f'Task "{task.id}" ({task.name})' if task.name else f'Task "{task.id}"'
+    for rule in task.rules.rules:
+        if rule.taskId not in flow.tasks:
+            yield f'{named} leads to "{rule.taskId}", which is not in the file.'
+    if task.type not in {"start", "screen", "condition", "automated"}:
+        yield (
+            f'{named} is of the type "{task.type}", which the local stand-in does not know; take '
+            "it out of the flow, or use a real project."
+        )
+    if task.type == "screen" and task.screenId not in flow.screens:
+        yield f'{named} shows the screen "{task.screenId}", which is not in the file.'
+    if task.type == "automated" and task.action not in ACTIONS:
+        yield (
+            f'{named} has the action "{task.action}", which the local stand-in cannot run; take '
+            "the task out of the flow, or use a real project."
+        )
+    for argument in ("verifyStepId", "exchangeStepId"):
+        waits_at = task.argument(argument)
+        if waits_at and waits_at not in flow.tasks:
+            yield f'{named} goes on at "{waits_at}", which is not in the file.'
+    for branch in task.conditions:
+        yield from _branch_problems(named, task, branch)
+    if task.type == "condition" and ELSE not in {each.interactionId for each in task.conditions}:
+        yield f"{named} has no branch ELSE."
+
+
+def _branch_problems(named: str, task: Task, branch: Branch) -> Iterator[str]:
+    for atom in branch.atomicConditions:
+        if atom.operator not in OPERATORS:
+            yield (
+                f'{named} compares by "{atom.operator}", which the local stand-in does not know; '
+                f"it knows {', '.join(OPERATORS)}."
+            )
+        if atom.operator == "matches" and pattern(str(atom.predicate.value)) is None:
+            yield f"{named} has a pattern that is no regular expression."
+    if not branch.atomicConditions and branch.interactionId != ELSE:
+        yield f"A branch of {named} compares nothing."
+    if not task.next(branch.interactionId):
+        yield f'{named} has no next task for the branch "{branch.interactionId}".'

@@ -1,0 +1,1 @@
+"""OpenID Connect: the protocol, and the sessions and keys behind it."""

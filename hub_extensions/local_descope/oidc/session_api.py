@@ -1,0 +1,81 @@
+"""Descope's own calls about sessions, for programs that use its SDK and not OpenID Connect."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flask import Blueprint, Response, jsonify
+
+from ..errors import DescopeError
+from ..management.frame import project_bearer
+from ..management.users import shown
+from ..models import Session
+from ..parts import parts
+from ..records import ProjectSettings, User, now
+from .claims import permissions_of
+from .sessions import REFRESH, SESSION
+
+blueprint = Blueprint("session_api", __name__)
+
+
+@blueprint.post("/v1/auth/refresh")
+def refresh() -> Response:
+    return _answer(parts().sessions.refresh(_mine()))
+
+
+@blueprint.post("/v1/auth/logout")
+def logout() -> Response:
+    parts().sessions.end(_mine().id)
+    return jsonify(sessionJwt="", refreshJwt="")
+
+
+@blueprint.get("/v1/auth/me")
+def me() -> Response:
+    return jsonify(_user(_mine()))
+
+
+@blueprint.post("/v1/auth/accesskey/exchange")
+def exchange_access_key() -> Response:
+    """A session JWT for an access key, with the key's roles and no refresh token."""
+    cleartext = project_bearer()
+    key = parts().sessions.living_key(cleartext)
+    if key is None:
+        raise DescopeError("E062803" if cleartext else "E062802")
+    with parts().store.begin() as db:
+        expires = now() + db.settings(ProjectSettings).session_seconds
+        tenants = {
+            place.tenantId: {
+                "roles": place.roleNames,
+                "permissions": permissions_of(db, place.roleNames, place.tenantId),
+            }
+            for place in key.keyTenants
+        }
+        authority = {"roles": key.roleNames, "permissions": permissions_of(db, key.roleNames)}
+    claims = {"iss": parts().config.project_id, "sub": key.id, "drn": SESSION, "iat": now()}
+    token = parts().keys.sign(claims | authority | {"tenants": tenants, "exp": expires})
+    return jsonify(keyId=key.id, sessionJwt=token, expiration=expires)
+
+
+def _mine() -> Session:
+    return parts().sessions.find(project_bearer(), REFRESH)
+
+
+def _user(session: Session) -> dict[str, Any]:
+    with parts().store.begin() as db:
+        user = db.record(User, session.user_id)
+        return shown(db, user) if user else {}
+
+
+def _answer(session: Session) -> Response:
+    tokens = parts().sessions.tokens(session)
+    return jsonify(
+        sessionJwt=tokens["session"],
+        refreshJwt=tokens["refresh"],
+        cookieDomain="",
+        cookiePath="/",
+        cookieMaxAge=session.expires_at - now(),
+        cookieExpiration=session.expires_at,
+        sessionExpiration=now() + tokens["seconds"],
+        user=_user(session),
+        firstSeen=False,
+    )
