@@ -16,6 +16,7 @@ PACKAGES := $(call stamp,packages,requirements.txt)
 TEST_PACKAGES := $(call stamp,test-packages,requirements-test.txt)
 PROJECT := $(call stamp,project,pyproject.toml)
 PROXY := $(call stamp,proxy,package-lock.json requirements-node.txt .ci/setup)
+TEST_NODE := $(call stamp,test-node,tests/node/package-lock.json .ci/setup)
 
 .PHONY: help hub test test-fast test-all lint types install lock clean
 
@@ -27,7 +28,7 @@ help: ## This list.
 hub: $(PACKAGES) $(PROJECT) $(PROXY) ## Set up what is missing, then start the hub. Ctrl-C stops it.
 	@PATH="$(CURDIR)/$(BIN):$$PATH" exec $(BIN)/jupyterhub -f jupyterhub_config.py
 
-test: $(PACKAGES) $(PROJECT) $(PROXY) lint types ## Set up what is missing, then all checks and tests.
+test: $(PACKAGES) $(PROJECT) $(PROXY) $(TEST_NODE) lint types ## Set up what is missing, then all checks and tests.
 	@chrome="$$(.ci/setup chromium)" || exit 1; \
 	if [ -n "$$chrome" ]; then CHROME="$$chrome" $(BIN)/pytest -m 'not slow'; \
 	else $(BIN)/pytest -m 'not slow and not browser' && \
@@ -76,3 +77,6 @@ $(PROJECT): $(PACKAGES)
 
 $(PROXY): $(BIN)/pip
 	@.ci/setup proxy && touch $@
+
+$(TEST_NODE): $(PROXY)
+	@.ci/setup test-node && touch $@

@@ -16,7 +16,7 @@ from typing import Any
 from urllib.parse import parse_qs, urlencode, urlsplit
 
 from joserfc import jwt
-from joserfc.jwk import RSAKey
+from joserfc.jwk import OctKey, RSAKey
 
 PROJECT = "P2abcdefghijklmnopqrstuvwxyz"
 CLAIMS = {
@@ -36,6 +36,8 @@ class OddProvider:
         id_token: changes to the ID token's claims only; None takes one away.
         userinfo: changes to userinfo only.
         alg: the algorithm of the ID token; "none" leaves it unsigned.
+        kid: the id of the key that the ID token names.
+        no_json: whether token and userinfo answers are a web page.
         key: the key that signs; `published` is the one that it shows.
         status: the HTTP status of token and userinfo answers.
         hang: seconds before an answer.
@@ -55,6 +57,7 @@ class OddProvider:
         self.userinfo: dict[str, Any] = {}
         self.key = self.published
         self.alg, self.status, self.hang = "RS256", 200, 0.0
+        self.kid, self.no_json = "k1", False
         self.without: set[str] = set()
         self.asked: list[str] = []
         self.nonce = ""
@@ -98,7 +101,8 @@ class OddProvider:
                 ".".join([base64.urlsafe_b64encode(p).decode().rstrip("=") for p in parts]) + "."
             )
         else:
-            signed = jwt.encode({"alg": self.alg, "kid": "k1"}, claims, self.key)
+            key = self.key if self.alg.startswith("RS") else OctKey.generate_key(256)
+            signed = jwt.encode({"alg": self.alg, "kid": self.kid}, claims, key)
         answer = {
             "access_token": "an-access-token",
             "token_type": "Bearer",
@@ -145,6 +149,8 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _answer(self, status: int, headers: dict[str, str] | None = None, body: Any = "") -> None:
         content = json.dumps(body).encode()
+        if self.provider.no_json and isinstance(body, dict) and "keys" not in body:
+            content = b"<html>"
         self.send_response(status)
         for name, value in {**(headers or {}), "Content-Length": str(len(content))}.items():
             self.send_header(name, value)

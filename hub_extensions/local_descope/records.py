@@ -190,8 +190,6 @@ class SigningKey(Record):
     kid: str
     private: dict[str, Any]
     createdTime: int = Field(default_factory=now)
-    #: When another took over, 0 for the one that signs.
-    retiredTime: int = 0
 
 
 class Secret(Record):

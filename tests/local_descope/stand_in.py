@@ -15,6 +15,7 @@ import subprocess
 import sys
 import time
 from dataclasses import dataclass, field
+from html import unescape
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
@@ -112,6 +113,15 @@ class StandIn:
         """The project as Descope's SDK reaches it, with the management key."""
         return Project(self.url, MANAGEMENT_KEY)
 
+    def rotate_keys(self) -> None:
+        """Make the key that signs a month old, upon which another takes over."""
+        month = 30 * 24 * 3600
+        self.sql(
+            "UPDATE records SET body = json_set(body, '$.createdTime', json_extract(body,"
+            " '$.createdTime') - ?) WHERE kind = 'SigningKey'",
+            month,
+        )
+
     def sql(self, statement: str, *values: object) -> None:
         """Change a row, such as to make time pass."""
         with sqlite3.connect(self.folder / "state" / "project.sqlite") as database:
@@ -119,7 +129,7 @@ class StandIn:
         database.close()
 
 
-class _Forms(HTMLParser):
+class Forms(HTMLParser):
     """The names and values of a page's fields, and its buttons by their words."""
 
     def __init__(self, html: str) -> None:
@@ -149,23 +159,35 @@ class Browser(requests.Session):
         self.trust_env = False
 
     def open(self, url: str, **form: str) -> requests.Response:
-        """Go to an address, or send it a form, and stop where the client would take over."""
+        """Go to an address, or send it a form, and stop where the client would take over.
+
+        Follows redirects to providers too, and the page that leads to one.
+        """
         data = form or None
         answer = self.request("POST" if form else "GET", url, data=data, allow_redirects=False)
-        while answer.is_redirect:
-            target = urljoin(answer.url, answer.headers["Location"])
-            if not urlsplit(target).path.startswith(PREFIX):
-                break
+        while target := self._next(answer):
             answer = self.get(target, allow_redirects=False)
         return answer
 
+    def _next(self, answer: requests.Response) -> str | None:
+        page = re.search(r'http-equiv="refresh" content="0; url=([^"]+)"', answer.text)
+        target = answer.headers["Location"] if answer.is_redirect else page and unescape(page[1])
+        target = target and urljoin(answer.url, target)
+        leaves = target and target.startswith(f"{self.stand_in.origin}/hub/")
+        return None if leaves else target
+
     def press(self, page: requests.Response, button: str, **typed: str) -> requests.Response:
         """Type into a page's fields and press one of its buttons."""
-        forms = _Forms(page.text)
+        forms = self.forms(page)
         form = forms.fields | typed
-        if forms.buttons[button]:
+        if forms.buttons.get(button):
             form["interaction"] = forms.buttons[button]
         return self.open(page.url, **form)
+
+    @staticmethod
+    def forms(page: requests.Response) -> Forms:
+        """The fields and buttons of a page."""
+        return Forms(page.text)
 
     def ask_for_link(self, client: Client, email: str, **extra: str) -> requests.Response:
         """From the client to the page that says that a mail is on its way."""

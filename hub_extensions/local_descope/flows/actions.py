@@ -91,7 +91,7 @@ def start_sso(step: Step) -> None:
         enabled = db.settings(SsoSettings).enabled
     whose = asked_for or people.domain_of(email) or "this address"
     if not enabled or tenant is None or tenant.authType != "oidc" or settings is None:
-        raise ActionProblem(f"No single sign-on is set up for {whose[:100]}.")
+        raise ActionProblem(f"No single sign-on is set up for {whose[:100]}. Use a link instead.")
     _ask(step, f"sso-{tenant.id}", sso_upstream(tenant, settings))
 
 

@@ -141,7 +141,7 @@ def social_upstream(name: str, provider: SocialProvider) -> Upstream:
 def sso_upstream(tenant: Tenant, settings: OidcSettings) -> Upstream:
     return Upstream(
         key=f"sso-{tenant.id}",
-        title=settings.name or f"{tenant.name}'s sign-in",
+        title=settings.name or tenant.name,
         client_id=settings.clientId,
         client_secret=settings.clientSecret,
         issuer=settings.issuer,

@@ -35,10 +35,8 @@ class Named(Record):
 
 @dataclass(frozen=True, kw_only=True)
 class Kind:
-    """A kind of record: where its calls are, and how they say what is wrong.
-
-    `made`, `changed`: what is answered to these calls beside the id, "" for nothing.
-    """
+    """A kind of record: where its calls are, how they say what is wrong, and what is answered
+    when one was made."""
 
     record: type[Any]
     path: str

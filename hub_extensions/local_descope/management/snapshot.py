@@ -91,7 +91,9 @@ def import_snapshot(db: Transaction, told: Files) -> None:
     """Take a snapshot as the project's settings. Roles and permissions are matched by name, and
     stay where it has none of the name; a secret that is blank stays as it was."""
     files = told.files
-    for path in files:
+    for path, body in files.items():
+        if not isinstance(body, dict):
+            raise DescopeError("E011003", f"{path}: it is no JSON object")
         known = path in SETTINGS or path in {"applications.json", "roles.json", "permissions.json"}
         if not known and not path.startswith("flows/"):
             raise DescopeError("E011003", f"{path}: the local stand-in does not know this file")
@@ -133,8 +135,7 @@ def _import_named(db: Transaction, files: Mapping[str, Any]) -> None:
 
 
 def _listed(files: Mapping[str, Any], path: str, name: str) -> list[dict[str, Any]]:
-    listed = files.get(path, {name: []})
-    found = listed.get(name) if isinstance(listed, dict) else None
+    found = files.get(path, {name: []}).get(name)
     if not isinstance(found, list) or not all(isinstance(each, dict) for each in found):
         raise DescopeError("E011003", f"{path}: {name} is no list")
     return found

@@ -1,4 +1,5 @@
-"""The keys that sign tokens. A new one takes over; the old ones stay known for what they signed."""
+"""The keys that sign tokens. Each month a new one takes over; the old ones stay known for what
+they signed, so that nobody is signed out."""
 
 from __future__ import annotations
 
@@ -12,6 +13,7 @@ from ..records import ProjectSettings, SigningKey, now
 from ..store import Store
 
 ALGORITHM = "RS256"
+SIGNS_SECONDS = 30 * 24 * 3600
 
 
 class Keys:
@@ -19,34 +21,22 @@ class Keys:
 
     def __init__(self, store: Store) -> None:
         self._store = store
-        if not self._keys():
-            self.rotate()
 
     def _keys(self) -> list[RSAKey]:
+        """All keys, the one that signs first. A key is dropped when its last token has expired."""
         with self._store.begin() as db:
-            kept = sorted(db.records(SigningKey), key=lambda key: key.createdTime)
+            kept = sorted(db.records(SigningKey), key=lambda key: -key.createdTime)
+            if not kept or kept[0].createdTime <= now() - SIGNS_SECONDS:
+                life = db.settings(ProjectSettings).refresh_seconds
+                for old in kept:
+                    if old.createdTime < now() - SIGNS_SECONDS - life:
+                        db.drop(old)
+                kept = [db.keep(_new_key()), *kept]
         return [RSAKey.import_key(each.private) for each in kept]
-
-    def rotate(self) -> None:
-        """Sign with a new key from now on. A key is forgotten when its last token has expired."""
-        parameters: Any = {"use": "sig", "alg": ALGORITHM}
-        key = RSAKey.generate_key(2048, parameters, auto_kid=True)
-        with self._store.begin() as db:
-            life = db.settings(ProjectSettings).refresh_seconds
-            kept = db.records(SigningKey)
-            for old in kept:
-                if old.retiredTime and old.retiredTime < now() - life:
-                    db.drop(old)
-                elif not old.retiredTime:
-                    db.keep(old.changed(retiredTime=now()))
-            newest = max((old.createdTime for old in kept), default=0)
-            private = key.as_dict(private=True)
-            created = max(now(), newest + 1)
-            db.keep(SigningKey(kid=key.kid or "", private=private, createdTime=created))
 
     @property
     def signing_key(self) -> RSAKey:
-        return self._keys()[-1]
+        return self._keys()[0]
 
     @property
     def jwks(self) -> dict[str, Any]:
@@ -68,3 +58,9 @@ class Keys:
             return dict(jwt.decode(token, KeySet([*self._keys()]), algorithms=[ALGORITHM]).claims)
         except (JoseError, ValueError, TypeError):
             return {}
+
+
+def _new_key() -> SigningKey:
+    parameters: Any = {"use": "sig", "alg": ALGORITHM}
+    key = RSAKey.generate_key(2048, parameters, auto_kid=True)
+    return SigningKey(kid=key.kid or "", private=key.as_dict(private=True))
