@@ -30,6 +30,8 @@ from tests.sdk import PROJECT, Project
 
 ROOT = Path(__file__).parents[2]
 FLOW = ROOT / "flows" / "sign-up-or-in.json"
+#: A real project's flow, which is not ours to ship.
+EXPORT = ROOT.parent / "shared" / "data" / "sign-up-or-in.export.json"
 SECRET = "the-client-secret"
 MANAGEMENT_KEY = "the-management-key"
 SCOPE = "openid profile email descope.claims descope.custom_claims"
@@ -208,19 +210,28 @@ class Browser(requests.Session):
 class Client:
     """A generic OpenID Connect client: code, PKCE and nonce."""
 
-    def __init__(self, stand_in: StandIn, secret: str = SECRET, method: str = "") -> None:
-        issuer = f"{stand_in.url}/{PROJECT}"
-        self.stand_in = stand_in
+    def __init__(
+        self,
+        stand_in: StandIn,
+        secret: str = SECRET,
+        method: str = "",
+        *,
+        application: str = "",
+        client_id: str = PROJECT,
+        redirect: str = "",
+    ) -> None:
+        issuer = f"{stand_in.url}/{PROJECT}/{application}".rstrip("/")
+        self.stand_in, self.client_id = stand_in, client_id
         self.metadata: dict[str, Any] = get_json(f"{issuer}/.well-known/openid-configuration")
         assert self.metadata["issuer"] == issuer
         # Untyped: it is a requests session too, which Authlib's type stubs do not say.
         self.session: Any = OAuth2Session(
-            PROJECT,
+            client_id,
             secret,
             token_endpoint_auth_method=method or "client_secret_basic",
             revocation_endpoint_auth_method=method or "client_secret_basic",
             scope=SCOPE,
-            redirect_uri=stand_in.callback,
+            redirect_uri=redirect or stand_in.callback,
             code_challenge_method="S256",
         )
         self.session.trust_env = False
@@ -262,7 +273,7 @@ class Client:
         assert token.header["kid"]
         expected: dict[str, Any] = {
             "iss": {"essential": True, "value": self.metadata["issuer"]},
-            "aud": {"essential": True, "value": PROJECT},
+            "aud": {"essential": True, "value": self.client_id},
             "exp": {"essential": True},
             "sub": {"essential": True},
         }

@@ -15,9 +15,8 @@ from hub_extensions.local_descope.flows.actions import RUNS
 from hub_extensions.local_descope.flows.conditions import OPERATORS
 from hub_extensions.local_descope.flows.flow import ACTIONS, Flow, FlowError, load_flow, read_flow
 from hub_extensions.local_descope.flows.screens import filled, read_form
-from tests.local_descope.stand_in import FLOW
+from tests.local_descope.stand_in import EXPORT, FLOW
 
-EXPORT = Path(__file__).parents[2].parent / "shared" / "data" / "sign-up-or-in.export.json"
 SHIPPED: dict[str, Any] = json.loads(FLOW.read_text(encoding="utf-8"))
 
 

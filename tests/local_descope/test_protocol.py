@@ -2,13 +2,25 @@
 
 from __future__ import annotations
 
+import json
+import subprocess
+
 import pytest
 import requests
 from authlib.integrations.base_client import OAuthError
 
 from tests.hub import wait_until
 from tests.local_descope.conftest import StartStandIn
-from tests.local_descope.stand_in import PROJECT, Browser, Client, StandIn, get_json, query_of
+from tests.local_descope.stand_in import (
+    PROJECT,
+    SECRET,
+    Browser,
+    Client,
+    StandIn,
+    get_json,
+    query_of,
+)
+from tests.providers import node_command
 
 pytestmark = pytest.mark.process
 
@@ -250,6 +262,50 @@ def test_a_signed_in_browser_is_not_asked_again(browser: Browser, client: Client
     assert "Send me a link" in browser.open(client.begin(prompt="login")).text
 
 
+def test_a_second_application_signs_in_without_asking(
+    stand_in: StandIn, browser: Browser, client: Client
+) -> None:
+    redirect = f"{stand_in.origin}/hub/portal"
+    application = {
+        "id": "portal",
+        "name": "Portal",
+        "oidc": {"claims": ["openid", "email"], "approvedRedirectUrls": [redirect]},
+    }
+    stand_in.project.change(
+        "applications.json", lambda file: file["applications"].append(application)
+    )
+    settings = stand_in.project.mgmt.sso_application.load("portal")["oidcSettings"]
+    portal = Client(
+        stand_in, application="portal", client_id=settings["clientId"], redirect=redirect
+    )
+    assert portal.metadata["issuer"] == settings["issuer"]
+    tokens = client.finish(browser.sign_in(client, "admin@acme.test", prompt="login"))
+    others = portal.finish(browser.open(portal.begin()))
+    claims = portal.claims(others)
+    assert claims["sub"] == client.claims(tokens)["sub"]
+    assert "tenants" not in claims  # it supports fewer claims
+    # a code, a token and an address of one are no good at the other
+    wrong = browser.open(portal.begin(redirect_uri=stand_in.callback))
+    assert (wrong.status_code, "Location" in wrong.headers) == (401, False)
+    answer = browser.open(portal.begin())
+    with pytest.raises(OAuthError, match="invalid_grant"):
+        client.session.fetch_token(
+            client.metadata["token_endpoint"],
+            authorization_response=answer.headers["Location"],
+            state=portal.state,
+            code_verifier=portal.verifier,
+            redirect_uri=redirect,
+        )
+    with pytest.raises(OAuthError, match="invalid_grant"):
+        client.refresh(others)
+    # the session of the browser is one: it ends for both
+    browser.open(sign_out_address(client, id_token_hint=tokens["id_token"]))
+    for each, held in ((client, tokens), (portal, others)):
+        with pytest.raises(OAuthError, match="invalid_grant"):
+            each.refresh(held)
+    portal.session.close()
+
+
 def test_signing_out_makes_signing_in_ask(browser: Browser, client: Client) -> None:
     tokens = client.finish(browser.sign_in(client, "admin@acme.test"))
     copied = browser.cookies.copy()
@@ -289,6 +345,32 @@ def test_a_forged_hint_ends_nothing(browser: Browser, client: Client) -> None:
     forged = f"{head}.{body}.{signature[::-1]}"
     assert browser.open(sign_out_address(client, id_token_hint=forged)).status_code == 400
     assert "Location" in browser.open(client.begin()).headers
+
+
+def test_openid_client_of_npm_needs_nothing_but_discovery(
+    stand_in: StandIn, browser: Browser
+) -> None:
+    after = f"{stand_in.origin}/hub/signed-out"
+    told = {"issuer": f"{stand_in.url}/{PROJECT}", "clientId": PROJECT, "secret": SECRET}
+    told |= {"redirect": stand_in.callback, "after": after}
+    command = node_command("client.mjs", told)
+    with subprocess.Popen(
+        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, encoding="utf-8"
+    ) as party:
+        assert party.stdin
+        assert party.stdout
+        begin = json.loads(party.stdout.readline())["begin"]
+        page = browser.press(browser.open(begin), "Send me a link", email="analyst@acme.test")
+        assert page.status_code == 200
+        back = browser.open(browser.mailed_links("analyst@acme.test")[0]).headers["Location"]
+        party.stdin.write(f"{back}\n")
+        party.stdin.flush()
+        got = json.loads(party.stdout.readline())
+    assert party.returncode == 0
+    assert got["claims"]["email"] == got["userinfo"]["email"] == "analyst@acme.test"
+    assert got["refreshed"]["tenants"] == {"acme": {"roles": ["Analyst"], "permissions": []}}
+    assert browser.open(got["leave"]).headers["Location"] == after
+    assert "Send me a link" in browser.open(begin).text
 
 
 def sign_out_address(client: Client, **query: str) -> str:

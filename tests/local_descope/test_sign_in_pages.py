@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from tests.local_descope.conftest import StartStandIn
-from tests.local_descope.stand_in import PREFIX, Browser, Client, StandIn, query_of
+from tests.local_descope.stand_in import EXPORT, PREFIX, Browser, Client, StandIn, query_of
 
 pytestmark = pytest.mark.process
 
@@ -244,3 +244,34 @@ def test_the_log_tells_no_secrets(stand_in: StandIn, browser: Browser, client: C
     secrets = [tokens["access_token"], tokens["refresh_token"], tokens["id_token"]]
     for secret in [*secrets, query_of(answer)["code"], "the-client-secret", "admin@acme.test"]:
         assert secret not in told
+
+
+@pytest.mark.skipif(not EXPORT.exists(), reason="the real export is not on this machine")
+def test_a_real_export_runs_as_it_is(start_stand_in: StartStandIn) -> None:
+    stand_in = start_stand_in(LOCAL_DESCOPE_FLOW=str(EXPORT))
+    client, email = Client(stand_in), "new@example.test"
+    with Browser(stand_in) as browser, client.session:
+        sent = browser.press(browser.open(client.begin()), "Send Magic Link", email=email)
+        assert "n*****@example.test" in sent.text
+        back = browser.press(sent, "Choose another authentication method")
+        assert "Send Magic Link" in back.text
+        sent = browser.press(back, "Send Magic Link", email=email)
+        browser.press(sent, "Send again")
+        first, second, third = browser.mailed_links(email)
+        question = browser.open(third)
+        assert "please provide the following information" in question.text
+        claims = client.claims(client.finish(browser.press(question, "Submit", fullName="Neo")))
+        assert (claims["name"], claims["amr"]) == ("Neo", ["email"])
+        assert "you can close this window now" in browser.open(sent.url).text
+        known = browser.open(second)
+        assert client.state in known.headers["Location"]
+        assert first != second
+        for button, email, method in (
+            ("Continue with Google", "admin@acme.test", "oauth"),
+            ("Continue with SSO", "member@globex.test", "fed"),
+        ):
+            page = browser.open(client.begin(prompt="login"))
+            page = browser.press(page, button, email=email)
+            token = browser.forms(page).fields["form_token"]
+            answer = browser.open(page.url, email=email, form_token=token)
+            assert client.claims(client.finish(answer))["amr"] == [method]
