@@ -26,6 +26,13 @@ DEFAULT_URL = "http://127.0.0.1:8000"
 AMR = frozenset({"email", "fed", "mfa", "oauth", "pwd", "sms", "totp", "webauthn", "whatsapp"})
 
 
+_NEEDED = {
+    "DESCOPE_CLIENT_SECRET": "a Descope access key",
+    "DESCOPE_TENANT_ID": "the id of the Descope tenant whose people own this hub",
+    "DESCOPE_MANAGEMENT_KEY": "a management key, which Descope's console makes under Company",
+}
+
+
 class SettingsError(SystemExit):
     """A setting is missing or wrong: ends the start with one sentence and exit status 1."""
 
@@ -118,12 +125,6 @@ class Settings(BaseSettings):
                 )
             self._loopback_only()
             return self
-        for name, what in (
-            ("DESCOPE_CLIENT_SECRET", "a Descope access key"),
-            ("DESCOPE_TENANT_ID", "the id of the Descope tenant whose people own this hub"),
-        ):
-            if name not in given:
-                raise ValueError(f"DESCOPE_PROJECT_ID is set and {name} is not; set it to {what}")
         for name in ("DESCOPE_BASE_URI", "DESCOPE_ISSUER"):
             if given.get(name, "https:").startswith("http:") and not is_loopback(given[name]):
                 raise ValueError(
@@ -180,12 +181,41 @@ def is_loopback(url: str) -> bool:
 
 
 def load(folder: Path) -> Settings:
+    """The settings of a hub; all that it needs is there.
+
+    Raises:
+        SettingsError: names the setting and what mends it.
+    """
+    settings = read(folder)
+    if settings.project_id:
+        require("DESCOPE_CLIENT_SECRET", settings.client_secret)
+        require("DESCOPE_TENANT_ID", settings.owner_tenant)
+    _check_readable("ATRIUM_NOTEBOOKS", settings.notebooks, "folder", Path.is_dir)
+    if settings.data:
+        _check_readable("ATRIUM_DATA", settings.data, "file", Path.is_file)
+    return settings
+
+
+def require(name: str, value: str | None) -> str:
+    """The value of a setting that a Descope project cannot do without.
+
+    Raises:
+        SettingsError: it is not set.
+    """
+    if not value:
+        raise SettingsError(
+            f"DESCOPE_PROJECT_ID is set and {name} is not; set it to {_NEEDED[name]}"
+        )
+    return value
+
+
+def read(folder: Path) -> Settings:
     """Read the settings; relative paths are taken from `folder`, where the configuration lies.
 
     Takes every `DESCOPE_` name out of the environment, so that no child process inherits one.
 
     Raises:
-        SettingsError: names the setting and what mends it.
+        SettingsError: names the setting that is wrong, and what mends it.
     """
     dotenv = _dotenv(folder / ".env")
     environment = {n: v for n, v in os.environ.items() if n.startswith(("DESCOPE_", "ATRIUM_"))}
@@ -204,11 +234,7 @@ def load(folder: Path) -> Settings:
         "state": folder / settings.state,
         "data": folder / settings.data if settings.data else None,
     }
-    settings = settings.model_copy(update=paths)
-    _check_readable("ATRIUM_NOTEBOOKS", settings.notebooks, "folder", Path.is_dir)
-    if settings.data:
-        _check_readable("ATRIUM_DATA", settings.data, "file", Path.is_file)
-    return settings
+    return settings.model_copy(update=paths)
 
 
 def _check_readable(name: str, path: Path, kind: str, is_kind: Callable[[Path], bool]) -> None:
