@@ -124,11 +124,12 @@ class StandIn:
             month,
         )
 
-    def sql(self, statement: str, *values: object) -> None:
-        """Change a row, such as to make time pass."""
+    def sql(self, statement: str, *values: object) -> list[Any]:
+        """Change a row, such as to make time pass, or read one that nobody is told."""
         with sqlite3.connect(self.folder / "state" / "project.sqlite") as database:
-            database.execute(statement, values)
+            rows = database.execute(statement, values).fetchall()
         database.close()
+        return rows
 
 
 class Forms(HTMLParser):
