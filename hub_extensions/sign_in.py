@@ -130,10 +130,22 @@ class _SignsIn(BaseHandler):
         """JupyterHub's, with the person bound to their identity and their grants recorded."""
         claims = self.authenticator.claims_of(authenticated)
         self.bind(authenticated)
+        await self._end_weaker_sessions(authenticated["name"], claims)
         user = await super().auth_to_user(authenticated, user)
         self._check_identity(user.name, claims["sub"])
         self.authenticator.record(self.db, user.orm_user, claims)
         return user
+
+    async def _end_weaker_sessions(self, name: str, claims: dict[str, Any]) -> None:
+        """JupyterHub's groups are a person's, in each of their browsers. Where roles count only
+        for some ways of signing in, a browser that came in by another must not get them too."""
+        known = self.find_user(name)
+        if known is None or not self.authenticator.signed_in_well(claims):
+            return
+        state = await known.get_auth_state()
+        before = (state or {}).get(self.authenticator.user_auth_state_key)
+        if before and not self.authenticator.signed_in_well(before):
+            await sign_out.end_everything(self.app, known)
 
     def bind(self, authenticated: dict[str, Any]) -> None:
         """Name the hub user who this person is; the address may have changed, they have not.

@@ -7,6 +7,7 @@ import os
 import shutil
 import signal
 import socket
+import sqlite3
 import subprocess
 import sys
 import time
@@ -24,6 +25,9 @@ from tests.sdk import Project
 ROOT = Path(__file__).parents[1]
 START_SECONDS = 60
 STOP_SECONDS = 20
+#: Makes the stand-in's signing keys older by some seconds.
+AGE_KEYS = """UPDATE records SET body = json_set(body, '$.createdTime',
+    json_extract(body, '$.createdTime') - ?) WHERE kind = 'SigningKey'"""
 
 T = TypeVar("T")
 
@@ -149,6 +153,13 @@ class Hub:
         """The stand-in's project as Descope's SDK reaches it, with the management key."""
         key = (self.state / "secrets" / "descope_management_key").read_text().strip()
         return Project(f"{self.url}/services/descope", key)
+
+    def rotate_provider_keys(self) -> None:
+        """Make the key that signs the stand-in's tokens a month old: another takes over."""
+        store = sqlite3.connect(self.state / "descope" / "project.sqlite")
+        with store:
+            store.execute(AGE_KEYS, (30 * 24 * 3600,))
+        store.close()
 
     def processes(self) -> set[psutil.Process]:
         """The hub and all that came from it and still runs, seen now or at an earlier call."""

@@ -31,6 +31,7 @@ class Visitor:
         url: str,
         *,
         allow: Sequence[str] = (),
+        also: Sequence[str] = (),
         width: int = 1280,
         dark: bool = False,
     ) -> None:
@@ -40,6 +41,7 @@ class Visitor:
             browser: the Chromium of the tests.
             url: the hub's public address.
             allow: patterns of console errors that this test expects, such as "status of 403".
+            also: other addresses to which this test's sign-in leads, such as a company's provider.
             width: of the window; 360 is a telephone.
             dark: whether the person's system is dark.
         """
@@ -47,6 +49,7 @@ class Visitor:
         self.requests: list[str] = []
         self.errors: list[str] = []
         self._allow = [re.compile(pattern) for pattern in allow]
+        self._hosts = [urlsplit(address).netloc for address in (url, *also)]
         self.context = browser.new_context(
             viewport={"width": width, "height": 900},
             color_scheme="dark" if dark else "light",
@@ -121,13 +124,12 @@ class Visitor:
         return {cookie["name"]: cookie["value"] for cookie in self.context.cookies()}
 
     def assert_stayed_clean(self) -> None:
-        """No request left the hub's host, and the console has no error but the allowed ones."""
-        home = urlsplit(self.url).netloc
+        """No request left the known hosts, and the console has no error but the allowed ones."""
         left = [
             url
             for url in self.requests
             if urlsplit(url).scheme not in LOCAL_SCHEMES
-            and not f".{urlsplit(url).netloc}".endswith(f".{home}")  # with its subdomains
+            and not f".{urlsplit(url).netloc}".endswith(tuple(f".{host}" for host in self._hosts))
         ]
         assert left == [], f"requests to other hosts: {left}"
         unexpected = [

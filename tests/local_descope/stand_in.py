@@ -26,6 +26,7 @@ from authlib.integrations.requests_client import OAuth2Session
 from joserfc import jwt
 from joserfc.jwk import KeySet
 
+from tests.hub import AGE_KEYS
 from tests.sdk import PROJECT, Project
 
 ROOT = Path(__file__).parents[2]
@@ -117,12 +118,7 @@ class StandIn:
 
     def rotate_keys(self) -> None:
         """Make the key that signs a month old, upon which another takes over."""
-        month = 30 * 24 * 3600
-        self.sql(
-            "UPDATE records SET body = json_set(body, '$.createdTime', json_extract(body,"
-            " '$.createdTime') - ?) WHERE kind = 'SigningKey'",
-            month,
-        )
+        self.sql(AGE_KEYS, 30 * 24 * 3600)
 
     def sql(self, statement: str, *values: object) -> list[Any]:
         """Change a row, such as to make time pass, or read one that nobody is told."""
