@@ -40,6 +40,7 @@ class OddProvider:
         no_json: whether token and userinfo answers are a web page.
         key: the key that signs; `published` is the one that it shows.
         status: the HTTP status of token and userinfo answers.
+        refusal: what it says with the status 400; RFC 6749 section 5.2, if nothing else is told.
         hang: seconds before an answer.
         without: names left out of the token answer.
     """
@@ -58,6 +59,7 @@ class OddProvider:
         self.key = self.published
         self.alg, self.status, self.hang = "RS256", 200, 0.0
         self.kid, self.no_json = "k1", False
+        self.refusal: dict[str, str] = {"error": "invalid_grant"}
         self.without: set[str] = set()
         self.asked: list[str] = []
         self.nonce = ""
@@ -142,8 +144,8 @@ class _Handler(BaseHTTPRequestHandler):
     def _slowly(self, body: Any) -> None:
         if self.provider.hang:
             self.provider.stop_waiting.wait(self.provider.hang)
-        if self.provider.status == 400:  # RFC 6749 section 5.2
-            body = {"error": "invalid_grant"}
+        if self.provider.status == 400:
+            body = self.provider.refusal
         with suppress(BrokenPipeError):  # who waited has gone
             self._answer(self.provider.status, body=body)
 

@@ -117,17 +117,43 @@ def test_an_outage_keeps_people_working_for_a_while_and_no_longer(start_hub: Sta
         hub.stop()
 
 
-def test_a_refusal_of_the_provider_signs_out_everywhere(start_hub: StartHub) -> None:
+@pytest.mark.parametrize("refusal", [{"error": "invalid_grant"}, {"errorCode": "E064006"}])
+def test_a_refusal_of_the_provider_signs_out_everywhere(
+    start_hub: StartHub, refusal: dict[str, str]
+) -> None:
     with odd_provider() as provider:
         hub = start_hub(**provider.settings)
         person = Person(hub)
         person.get("/hub/home")
         person.open_dashboards()
-        provider.status = 400  # invalid_grant
+        provider.status, provider.refusal = 400, refusal
         restart_with_old_confirmations(hub, timedelta(minutes=30))
         assert not person.is_signed_in()
         assert hub.api("/users/ada@acme.test").json()["servers"] == {}
         assert hub.api("/users/ada@acme.test/tokens").json()["api_tokens"] == []
+        hub.stop()
+
+
+def test_how_somebody_signed_in_holds_over_a_refresh_that_does_not_repeat_it(
+    start_hub: StartHub,
+) -> None:
+    with odd_provider() as provider:
+        provider.claims["tenants"] = {"acme": {"roles": ["Tenant Admin"]}}
+        provider.userinfo = {"amr": ["mfa"]}  # for the ID token alone to say
+        hub = start_hub(**provider.settings, ATRIUM_REQUIRED_AMR="mfa")
+        person = Person(hub)
+        person.get("/hub/home")
+        assert groups(hub, "ada@acme.test") == {"user"}
+        provider.id_token = {"amr": ["email", "mfa"]}
+        person.get("/hub/logout")
+        person.get("/hub/home")
+        assert groups(hub, "ada@acme.test") == {"user", "admin"}
+        provider.without, provider.userinfo = {"id_token"}, {}
+        provider.claims["tenants"] = {"acme": {"roles": ["Tenant Admin", "Analyst"]}}
+        restart_with_old_confirmations(hub, timedelta(minutes=30))
+        assert person.is_signed_in()
+        everything = {"user", "admin", "analysts"}
+        wait_until(lambda: groups(hub, "ada@acme.test") == everything, "the refreshed roles")
         hub.stop()
 
 

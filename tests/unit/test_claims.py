@@ -118,3 +118,27 @@ def test_notebooks_get_an_allow_list_and_no_token() -> None:
 )
 def test_the_tenant_that_somebody_is_here_for(tenants: Any, tenant: str | None) -> None:
     assert rules.tenant_of({"tenants": tenants}, "acme") == tenant
+
+
+@pytest.mark.parametrize(
+    ("amr", "required", "groups", "held_back"),
+    [
+        (["email"], set(), {"user", "admin"}, set()),
+        (["email", "mfa"], {"mfa"}, {"user", "admin"}, set()),
+        (["fed"], {"mfa", "fed"}, {"user", "admin"}, set()),
+        (["email"], {"mfa"}, {"user"}, {"Tenant Admin"}),
+        (["MFA"], {"mfa"}, {"user"}, {"Tenant Admin"}),
+        ([], {"mfa"}, {"user"}, {"Tenant Admin"}),
+        (None, {"mfa"}, {"user"}, {"Tenant Admin"}),
+        ("mfa", {"mfa"}, {"user"}, {"Tenant Admin"}),
+        ({"mfa": True}, {"mfa"}, {"user"}, {"Tenant Admin"}),
+        ([["mfa"], 1], {"mfa"}, {"user"}, {"Tenant Admin"}),
+    ],
+)
+def test_roles_count_for_the_required_ways_of_signing_in_only(
+    amr: Any, required: set[str], groups: set[str], held_back: set[str]
+) -> None:
+    claims = {**ADMIN, "amr": amr}
+    assert rules.groups_from_claims(claims, "acme", required_amr=required) == groups
+    back = rules.roles_held_back(claims, "acme", rules.ROLE_GROUPS, required)
+    assert back == held_back

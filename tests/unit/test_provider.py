@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import json
 import time
+from io import BytesIO
 from typing import Any
 
 import pytest
 from joserfc import jwt
 from joserfc.jwk import KeySet, RSAKey
+from tornado.httpclient import HTTPClientError, HTTPRequest, HTTPResponse
 
 from hub_extensions import provider
 from hub_extensions.pending import own_path
@@ -118,3 +121,30 @@ def test_endpoints_follow_from_the_project_id() -> None:
     endpoints = provider.documented_endpoints("https://api.descope.com", short)
     assert endpoints["issuer"] == f"https://api.descope.com/{short}"
     assert {url.split("/")[2] for url in endpoints.values()} == {"api.descope.com"}
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "refuses"),
+    [
+        (400, {"error": "invalid_grant"}, True),
+        (400, {"errorCode": "E064006", "errorDescription": "JWT family ID invalidated"}, True),
+        (400, {"errorCode": "E061002"}, True),
+        (400, {"errorCode": "E061003"}, True),
+        (401, {}, True),
+        (403, None, True),
+        (400, {"error": "invalid_request"}, False),
+        (400, {"errorCode": "E130429"}, False),
+        (400, ["E064006"], False),
+        (400, None, False),
+        (404, {"errorCode": "E011002"}, False),
+        (429, {"errorCode": "E130429"}, False),
+        (500, {}, False),
+    ],
+)
+def test_a_refusal_is_told_from_a_provider_that_is_away(
+    status: int, body: object, refuses: bool
+) -> None:
+    """Descope's token endpoint also refuses in a shape of its own, without OAuth's `error`."""
+    content = json.dumps(body).encode() if body is not None else b"<html>"
+    answer = HTTPResponse(HTTPRequest("http://x"), status, buffer=BytesIO(content))
+    assert provider.is_refusal(HTTPClientError(status, response=answer)) is refuses

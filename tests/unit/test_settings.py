@@ -68,6 +68,8 @@ WRONG = [
     ({"ATRIUM_NOTEBOKS": "x"}, "did you mean ATRIUM_NOTEBOOKS"),
     ({"DESCOPE_SECRET": "x"}, "DESCOPE_SECRET is not a setting"),
     ({"ATRIUM_NOTEBOOKS": "nowhere"}, "no readable folder at .*ATRIUM_NOTEBOOKS"),
+    ({"ATRIUM_REQUIRED_AMR": "mfa, 2fa"}, "ATRIUM_REQUIRED_AMR has 2fa, which Descope never says"),
+    ({"DESCOPE_MANAGEMENT_KEY": "x"}, "DESCOPE_PROJECT_ID is not set although"),
     ({"ATRIUM_DATA": "nothing.csv"}, "no readable file at .*ATRIUM_DATA"),
     ({"ATRIUM_PUBLIC_URL": "hub.example.com"}, "ATRIUM_PUBLIC_URL is not an address"),
     # the stand-in lets everybody be anybody: it is never reachable from elsewhere
@@ -143,6 +145,17 @@ def test_a_state_folder_serves_one_provider_only(
     state.open_state(first)
     with pytest.raises(SettingsError, match="has served"):
         state.open_state(then)
+
+
+def test_people_of_an_earlier_stand_in_are_not_mixed_with_others(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given = load(folder, monkeypatch)
+    earlier = state.open_state(given).folder / "descope" / "descope.sqlite"
+    earlier.parent.mkdir()
+    earlier.touch()
+    with pytest.raises(SettingsError, match="earlier version of the local stand-in"):
+        state.open_state(given)
 
 
 def test_a_state_folder_that_lost_its_mark_is_refused(
