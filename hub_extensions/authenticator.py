@@ -9,6 +9,7 @@ import time
 from datetime import timedelta
 from typing import Any, Final
 from urllib.parse import urlencode
+from weakref import WeakValueDictionary
 
 from joserfc.errors import JoseError
 from joserfc.jwk import KeySet
@@ -72,6 +73,7 @@ class DescopeAuthenticator(GenericOAuthenticator):
         super().__init__(**kwargs)
         self._keys: KeySet | None = None
         self._refreshing: dict[str, asyncio.Task[bool]] = {}
+        self._locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
         self._app: Any = None
         self._away_until = 0.0
 
@@ -198,6 +200,11 @@ class DescopeAuthenticator(GenericOAuthenticator):
         return claim_rules.roles_held_back(
             claims, self.owner_tenant, self.role_groups, self.required_amr
         )
+
+    def lock(self, name: str) -> asyncio.Lock:
+        """Held while what the provider said of a person is acted on, from the look at what was
+        known before to the last word written: two sign-ins at once come one after the other."""
+        return self._locks.setdefault(name, asyncio.Lock())
 
     # -- talking to the provider -----------------------------------------------------------
 
@@ -333,9 +340,11 @@ class DescopeAuthenticator(GenericOAuthenticator):
         except (web.HTTPError, RefusedClaims) as error:
             self.log.info("The provider no longer confirms %s: %s", user.name, error)
             confirmed = False
-        if not confirmed and await self._is_latest(user, state):
-            await sign_out.end_everything(self._app, user)
-            grants.set_provider_groups(user.db, user.orm_user, (), by="provider")
+        if not confirmed:
+            async with self.lock(user.name):
+                if await self._is_latest(user, state):
+                    await sign_out.end_everything(self._app, user)
+                    grants.set_provider_groups(user.db, user.orm_user, (), by="provider")
         return confirmed
 
     async def _is_latest(self, user: User, state: dict[str, Any]) -> bool:
@@ -355,13 +364,17 @@ class DescopeAuthenticator(GenericOAuthenticator):
         claim_rules.username_from_claims(claims)
         # A refresh need not repeat how its session began.
         claims.setdefault("amr", (state.get(self.user_auth_state_key) or {}).get("amr"))
-        if not await self._is_latest(user, state):
-            return await user.get_auth_state() is not None
-        fresh = self.build_auth_state_dict(token_info, claims)
-        for name in ("refresh_token", "id_token"):  # an answer may bring none: the old one holds
-            fresh[name] = fresh[name] or state.get(name)
-        await user.save_auth_state(fresh)
-        self.record(user.db, user.orm_user, claims)
+        async with self.lock(user.name):
+            if not await self._is_latest(user, state):
+                return await user.get_auth_state() is not None
+            fresh = self.build_auth_state_dict(token_info, claims)
+            for name in (
+                "refresh_token",
+                "id_token",
+            ):  # an answer may bring none: the old one holds
+                fresh[name] = fresh[name] or state.get(name)
+            await user.save_auth_state(fresh)
+            self.record(user.db, user.orm_user, claims)
         return True
 
     def record(self, db: Session, user: orm.User, claims: dict[str, Any]) -> None:

@@ -63,11 +63,11 @@ def is_refusal(error: HTTPClientError) -> bool:
         return True
     try:
         answer = json.loads(error.response.body) if error.response else None
-    except ValueError:
+    except (ValueError, RecursionError):
         return False
-    if not isinstance(answer, dict):
+    if error.code != 400 or not isinstance(answer, dict):
         return False
-    return answer.get("error") == "invalid_grant" or answer.get("errorCode") in _REFUSALS
+    return answer.get("error") == "invalid_grant" or str(answer.get("errorCode")) in _REFUSALS
 
 
 def descope_base_uri(project_id: str) -> str:

@@ -82,6 +82,13 @@ class Settings(BaseSettings):
             )
         return value
 
+    @field_validator("client_secret", "management_key")
+    @classmethod
+    def _keys(cls, value: str | None) -> str | None:
+        if value and not (value.isascii() and value.isprintable() and " " not in value):
+            raise ValueError("has characters that no key of Descope has; copy it anew")
+        return value
+
     @field_validator("project_id")
     @classmethod
     def _project(cls, value: str | None) -> str | None:
@@ -219,7 +226,7 @@ def read(folder: Path) -> Settings:
     """
     dotenv = _dotenv(folder / ".env")
     environment = {n: v for n, v in os.environ.items() if n.startswith(("DESCOPE_", "ATRIUM_"))}
-    values = dotenv | environment
+    values = dotenv | {n: v for n, v in environment.items() if v.strip()}  # empty: not set
     _refuse_unknown(values)
     for name in environment:
         if name.startswith("DESCOPE_"):
@@ -249,13 +256,18 @@ def _dotenv(path: Path) -> dict[str, str]:
     """The names in `.env`; refused when another account can read or write the file."""
     if not path.exists():
         return {}
+    if not path.is_file():
+        raise SettingsError("the file .env cannot be read; it is no file")
     status = path.stat()
     if status.st_uid not in {os.getuid(), 0} or status.st_mode & (stat.S_IRWXG | stat.S_IRWXO):
         raise SettingsError(
             "other accounts of this machine can read or change the file .env; "
             'make it yours alone with "chmod 600 .env"'
         )
-    source = DotEnvSettingsSource(Settings, env_file=path, case_sensitive=True)
+    try:
+        source = DotEnvSettingsSource(Settings, env_file=path, case_sensitive=True)
+    except (UnicodeDecodeError, OSError):
+        raise SettingsError("the file .env cannot be read; it has to be a text in UTF-8") from None
     return {name: value or "" for name, value in source.env_vars.items()}
 
 

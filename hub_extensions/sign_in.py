@@ -179,7 +179,11 @@ class _SignsIn(BaseHandler):
 
     async def finish_sign_in(self, next_url: str) -> None:
         """Sign in whoever `authenticate` gives, and go where they wanted to go."""
-        user = await self.login_user()
+        authenticated = await self.authenticate(None)
+        if authenticated:
+            self.bind(authenticated)
+        async with self.authenticator.lock(authenticated["name"] if authenticated else ""):
+            user = await self.login_user()  # sets the cookie too: no other sign-in comes between
         if user is None:
             raise web.HTTPError(403, self.authenticator.custom_403_message)
         self.redirect(next_url or str(self.get_next_url(user)))

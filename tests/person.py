@@ -31,7 +31,9 @@ class Person(requests.Session):
         """Fill in the provider's sign-in page; returns the page that says "Look at your mail"."""
         return self.submit(self.get(path), email=email)
 
-    def submit(self, page: requests.Response, button: str = "", **fields: str) -> requests.Response:
+    def submit(
+        self, page: requests.Response, button: str = "", *, follow: bool = True, **fields: str
+    ) -> requests.Response:
         """Send the first form of a page, with its hidden fields and, if named, one button of it."""
         form = re.search(r"<form\b([^>]*)>(.*?)</form>", page.text, re.DOTALL)
         assert form, page.text
@@ -45,7 +47,7 @@ class Person(requests.Session):
             if "name" in attributes and (wanted or (tag.startswith("<button") and not button)):
                 sent.setdefault(attributes["name"], unescape(attributes.get("value", "")))
         url = urljoin(page.url, unescape(action[1])) if action else page.url
-        return self.post(url, data={**sent, **fields})
+        return self.post(url, data={**sent, **fields}, allow_redirects=follow)
 
     def mailed_link(self, email: str) -> str:
         """The link in the newest mail to this address that has not been used."""

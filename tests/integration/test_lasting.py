@@ -6,6 +6,7 @@ import signal
 import sqlite3
 import statistics
 import time
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -245,3 +246,26 @@ def test_a_command_line_cannot_put_the_stand_in_on_the_network(tmp_path: Path) -
     with pytest.raises(AssertionError, match="ended with status 1") as failure:
         hub.start(f"--JupyterHub.bind_url={everywhere}")
     assert "which others can reach" in "".join(failure.value.__notes__)
+
+
+def test_two_sign_ins_at_once_come_one_after_the_other(start_hub: StartHub) -> None:
+    """A browser that came in by a weak way must not keep its cookie beside the rights of a strong
+    one, however the two fall together. Without the lock about every third of these tries does."""
+    with odd_provider() as provider:
+        provider.claims["tenants"] = {"acme": {"roles": ["Tenant Admin"]}}
+        hub = start_hub(**provider.settings, ATRIUM_REQUIRED_AMR="mfa")
+        for number in range(24):
+            provider.id_token = {"amr": ["email"]}
+            weak = Person(hub)
+            question = weak.get("/hub/oauth_login?again=-")  # waits at "Continue as …?"
+            provider.id_token = {"amr": ["mfa"]}
+            strong = Person(hub)
+            begun = strong.get("/hub/oauth_login", allow_redirects=False).headers["Location"]
+            back = requests.get(begun, allow_redirects=False, timeout=20).headers["Location"]
+            with ThreadPoolExecutor(2) as threads:
+                threads.submit(strong.get, back, allow_redirects=False)
+                time.sleep((5 + number % 8) / 1000)  # the two have to meet, now here, now there
+                threads.submit(weak.submit, question, "yes", follow=False)
+            if "admin" in groups(hub, "ada@acme.test"):
+                assert not weak.is_signed_in()
+        hub.stop()

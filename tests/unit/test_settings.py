@@ -70,6 +70,8 @@ WRONG = [
     ({"ATRIUM_NOTEBOOKS": "nowhere"}, "no readable folder at .*ATRIUM_NOTEBOOKS"),
     ({"ATRIUM_REQUIRED_AMR": "mfa, 2fa"}, "ATRIUM_REQUIRED_AMR has 2fa, which Descope never says"),
     ({"DESCOPE_MANAGEMENT_KEY": "x"}, "DESCOPE_PROJECT_ID is not set although"),
+    ({**REAL, "DESCOPE_MANAGEMENT_KEY": "ké"}, "DESCOPE_MANAGEMENT_KEY has characters"),
+    ({**REAL, "DESCOPE_CLIENT_SECRET": "an-access-key\nx"}, "DESCOPE_CLIENT_SECRET has characters"),
     ({"ATRIUM_DATA": "nothing.csv"}, "no readable file at .*ATRIUM_DATA"),
     ({"ATRIUM_PUBLIC_URL": "hub.example.com"}, "ATRIUM_PUBLIC_URL is not an address"),
     # the stand-in lets everybody be anybody: it is never reachable from elsewhere
@@ -112,6 +114,29 @@ def test_dotenv_is_read_and_the_environment_wins(
     given = load(folder, monkeypatch, ATRIUM_STATE="elsewhere")
     assert given.state == folder / "elsewhere"
     assert given.hub_admins == {"a@b.test", "c@d.test"}
+
+
+def test_an_empty_name_in_the_environment_hides_nothing(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    dotenv = folder / ".env"
+    dotenv.write_text("ATRIUM_STATE=kept\n")
+    dotenv.chmod(0o600)
+    assert load(folder, monkeypatch, ATRIUM_STATE=" ").state == folder / "kept"
+
+
+@pytest.mark.parametrize("content", [b"ATRIUM_STATE=\xff\xfe\n", None])
+def test_a_dotenv_that_cannot_be_read_is_one_sentence(
+    content: bytes | None, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    dotenv = folder / ".env"
+    if content is None:
+        dotenv.mkdir()
+    else:
+        dotenv.write_bytes(content)
+    dotenv.chmod(0o700 if content is None else 0o600)
+    with pytest.raises(SettingsError, match=r"the file \.env cannot be read"):
+        load(folder, monkeypatch)
 
 
 @pytest.mark.parametrize("mode", [0o640, 0o604, 0o602, 0o620])
