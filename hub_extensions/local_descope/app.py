@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import re
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -10,7 +11,7 @@ from flask import Flask, Response, render_template, request, send_from_directory
 from werkzeug.exceptions import HTTPException
 
 from . import guard, management
-from .config import Config, host_of
+from .config import Config
 from .errors import DescopeError
 from .flows import browser, pages
 from .flows.actions import RUNS
@@ -26,6 +27,10 @@ from .store import Store
 
 LARGEST_FORM = 64 * 1024
 LARGEST_CALL = 8_000_000
+#: The origin in an approved address, with the name of its host if it has one and no number.
+ORIGIN = re.compile(
+    r"(?P<scheme>https?://)(?:(?P<name>[a-z][a-z0-9.-]*)|[0-9.]+|\[[0-9a-f:.]+\])(?P<port>:\d+)?(?=/|$)"
+)
 COOKIE_SECONDS = 28 * 24 * 3600
 
 
@@ -91,9 +96,11 @@ def _content_policy() -> str:
     under this rule up to the person's own server on a name below the client's."""
     targets: list[str] = []
     for address in [each for client in parts().server.clients() for each in client.redirects]:
-        host = host_of(address)
-        names = [host] if host[:1].isdigit() or host[:1] == "[" else [host, f"*.{host}"]
-        targets += [f"{urlsplit(address).scheme}://{name}" for name in names]
+        found = ORIGIN.match(address)
+        if found and found["name"]:
+            targets += [found[0], f"{found['scheme']}*.{found['name']}{found['port'] or ''}"]
+        elif found:
+            targets.append(found[0])
     allowed = " ".join(["'self'", *dict.fromkeys(targets)])
     return (
         f"default-src 'self'; img-src 'self' data:; form-action {allowed};"

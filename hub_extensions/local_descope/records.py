@@ -9,9 +9,10 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping
 from typing import Annotated, Any, ClassVar, Literal, Self
+from urllib.parse import urlsplit
 
 from authlib.common.security import generate_token
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
 
 def now() -> int:
@@ -98,6 +99,16 @@ class RoleMapping(Record):
     groups: list[str] = []
 
 
+def _web_address(value: str) -> str:
+    parts = urlsplit(value)
+    if value and not (parts.scheme in {"http", "https"} and parts.hostname and value.isprintable()):
+        raise ValueError("it is no address")
+    return value
+
+
+WebAddress = Annotated[str, AfterValidator(_web_address)]
+
+
 class OidcSettings(Record):
     """A tenant's provider for single sign-on. Without an address the stand-in plays it."""
 
@@ -107,10 +118,10 @@ class OidcSettings(Record):
     clientId: str = ""
     clientSecret: str = ""
     redirectUrl: str = ""
-    authUrl: str = ""
-    tokenUrl: str = ""
-    userDataUrl: str = ""
-    JWKsUrl: str = ""
+    authUrl: WebAddress = ""
+    tokenUrl: WebAddress = ""
+    userDataUrl: WebAddress = ""
+    JWKsUrl: WebAddress = ""
     issuer: str = ""
     scope: list[str] = []
     userAttrMapping: dict[str, str | None] = {}
@@ -250,10 +261,10 @@ class SocialProvider(Record):
     clientId: str = ""
     clientSecret: str = ""
     issuer: str = ""
-    authUrl: str = ""
-    tokenUrl: str = ""
-    userDataUrl: str = ""
-    jwksUrl: str = ""
+    authUrl: WebAddress = ""
+    tokenUrl: WebAddress = ""
+    userDataUrl: WebAddress = ""
+    jwksUrl: WebAddress = ""
     scopes: list[str] = []
     userDataClaimsMapping: dict[str, str] = {}
 

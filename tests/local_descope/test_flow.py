@@ -77,6 +77,23 @@ BROKEN = {
         _edit([*TASKS, "6", "action"], "webauthn-start"),
         "take the task out of the flow",
     ),
+    "another id": (_edit([*TASKS, "6", "id"], "66"), "under another id"),
+    "a way back to the start": (
+        _edit([*TASKS, "0", "next", "rules"], [{"interactionId": "x", "taskId": "start"}]),
+        "nobody enters that way",
+    ),
+    "a button that leads behind a link": (
+        _edit([*TASKS, "0", "next", "rules"], [{"interactionId": "x", "taskId": "1.end"}]),
+        "nobody enters that way",
+    ),
+    "an answer that nobody takes": (
+        _edit([*TASKS, "1", "arguments", "verifyStepId"], {"value": "7"}),
+        "takes no answer",
+    ),
+    "a list for a task": (
+        _edit([*TASKS, "1", "arguments", "verifyStepId"], {"value": ["1.end"]}),
+        "is not in the file",
+    ),
     "bad pattern": (
         _edit(
             [*TASKS, "4", "conditions", "0", "atomicConditions"],
@@ -120,6 +137,10 @@ HOSTILE = {
         }
     ),
     "tasks that are text": json.dumps({**SHIPPED, "contents": {"tasks": {"0": "x"}}}),
+    "half a sign": json.dumps(SHIPPED).replace("Sign in", "\\ud800"),
+    "deep inside": json.dumps(SHIPPED).replace(
+        '"references": {}', '"references": ' + '{"a":' * 400 + "1" + "}" * 400
+    ),
     "huge": json.dumps({**SHIPPED, "metadata": {"x": "y" * 5_000_000}}),
 }
 
@@ -189,6 +210,7 @@ COMPARISONS: list[tuple[str, Any, Any, bool]] = [
     ("greater-than", "10", 9, True),
     ("greater-than", "", -1, False),
     ("greater-than", "x", 1, False),
+    ("greater-than", 10**400, 1, False),
     ("greater-than-or-equal", 9, "9", True),
     ("less-than", 1.5, "2", True),
     ("less-than-or-equal", 3, 2, False),

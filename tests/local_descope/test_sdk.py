@@ -267,6 +267,14 @@ def test_a_snapshot_comes_back_as_it_was(mgmt: Any) -> None:
         ("applications.json", {"applications": {}}, "no list"),
         ("roles.json", {"roles": [{"description": "x"}]}, "name"),
         ("flows/flows.json", {"flows": ["missing"]}, "a file is missing"),
+        ("flows/flows.json", {"flows": 5}, "flows"),
+        ("permissions.json", {"permissions": [{"name": []}]}, "name"),
+        ("roles.json", {"roles": [{"name": {}}]}, "name"),
+        (
+            "auth/oauth.json",
+            {"providerSettings": {"google": {"authUrl": "javascript:alert(1)"}}},
+            "authUrl",
+        ),
         ("lists.json", {"lists": []}, "does not know this file"),
     ],
 )
@@ -457,6 +465,8 @@ WRONG_BODIES: list[tuple[str, Any, str]] = [
     ("sso/oidc", {"tenantId": "acme"}, "settings"),
     ("sso/oidc", {"tenantId": "acme", "settings": []}, "settings"),
     ("sso/oidc", {"tenantId": "acme", "settings": {"clientId": 1}}, "clientId"),
+    ("sso/oidc", {"tenantId": "acme", "settings": {"authUrl": "http://[x"}}, "authUrl"),
+    ("sso/oidc", {"tenantId": "acme", "settings": {"tokenUrl": "https://"}}, "tokenUrl"),
     ("flow/import", {"flowId": "x"}, "flow"),
     ("flow/import", {"flowId": "../x", "flow": {"dsl": {}}}, "flowId"),
     ("flow/import", {"flowId": "x", "flow": {"dsl": []}}, "contents"),
@@ -484,6 +494,68 @@ def test_a_body_of_the_wrong_shape_is_refused(
     assert stand_in.project.mgmt.project.export_snapshot() == before
     with refused(404, "E112102"):
         stand_in.project.mgmt.user.load("x")
+
+
+def test_who_a_user_or_a_key_is_is_not_for_a_caller_to_say(stand_in: StandIn, mgmt: Any) -> None:
+    analyst = mgmt.user.load("analyst@acme.test")["user"]
+    hubs = stand_in.project.client.exchange_access_key(SECRET)["keyId"]
+
+    def tell(path: str, **body: Any) -> None:
+        headers = {"Authorization": f"Bearer {PROJECT}:{MANAGEMENT_KEY}"}
+        url = f"{stand_in.url}/v1/mgmt/{path}"
+        assert requests.post(url, json=body, headers=headers, timeout=10).status_code == 200
+
+    tell("user/create", loginId="e1@x.test", loginIds=["analyst@acme.test"], createdTime=1)
+    tell("user/create", loginId="e2@x.test", userId=analyst["userId"])
+    tell("user/update", loginId="e2@x.test", userId=analyst["userId"], loginIds=["admin@acme.test"])
+    tell("accesskey/create", name="x", id=hubs, digest="x")
+    assert mgmt.user.load("analyst@acme.test")["user"] == analyst
+    assert mgmt.user.load("e1@x.test")["user"]["loginIds"] == ["e1@x.test"]
+    assert mgmt.user.load("admin@acme.test")["user"]["email"] == "admin@acme.test"
+    assert stand_in.project.client.exchange_access_key(SECRET)["keyId"] == hubs
+    mgmt.user.update("e2@x.test", email="e2@x.test", verified_email=True)
+    moved = mgmt.user.update("e2@x.test", email="other@x.test")["user"]
+    assert moved["verifiedEmail"] is False  # nobody has proved the new one
+
+
+def test_a_tenant_made_again_has_nothing_of_the_first(mgmt: Any) -> None:
+    mgmt.tenant.create("Pied Piper", id="piper")
+    settings = SSOOIDCSettings(name="x", client_id="c", client_secret="s")
+    mgmt.sso.configure_oidc_settings("piper", settings, ["piper.test"])
+    mgmt.sso.mapping("piper", [RoleMapping(["g"], "Analyst")], AttributeMapping(group="g"))
+    mgmt.tenant.delete("piper")
+    mgmt.tenant.create("Pied Piper", id="piper")
+    loaded = mgmt.sso.load_settings("piper")
+    assert (loaded["oidc"]["clientId"], loaded["oidc"]["groupsMapping"]) == ("", [])
+    mgmt.tenant.delete("piper")
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "http://localhost:*/callback",
+        "https://[bad/cb",
+        "https://app.example.com;script-src *;/cb",
+        "*",
+        "com.example.app:/cb",
+        "",
+    ],
+)
+def test_an_odd_approved_address_breaks_no_page(start_stand_in: StartStandIn, address: str) -> None:
+    stand_in = start_stand_in()
+
+    def approve(file: dict[str, Any]) -> None:
+        file["applications"][0]["oidc"]["approvedRedirectUrls"].append(address)
+
+    stand_in.project.change("applications.json", approve)
+    client = Client(stand_in)
+    with Browser(stand_in) as browser, client.session:
+        page = browser.open(client.begin())
+        assert "Send me a link" in page.text
+        policy = page.headers["Content-Security-Policy"]
+        assert policy.count("script-src") == 0
+        assert "*;" not in policy
+        assert f"form-action 'self' {stand_in.origin};" in policy
 
 
 def test_what_is_not_there_is_said_in_descopes_shape(stand_in: StandIn) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import uuid
 from concurrent.futures import ThreadPoolExecutor
@@ -244,6 +245,32 @@ def test_the_log_tells_no_secrets(stand_in: StandIn, browser: Browser, client: C
     secrets = [tokens["access_token"], tokens["refresh_token"], tokens["id_token"]]
     for secret in [*secrets, query_of(answer)["code"], "the-client-secret", "admin@acme.test"]:
         assert secret not in told
+
+
+def test_a_link_of_somebody_else_ends_nothing_of_who_was_signed_in(
+    browser: Browser, client: Client
+) -> None:
+    mine = client.finish(browser.sign_in(client, "admin@acme.test"))
+    browser.sign_in(client, "member@acme.test", prompt="login")
+    assert client.userinfo(client.refresh(mine)).json()["email"] == "admin@acme.test"
+
+
+def test_a_flow_may_begin_at_a_companys_provider(stand_in: StandIn, client: Client) -> None:
+    told = stand_in.project.mgmt.flow.export_flow("sign-up-or-in")
+    flow = json.loads(json.dumps(told["flow"]))
+    flow["dsl"]["tasks"]["start"]["next"]["rules"] = [{"taskId": "9"}]
+    stand_in.project.mgmt.flow.import_flow("sso-first", flow, told["screens"])
+    with Browser(stand_in) as browser:
+        unknown = browser.open(client.begin(flow="sso-first"))
+        assert (unknown.status_code, "No single sign-on" in unknown.text) == (400, True)
+        page = browser.open(client.begin(flow="sso-first", tenant="globex"))
+        assert "Globex, played locally" in page.text
+        run = page.url.rpartition("/")[2]
+        assert browser.open(f"{stand_in.url}/login/flow/{run}").status_code == 410
+        token = browser.forms(page).fields["form_token"]
+        answer = browser.open(page.url, email="member@globex.test", form_token=token)
+        assert client.claims(client.finish(answer))["amr"] == ["fed"]
+    stand_in.project.mgmt.flow.delete_flows(["sso-first"])
 
 
 @pytest.mark.skipif(not EXPORT.exists(), reason="the real export is not on this machine")

@@ -143,7 +143,7 @@ def test_google_joins_the_account_of_a_verified_address(
     assert (claims["sub"], claims["amr"]) == (member["userId"], ["oauth"])
     assert claims["name"] == "Acme Member"
     assert claims["tenants"] == {"acme": {"roles": [], "permissions": []}}
-    assert "google-member" in member["loginIds"]
+    assert "social:google:member" in member["loginIds"]
 
 
 @pytest.mark.parametrize("subject", ["unsure", "nobody"])
@@ -286,6 +286,9 @@ WRONG: list[dict[str, Any]] = [
     {"id_token": {"iss": None}},
     {"id_token": {"aud": "somebody-else"}},
     {"id_token": {"aud": None}},
+    {"id_token": {"aud": []}},
+    {"id_token": {"aud": "other", "azp": ODD_CLIENT}},
+    {"id_token": {"aud": ["other", "x"], "azp": ODD_CLIENT}},
     {"id_token": {"exp": 1}},
     {"id_token": {"exp": None}},
     {"id_token": {"nonce": "another"}},

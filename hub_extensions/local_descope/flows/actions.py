@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from authlib.common.security import generate_token
@@ -23,7 +24,7 @@ SUCCESS = "success"
 def send_magic_link(step: Step) -> str:
     """Write a mail to the address in the form. Whether it has an account makes no difference."""
     email = step.run.context["form"].get("email", "")
-    verify = step.task.argument("verifyStepId")
+    verify = step.task.text("verifyStepId")
     if not verify:
         raise FlowError(f'Task "{step.task.id}" does not say which task verifies its link.')
     if not is_email(email):
@@ -47,7 +48,6 @@ def verify_magic_link(step: Step) -> str:
     email = step.run.context["verified"]["email"]
     try:
         with step.store.begin() as db:
-            people.check_way(db, email)
             identity = Identity(login_id=email, email=email, verified=True)
             user, first_seen = people.sign_up_or_in(db, identity)
     except NotLetIn as error:
@@ -57,7 +57,7 @@ def verify_magic_link(step: Step) -> str:
 
 def start_social(step: Step) -> None:
     """To the social provider whose button was pressed."""
-    name = step.run.context.get("provider") or step.task.argument("defaultProvider") or ""
+    name = step.run.context.get("provider") or step.task.text("defaultProvider")
     provider = social_provider(step.store, name)
     if not name or not provider.enabled:
         raise ActionProblem("This way to sign in is not switched on.")
@@ -70,12 +70,11 @@ def finish_social(step: Step) -> str:
     provider = social_provider(step.store, name)
     upstream = social_upstream(name, provider)
     try:
-        identity = identity_from(name, _told(step, upstream), upstream.mapping)
+        identity = identity_from(f"social:{name}", _told(step, upstream), upstream.mapping)
+        if not provider.trustProvidedEmails:
+            identity = replace(identity, verified=False)
         with step.store.begin() as db:
-            if identity.verified:
-                people.check_way(db, identity.email)
-            merge = provider.trustProvidedEmails
-            user, first_seen = people.sign_up_or_in(db, identity, merge=merge)
+            user, first_seen = people.sign_up_or_in(db, identity)
     except NotLetIn as error:
         raise ActionProblem(str(error)) from error
     return _verified(step, user, first_seen, "oauth")
@@ -105,10 +104,10 @@ def finish_sso(step: Step) -> str:
         raise ActionProblem("This single sign-on has been switched off meanwhile.")
     upstream = sso_upstream(tenant, settings)
     try:
-        identity = identity_from(tenant.id, _told(step, upstream), upstream.mapping)
+        identity = identity_from(f"sso:{tenant.id}", _told(step, upstream), upstream.mapping)
         identity = people.vouched(identity, tenant, sso)
         with step.store.begin() as db:
-            user, first_seen = people.sign_up_or_in(db, identity, merge=sso.mergeUsers)
+            user, first_seen = people.sign_up_or_in(db, identity, merge=sso.mergeUsers, by_sso=True)
             people.join_by_sso(db, user, settings, identity, sso)
     except NotLetIn as error:
         raise ActionProblem(str(error)) from error
@@ -135,7 +134,7 @@ def logged_in(step: Step) -> None:
 def _ask(step: Step, key: str, upstream: Upstream) -> None:
     """Leave for a provider, and go on at the `.end` task when it has answered."""
     callbacks = step.task.next(SUCCESS)
-    waits_at = step.task.argument("exchangeStepId") or next(iter(callbacks), "")
+    waits_at = step.task.text("exchangeStepId") or next(iter(callbacks), "")
     if not waits_at:
         raise FlowError(f'Task "{step.task.id}" does not say which task takes the answer.')
     state = generate_token(43)
@@ -154,8 +153,8 @@ def _told(step: Step, upstream: Upstream) -> Mapping[str, Any]:
 
 
 def _verified(step: Step, user: User, first_seen: bool, method: str) -> str:
-    step.run.user_id = user.userId
-    step.run.amr = [*step.run.amr, method]
+    known = step.run.amr if step.run.user_id == user.userId else []
+    step.run.user_id, step.run.amr = user.userId, [*known, method]
     step.tell(authInfo={"firstSeen": first_seen}, told=None)
     return SUCCESS
 

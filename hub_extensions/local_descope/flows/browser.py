@@ -44,8 +44,8 @@ def signed_in() -> Session | None:
 
 
 def sign_in(user_id: str, amr: list[str]) -> Session:
-    """Begin a new session of this browser; one that it had is ended."""
-    sign_out()
+    """Begin a new session of this browser. One that it had is forgotten here; what applications
+    made of it goes on, as it may be somebody else's who was sent a link."""
     found = parts().sessions.begin(user_id, amr)
     session["signed_in"] = found.id
     return found

@@ -42,7 +42,7 @@ def _equal(value: Any, other: Any) -> bool:
 def _number(value: Any) -> float | None:
     try:
         return float(value) if isinstance(value, bool | int | float) or value else None
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         return None
 
 

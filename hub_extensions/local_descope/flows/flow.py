@@ -128,6 +128,11 @@ class Task(_Part):
         """An argument of an action; None where the file leaves it to the default."""
         return self.arguments.get(name, Value()).value or None
 
+    def text(self, name: str) -> str:
+        """An argument that is a text, "" for any other."""
+        value = self.argument(name)
+        return value if isinstance(value, str) else ""
+
     def branch(self, context: Mapping[str, Any]) -> str:
         """The interaction of the first branch that holds; ELSE always does."""
         return next(each.interactionId for each in self.conditions if each.holds(context))
@@ -214,7 +219,9 @@ def read_flow(path: Path) -> FlowRecord:
     try:
         if path.stat().st_size > LARGEST:
             raise FlowError(f"The flow file {path} is larger than {LARGEST // 1_000_000} MB.")
-        return FlowRecord.model_validate(json.loads(path.read_text(encoding="utf-8")))
+        flow = FlowRecord.model_validate(json.loads(path.read_text(encoding="utf-8")))
+        flow.model_dump_json()  # what cannot be written cannot be kept
+        return flow
     except ValidationError as error:
         raise FlowError(f"The flow file {path} is not a flow{_where(error)}.") from error
     except (OSError, ValueError, RecursionError) as error:
@@ -265,9 +272,14 @@ def _problems(flow: Flow) -> Iterator[str]:
 
 def _task_problems(flow: Flow, task: Task) -> Iterator[str]:
     named = f'Task "{task.id}" ({task.name})' if task.name else f'Task "{task.id}"'
+    if flow.tasks.get(task.id) is not task:
+        yield f"{named} stands in the file under another id."
     for rule in task.rules.rules:
-        if rule.taskId not in flow.tasks:
+        target = flow.tasks.get(rule.taskId)
+        if target is None:
             yield f'{named} leads to "{rule.taskId}", which is not in the file.'
+        elif target.type == "start" or (target.action in CALLBACKS and task.type != "automated"):
+            yield f'{named} leads to "{rule.taskId}", which nobody enters that way.'
     if task.type not in {"start", "screen", "condition", "automated"}:
         yield (
             f'{named} is of the type "{task.type}", which the local stand-in does not know; take '
@@ -282,8 +294,11 @@ def _task_problems(flow: Flow, task: Task) -> Iterator[str]:
         )
     for argument in ("verifyStepId", "exchangeStepId"):
         waits_at = task.argument(argument)
-        if waits_at and waits_at not in flow.tasks:
+        target = flow.tasks.get(waits_at) if isinstance(waits_at, str) else None
+        if waits_at and target is None:
             yield f'{named} goes on at "{waits_at}", which is not in the file.'
+        if target and target.action not in CALLBACKS:
+            yield f'{named} goes on at "{waits_at}", which takes no answer.'
     for branch in task.conditions:
         yield from _branch_problems(named, task, branch)
     if task.type == "condition" and ELSE not in {each.interactionId for each in task.conditions}:

@@ -58,7 +58,7 @@ def mails() -> str:
 def screen(run_id: str) -> Page:
     """The screen that a run stands at."""
     run = parts().runner.run(run_id, browser.browser_id())
-    if run is None:
+    if run is None or not run.task:
         return _gone()
     if run.user_id and run.signed_in_at:
         return _over()
@@ -72,7 +72,7 @@ def press(run_id: str) -> Page:
     """A button of the screen was pressed."""
     browser.check_form_token()
     run = parts().runner.run(run_id, browser.browser_id())
-    if run is None:
+    if run is None or not run.task:
         return _gone()
     if run.user_id and run.signed_in_at:
         return _over()

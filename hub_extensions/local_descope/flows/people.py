@@ -1,7 +1,8 @@
 """Who somebody is: found by how they signed in, or signed up; and their place in a company.
 
-A person is known by login ids: a verified address, or a provider's own id for them. Two ways in
-lead to one person where the address is verified, and only then.
+A person is known by login ids: a verified address, or a provider's own id for them, which says
+whose it is (`social:google:…`, `sso:acme:…`), so that no provider can name another's people. Two
+ways in lead to one person where the address is verified, and only then.
 """
 
 from __future__ import annotations
@@ -57,10 +58,11 @@ def identity_from(
     subject = claims.get(names["loginId"])
     if not isinstance(subject, str | int) or not str(subject) or len(str(subject)) > 200:
         raise NotLetIn("The sign-in service did not say who you are.")
-    email = str(claims.get(names["email"]) or "").lower()
+    email = str(claims.get(names["email"]) or "")
+    email = email.lower() if email.isascii() else ""  # others can fold into somebody's address
     verified, groups = claims.get(names["verifiedEmail"]), claims.get(names["group"])
     return Identity(
-        login_id=f"{source}-{subject}",
+        login_id=f"{source}:{subject}",
         email=email if is_email(email) else "",
         verified=verified is True if verified is not None else None,
         name=tidy_line(str(claims.get(names["name"]) or ""))[:100],
@@ -88,30 +90,45 @@ def check_way(db: Transaction, email: str) -> None:
         raise NotLetIn(f"People at {domain_of(email)} sign in with single sign-on.")
 
 
-def sign_up_or_in(db: Transaction, identity: Identity, *, merge: bool = True) -> tuple[User, bool]:
+def sign_up_or_in(
+    db: Transaction, identity: Identity, *, merge: bool = True, by_sso: bool = False
+) -> tuple[User, bool]:
     """The person of an identity, and whether they were made just now.
 
-    A verified address leads to the person who has it, if the way in may `merge`, and counts as
-    unverified where it may not.
+    A verified address leads to the person who has it, if the way in may `merge` and its provider
+    does not know that person by another id; it counts as unverified otherwise.
 
     Raises:
-        NotLetIn: the account is switched off.
+        NotLetIn: the account is switched off, or its company leaves it the way by SSO only.
     """
-    wanted = [identity.login_id]
-    if identity.email and identity.verified and (merge or db.user(identity.email) is None):
-        wanted.append(identity.email)
-    found = next((user for name in wanted if (user := db.user(name))), None)
-    user = found or User(loginIds=[])
+    owner = db.user(identity.email) if identity.verified else None
+    user = db.user(identity.login_id)
+    proved = bool(identity.email and identity.verified)
+    if owner and owner is not user:
+        theirs = merge and not user and not _known_otherwise(owner, identity)
+        user, proved = (owner, True) if theirs else (user, owner == user)
+    is_new = user is None
+    user = user or User(loginIds=[])
     if user.status == "disabled":
         raise NotLetIn("This account is switched off. Ask whoever gave it to you.")
-    mine = [name for name in wanted if not (owner := db.user(name)) or owner.userId == user.userId]
-    user.loginIds = list(dict.fromkeys([*user.loginIds, *mine]))
-    user.status = "enabled"
-    # A verified address replaces the one that is known; an unverified one only fills a gap.
-    if identity.email and (identity.email in mine or not user.email):
-        user.email, user.verifiedEmail = identity.email, identity.email in mine
-    user.name = user.name or identity.name
-    return db.keep(user), found is None
+    if not by_sso:
+        for email in (identity.email if proved else "", user.email if user.verifiedEmail else ""):
+            check_way(db, email)
+    user.status, user.name = "enabled", user.name or identity.name
+    if proved and user.email != identity.email:  # an address that is left may be another's soon
+        user.loginIds = [each for each in user.loginIds if each != user.email]
+    if proved or not user.email:  # an unverified address only fills a gap
+        user.email, user.verifiedEmail = identity.email, proved
+    own = [identity.login_id, identity.email] if proved else [identity.login_id]
+    user.loginIds = list(dict.fromkeys([*user.loginIds, *own]))
+    return db.keep(user), is_new
+
+
+def _known_otherwise(user: User, identity: Identity) -> bool:
+    """Whether the provider of this identity knows that user by another id: then the address has
+    changed hands there."""
+    source, colon, _ = identity.login_id.rpartition(":")
+    return bool(colon) and any(each.startswith(f"{source}:") for each in user.loginIds)
 
 
 def vouched(identity: Identity, tenant: Tenant, sso: SsoSettings) -> Identity:

@@ -191,6 +191,8 @@ class Runner:
 
     def _save(self, run: Run) -> None:
         with self._store.begin() as db:
+            kept = db.get(Run, run.id)
+            run.signed_in_at = run.signed_in_at or (kept and kept.signed_in_at)
             db.merge(run)
             parent = db.get(Run, run.parent) if run.parent and run.signed_in_at else None
             if parent:

@@ -88,9 +88,12 @@ class Upstream:
         if request.args.get("error"):
             raise NotLetIn(f"You were not signed in at {self.title}.")
         wrong = f"{self.title} answered in a way that cannot be trusted. Please try again."
-        checked = {"essential": True, "values": [self.issuer]}
+        checked = {
+            "iss": {"essential": True, "value": self.issuer},
+            "aud": {"essential": True, "value": self.client_id},
+        }
         try:
-            token = app.authorize_access_token(claims_options={"iss": checked}, leeway=LEEWAY)
+            token = app.authorize_access_token(claims_options=checked, leeway=LEEWAY)
             verified = dict(token.get("userinfo") or {})
             told = dict(app.userinfo(token=token)) if self.userinfo_url else {}
         except (AuthlibBaseError, JoseError, requests.RequestException, RuntimeError) as error:

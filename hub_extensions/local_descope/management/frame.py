@@ -13,6 +13,7 @@ from typing import Any
 
 from flask import Blueprint, Response, jsonify, request
 from pydantic import ValidationError
+from pydantic_core import PydanticSerializationError
 
 from ..errors import DescopeError
 from ..flows.flow import FlowError
@@ -41,6 +42,8 @@ def call(path: str, told: type[Record] = Record, method: str = "POST") -> Callab
                 raise invalid(error) from error
             except FlowError as error:
                 raise DescopeError("E011003", str(error)) from error
+            except (PydanticSerializationError, RecursionError) as error:
+                raise DescopeError("E011003", "it cannot be kept as JSON") from error
 
         blueprint.add_url_rule(f"/{path}", f"{method} {path}", answer, methods=[method])
         return function

@@ -13,11 +13,13 @@ from ..parts import parts
 from ..records import (
     AccessKey,
     Application,
+    OidcSettings,
     Permission,
     Record,
     Role,
     Tenant,
     User,
+    new_id,
     now,
 )
 from ..store import Transaction, digest_of
@@ -136,6 +138,8 @@ def _serve(kind: Kind) -> None:
     def delete(db: Transaction, told: Any) -> None:
         record = found(db, kind, told)
         db.drop(record)
+        if kind is TENANT and (settings := db.record(OidcSettings, record.id)):
+            db.drop(settings)
         for user in db.records(User) if kind is TENANT else ():
             places = [place for place in user.userTenants if place.tenantId != record.id]
             db.keep(user.changed(userTenants=[place.model_dump() for place in places]))
@@ -181,7 +185,7 @@ def create_key(db: Transaction, told: AccessKey) -> dict[str, Any]:
         found(db, TENANT, Named(id=place.tenantId))
         usable_roles(db, place.roleNames, place.tenantId)
     cleartext = secrets.token_urlsafe(48)
-    key = db.keep(told.changed(digest=digest_of(cleartext)))
+    key = db.keep(told.changed(id=new_id("K"), digest=digest_of(cleartext), createdTime=now()))
     return {"cleartext": cleartext, "key": key.model_dump(exclude={"digest"})}
 
 

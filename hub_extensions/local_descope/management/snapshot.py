@@ -38,6 +38,10 @@ SETTINGS: Mapping[str, type[Settings]] = {
 INDEX = "flows/flows.json"
 
 
+class _Index(Record):
+    flows: list[str] = []
+
+
 class Files(Record):
     files: dict[str, Any]
 
@@ -124,13 +128,13 @@ def _import_named(db: Transaction, files: Mapping[str, Any]) -> None:
         db.keep(application)
     permissions = {each.name: each for each in db.records(Permission)}
     for each in _listed(files, "permissions.json", "permissions"):
-        known = permissions.get(each.get("name", ""))
+        known = permissions.get(str(each.get("name")))
         db.keep(Permission.model_validate((known.model_dump() if known else {}) | each))
     roles = {each.name: each for each in db.records(Role) if not each.tenantId}
     for each in _listed(files, "roles.json", "roles"):
         told = {"permissionNames": each.get("permissions"), **each}
         told.pop("permissions", None)
-        known = roles.get(each.get("name", ""))
+        known = roles.get(str(each.get("name")))
         db.keep(Role.model_validate((known.model_dump() if known else {}) | told))
 
 
@@ -150,7 +154,7 @@ def _split(flow: Flow) -> dict[str, Any]:
 
 
 def _joined(files: Mapping[str, Any]) -> Iterator[Flow]:
-    for flow_id in files.get(INDEX, {}).get("flows", ()):
+    for flow_id in _Index.model_validate(files.get(INDEX, {})).flows:
         folder = f"flows/{flow_id}"
         try:
             metadata = dict(files[f"{folder}/metadata.json"])

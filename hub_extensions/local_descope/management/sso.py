@@ -61,10 +61,6 @@ def configure_oidc(db: Transaction, told: ConfigureOidc) -> None:
     for other in db.records(Tenant):
         if other.id != tenant.id and (taken := set(domains) & set(other.domains)):
             raise DescopeError("E011003", f"The domain {min(taken)} belongs to another tenant")
-    for name in ("authUrl", "tokenUrl", "JWKsUrl", "userDataUrl"):
-        address = getattr(told.settings, name)
-        if address and not address.startswith(("https://", "http://")):
-            raise DescopeError("E011003", f"settings.{name}: it is no address")
     before = _settings(db, tenant)
     mapping = {key: name for key, name in told.settings.userAttrMapping.items() if name}
     db.keep(

@@ -13,6 +13,9 @@ from ..store import Transaction
 from .frame import call
 from .records import TENANT, Named, found, usable_roles
 
+#: What says who a user is, and is not for a caller to say.
+OWN = {"loginId", "additionalLoginIds", "displayName", "userId", "loginIds", "createdTime"}
+
 
 class UserFields(Record):
     """A user as told: of the other names, `User` knows what they have to be."""
@@ -73,7 +76,7 @@ def _keep(db: Transaction, user: User, **fields: Any) -> dict[str, Any]:
 
 
 def _fields(told: UserFields) -> dict[str, Any]:
-    fields = told.model_dump(exclude={"loginId", "additionalLoginIds", "displayName"})
+    fields = told.model_dump(exclude=OWN)
     return fields | {"name": told.displayName}
 
 
@@ -92,10 +95,10 @@ def create_user(db: Transaction, told: UserFields) -> dict[str, Any]:
 def update_user(db: Transaction, told: UserFields) -> dict[str, Any]:
     """What is not told is empty afterwards, as in Descope."""
     before = user_named(db, told)
-    kept = before.model_dump(
-        include={"userId", "loginIds", "status", "verifiedEmail", "createdTime"}
-    )
-    return _keep(db, User(**kept), **_fields(told))
+    kept = before.model_dump(include={"userId", "loginIds", "status", "createdTime"})
+    fields = _fields(told)
+    fields.setdefault("verifiedEmail", before.verifiedEmail and before.email == fields.get("email"))
+    return _keep(db, User(**kept), **fields)
 
 
 @call("v1/mgmt/user", UserName, method="GET")

@@ -10,6 +10,7 @@ from werkzeug.wrappers import Response as AnyResponse
 
 from ..flows import browser
 from ..flows.flow import FlowError
+from ..flows.runner import ActionProblem
 from ..models import Run, Session
 from ..parts import parts
 from .claims import SCOPES
@@ -84,9 +85,10 @@ def authorize() -> AnyResponse | tuple[str, int]:
     kept = {k: v for k, v in request.values.items() if k in KEPT and len(v) <= LONGEST_PARAMETER}
     try:
         run = parts().runner.begin(kept, browser.browser_id())
-    except FlowError as error:
-        return _page("The sign-in page is not set up", str(error)), 400
-    return redirect(f"{parts().config.prefix}login/flow/{run.id}", code=303)
+    except (FlowError, ActionProblem) as error:
+        return _page("This sign-in cannot begin", str(error)), 400
+    page = "leave" if run.waits_at else "flow"  # some flows begin at a company's provider
+    return redirect(f"{parts().config.prefix}login/{page}/{run.id}", code=303)
 
 
 def answer_run(run: Run, who: Session) -> AnyResponse | tuple[str, int]:
