@@ -5,7 +5,8 @@ from __future__ import annotations
 import difflib
 import json
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, nullcontext
 from operator import attrgetter
 from pathlib import Path
 from typing import Any
@@ -46,16 +47,45 @@ def make_calls(client: DescopeClient, changes: Sequence[Change], dotenv: Path) -
     done: list[str] = []
     for change in changes:
         try:
-            for each in change.calls:
-                answer = call(attrgetter(each.name)(client.mgmt), *each.arguments, **each.options)
-                if change.makes_key:
-                    keep_secret(dotenv, answer["cleartext"])
+            with _new_secret(dotenv) if change.makes_key else nullcontext() as keep:
+                for each in change.calls:
+                    function = attrgetter(each.name)(client.mgmt)
+                    answer = call(function, *each.arguments, **each.options)
+                    if keep:
+                        keep(answer["cleartext"])
         except Refused as error:
             so_far = f"; done before it: {', '.join(done)}" if done else "; nothing was changed"
             raise ProjectError(f"Descope refused {change.what} ({error}){so_far}") from error
         if change.calls:
             done.append(change.what)
     return done
+
+
+def validate(client: DescopeClient, files: dict[str, Any], changes: Sequence[Change]) -> None:
+    """Let Descope check the snapshot with the changes in it, without importing it.
+
+    Raises:
+        ProjectError: it would not take it, or would lose a secret that only it has.
+    """
+    if not any(change.files for change in changes):
+        return
+    try:
+        answer = call(client.mgmt.project.validate_snapshot, _with(files, changes))
+    except Refused as error:
+        raise ProjectError(f"Descope refused the settings ({error})") from error
+    missing = {k: v for k, v in (answer.get("missingSecrets") or {}).items() if v}
+    if missing:
+        names = ", ".join(
+            f"{kind} {each.get('name') or each.get('id')}"
+            for kind in missing
+            for each in missing[kind]
+        )
+        raise ProjectError(
+            f"an import would lose secrets of {names}; make these changes in the console"
+        )
+    if not answer.get("ok", True):
+        reasons = "; ".join(map(str, answer.get("failures") or ["no reason given"]))
+        raise ProjectError(f"Descope would not take the settings: {reasons}")
 
 
 def import_files(
@@ -66,38 +96,47 @@ def import_files(
     Raises:
         ProjectError: Descope would not take it; nothing of it was taken.
     """
-    for change in changes:
-        files = files | dict(change.files)
+    validate(client, files, changes)
     try:
-        answer = call(client.mgmt.project.validate_snapshot, files)
-        if not answer.get("ok", True):
-            reasons = "; ".join(map(str, answer.get("failures") or ["no reason given"]))
-            raise ProjectError(f"Descope would not take the settings: {reasons}")
-        call(client.mgmt.project.import_snapshot, files)
+        call(client.mgmt.project.import_snapshot, _with(files, changes))
     except Refused as error:
         raise ProjectError(f"Descope refused the settings ({error})") from error
     return [change.what for change in changes]
 
 
-def keep_secret(dotenv: Path, secret: str) -> None:
-    """Add the access key to `.env`, which only its owner can read; what is in it stays.
+def _with(files: dict[str, Any], changes: Sequence[Change]) -> dict[str, Any]:
+    for change in changes:
+        files = files | dict(change.files)
+    return files
+
+
+@contextmanager
+def _new_secret(dotenv: Path) -> Iterator[Callable[[str], None]]:
+    """A way to add the access key to `.env`, opened before the key is made, so that none is made
+    which cannot be kept. What is in the file stays; only its owner can read it.
 
     Raises:
         ProjectError: it cannot be written.
     """
-    draft = dotenv.with_name(f".{dotenv.name}.{os.getpid()}")
+    path = dotenv.resolve()
+    draft = path.with_name(f"{path.name}.{os.getpid()}.new")
     try:
-        before = dotenv.read_text(encoding="utf-8") if dotenv.exists() else ""
+        before = path.read_text(encoding="utf-8") if path.exists() else ""
         descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-            gap = "" if not before or before.endswith("\n") else "\n"
-            file.write(f"{before}{gap}{SECRET}={secret}\n")
-            file.flush()
-            os.fsync(file.fileno())
-        draft.replace(dotenv)
+
+            def keep(secret: str) -> None:
+                gap = "" if not before or before.endswith("\n") else "\n"
+                file.write(f"{before}{gap}{SECRET}={secret}\n")
+                file.flush()
+                os.fsync(file.fileno())
+                draft.replace(path)
+
+            yield keep
     except OSError as error:
-        draft.unlink(missing_ok=True)
         raise ProjectError(
-            f"the new access key could not be written to {dotenv} ({error.strerror}); delete the "
-            'key "Atrium hub" in the console and give the command again'
+            f"the new access key cannot be written to {path} ({error.strerror}); if the console "
+            'has a key "Atrium hub" now, delete it'
         ) from error
+    finally:
+        draft.unlink(missing_ok=True)

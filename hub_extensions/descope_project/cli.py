@@ -12,11 +12,11 @@ from pathlib import Path
 from .. import local_service, provider, state
 from ..settings import LOCAL_PROJECT_ID, Settings, read, require
 from . import probe
-from .changes import SECRET, import_files, make_calls, shown
+from .changes import SECRET, import_files, make_calls, shown, validate
 from .desired import Desired, ProjectError, load_desired
 from .finding import Change, Finding
 from .findings import findings
-from .project import Project, State
+from .project import Project, Refused, State
 
 CONFIGURATION = "jupyterhub_config.py"
 
@@ -56,6 +56,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 return job.pull(yes=given.yes)
     except ProjectError as error:
         print(f"descope_project: {error.sentence}", file=sys.stderr)
+        return 2
+    except Refused as error:
+        print(f"descope_project: Descope refused to answer: {error}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
         print("descope_project: stopped", file=sys.stderr)
@@ -99,7 +102,10 @@ class _Job:
         if not yes and not _agreed(f"Make these {len(changes)} changes?"):
             print("Nothing was done.")
             return 1
-        for what in make_calls(self.project.connect(), changes, self.dotenv):
+        client = self.project.connect()
+        if before.files is not None:
+            validate(client, before.files, changes)
+        for what in make_calls(client, changes, self.dotenv):
             print(f"Done: {what}")
         if any(change.makes_key for change in changes):
             print(f"The access key is in {self.dotenv}.")
@@ -161,7 +167,16 @@ def _real(settings: Settings) -> tuple[Project, str]:
 
 
 def _local(settings: Settings) -> tuple[Project, str]:
-    """The stand-in of a hub that runs in this folder."""
+    """The stand-in of a hub that runs in this folder.
+
+    Raises:
+        ProjectError: none has, and nothing is made here in its place.
+    """
+    if not (settings.state / "provider").exists():
+        raise ProjectError(
+            "no hub has run here yet, and DESCOPE_PROJECT_ID is not set; set it, or start the hub "
+            "first to try the command on its local stand-in"
+        )
     kept = state.open_state(settings)
     return (
         Project(

@@ -108,8 +108,9 @@ class DesiredSso(_Strict):
 
 
 class DesiredTenant(_Strict):
+    #: "" and None: as it is.
     name: str = ""
-    enforce_sso: bool = False
+    enforce_sso: bool | None = None
     sso: DesiredSso | None = None
 
 
@@ -128,7 +129,7 @@ class Desired:
         folder: where the hub's configuration lies.
         flow: the flow, as Descope exports it; `flow_file` is its place.
         roles: descriptions by name.
-        tenants: by id, the owner tenant among them.
+        tenants: by id, the owner tenant among them; `written` are those in the file.
         merge: social providers that may join accounts.
         redirects: the hub's addresses that Descope may send people to.
     """
@@ -138,6 +139,7 @@ class Desired:
     flow_file: Path
     roles: Mapping[str, str]
     tenants: Mapping[str, DesiredTenant]
+    written: frozenset[str]
     merge: frozenset[str]
     redirects: tuple[str, ...]
     claims: tuple[str, ...] = CLAIMS
@@ -164,9 +166,28 @@ def load_desired(folder: Path, settings: Settings, owner_tenant: str) -> Desired
         flow_file=flow_file,
         roles=given.roles,
         tenants={owner_tenant: DesiredTenant()} | given.tenants,
+        written=frozenset(given.tenants),
         merge=frozenset(given.merge),
         redirects=(f"{hub}/oauth_callback", f"{hub}/signed-out"),
     )
+
+
+class _Screen(BaseModel):
+    screenId: str
+    contents: dict[str, Any]
+
+
+class _Contents(BaseModel):
+    tasks: dict[str, dict[str, Any]]
+
+
+class _Flow(BaseModel):
+    """The shape of an exported flow, as far as this command looks into one."""
+
+    flowId: str
+    contents: _Contents
+    screens: list[_Screen]
+    metadata: dict[str, Any] = {}
 
 
 def read_flow(path: Path) -> Mapping[str, Any]:
@@ -177,11 +198,12 @@ def read_flow(path: Path) -> Mapping[str, Any]:
     """
     try:
         flow = json.loads(path.read_text(encoding="utf-8"))
+        _Flow.model_validate(flow)
+    except ValidationError as error:
+        reason = _reason(error)
+        raise ProjectError(f"{path} is not a flow as Descope exports it ({reason})") from error
     except (OSError, ValueError, RecursionError) as error:
         raise ProjectError(f"{path} is not a readable flow; export one from Descope") from error
-    tasks = flow.get("contents", {}).get("tasks") if isinstance(flow, dict) else None
-    if not isinstance(tasks, dict) or not isinstance(flow.get("screens"), list):
-        raise ProjectError(f"{path} is not a flow as Descope exports it")
     return flow
 
 

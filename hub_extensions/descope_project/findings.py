@@ -16,6 +16,8 @@ from .single_sign_on import single_sign_on
 MOST_SKEW: Final = 60
 SOME_SKEW: Final = 5
 _SOON: Final = 30 * 24 * 3600
+#: Fields of a tenant, and what the SDK calls them when only they are changed.
+_PATCHES: Final = {"name": "name", "enforceSSO": "enforce_sso"}
 _BY_HAND: Final = "it cannot be read or set by this project's plan or key: set it in the console"
 
 
@@ -45,33 +47,43 @@ def _roles(state: State, desired: Desired) -> Iterator[Finding]:
 def _tenants(state: State, desired: Desired) -> Iterator[Finding]:
     for tenant, wanted in desired.tenants.items():
         known = state.tenants.get(tenant)
-        name = wanted.name or (known or {}).get("name") or tenant
-        after = {"id": tenant, "name": name, "enforceSSO": wanted.enforce_sso}
         if known is None:
-            options = {"enforce_sso": wanted.enforce_sso}
-            call = Call(name="tenant.create", arguments=(name, tenant, []), options=options)
-            change = Change(what=f"tenant {tenant}", before=None, after=after, calls=(call,))
-            missing = f"The tenant {tenant} is missing."
-            yield Finding(what=missing, fix="push makes it", change=change)
+            yield _missing_tenant(tenant, state, desired)
             continue
-        if not wanted.enforce_sso:  # not asked for: whatever it is, it stays
-            after["enforceSSO"] = bool(known.get("enforceSSO"))
-        before = {each: known.get(each) for each in after} | {
-            "enforceSSO": bool(known.get("enforceSSO"))
-        }
-        if before != after:
-            kept = {
-                "self_provisioning_domains": known.get("selfProvisioningDomains") or [],
-                "custom_attributes": known.get("customAttributes") or {},
-                "disabled": bool(known.get("disabled")),
-                "enforce_sso": after["enforceSSO"],
-            }
-            call = Call(name="tenant.update", arguments=(tenant, name), options=kept)
-            yield Finding(
-                what=f"The tenant {tenant} is not as {tenant} is in flows/project.toml.",
-                fix="push changes it",
-                change=Change(what=f"tenant {tenant}", before=before, after=after, calls=(call,)),
-            )
+        after: dict[str, Any] = {"name": wanted.name} if wanted.name else {}
+        if wanted.enforce_sso is not None:
+            after["enforceSSO"] = wanted.enforce_sso
+        before = {"name": known.get("name"), "enforceSSO": bool(known.get("enforceSSO"))}
+        before = {name: before[name] for name in after}
+        if before == after:
+            continue
+        options = {_PATCHES[name]: value for name, value in after.items() if value != before[name]}
+        call = Call(name="tenant.patch_tenant", arguments=(tenant,), options=options)
+        yield Finding(
+            what=f"The tenant {tenant} is not as flows/project.toml has it.",
+            fix="push changes it",
+            change=Change(what=f"tenant {tenant}", before=before, after=after, calls=(call,)),
+        )
+
+
+def _missing_tenant(tenant: str, state: State, desired: Desired) -> Finding:
+    """A tenant to make; but an owner that nobody wrote down, beside other tenants, is mistyped."""
+    wanted = desired.tenants[tenant]
+    if tenant not in desired.written and state.tenants:
+        others = ", ".join(sorted(state.tenants)[:5])
+        return Finding(
+            what=f"DESCOPE_TENANT_ID names {tenant}, which is no tenant of the project.",
+            fix=f"set it to one of {others}, or write [tenants.{tenant}] into flows/project.toml",
+        )
+    name = wanted.name or tenant
+    after = {"id": tenant, "name": name, "enforceSSO": bool(wanted.enforce_sso)}
+    options = {"enforce_sso": bool(wanted.enforce_sso)}
+    call = Call(name="tenant.create", arguments=(name, tenant, []), options=options)
+    return Finding(
+        what=f"The tenant {tenant} is missing.",
+        fix="push makes it",
+        change=Change(what=f"tenant {tenant}", before=None, after=after, calls=(call,)),
+    )
 
 
 def _application(state: State, desired: Desired) -> Iterator[Finding]:

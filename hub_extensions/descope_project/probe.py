@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator
 from typing import Any, Final
+from urllib.parse import urlsplit
 
 import requests
 from authlib.integrations.base_client import OAuthError
@@ -53,15 +54,37 @@ def run(project: Project, settings: Settings, desired: Desired) -> int:
     return 0
 
 
+def asked(method: str, address: str, **options: Any) -> requests.Response:
+    """An answer of the project.
+
+    Raises:
+        ProjectError: there is none; what was sent, a token perhaps, is not repeated.
+    """
+    try:
+        return requests.request(method, address, allow_redirects=False, timeout=SECONDS, **options)
+    except requests.RequestException as error:
+        where = urlsplit(address).netloc
+        raise ProjectError(f"{where} does not answer ({type(error).__name__})") from None
+
+
+def json_of(answer: requests.Response) -> dict[str, Any]:
+    """The JSON object in an answer, {} where there is none."""
+    try:
+        body = answer.json()
+    except ValueError:
+        return {}
+    return body if isinstance(body, dict) else {}
+
+
 def documents(visit: Visit) -> Iterator[Learned]:
     """What its discovery document says."""
     print("Documents")
     address = f"{visit.issuer}/.well-known/openid-configuration"
     try:
-        answer = requests.get(address, timeout=SECONDS)
+        answer = asked("GET", address)
         visit.metadata = answer.json()
         said = visit.metadata["issuer"]
-    except (requests.RequestException, ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError) as error:
         raise ProjectError(f"there is no discovery document at {address}") from error
     yield Learned(fact="status of the discovery document", answer=str(answer.status_code))
     same = "the address it is under" if said == visit.issuer else said
@@ -178,7 +201,7 @@ def signing_in(visit: Visit) -> Iterator[Learned]:
     yield from _id_token(visit)
     headers = {"Authorization": f"Bearer {visit.tokens['access_token']}"}
     endpoint = visit.metadata["userinfo_endpoint"]
-    told = requests.get(endpoint, headers=headers, timeout=SECONDS).json()
+    told = json_of(asked("GET", endpoint, headers=headers))
     yield Learned(fact="userinfo", answer=shape(told))
     where = [n for n, c in (("ID token", visit.claims), ("userinfo", told)) if "tenants" in c]
     yield Learned(fact="tenants are in", answer=" and ".join(where) or "neither")
@@ -190,8 +213,11 @@ def signing_in(visit: Visit) -> Iterator[Learned]:
 
 
 def _id_token(visit: Visit) -> Iterator[Learned]:
-    document = requests.get(visit.metadata["jwks_uri"], timeout=SECONDS).json()
-    keys = KeySet.import_key_set(document)
+    document = json_of(asked("GET", visit.metadata["jwks_uri"]))
+    try:
+        keys = KeySet.import_key_set(document)  # pyright: ignore[reportArgumentType]
+    except (JoseError, ValueError, TypeError, KeyError) as error:
+        raise ProjectError("the project's keys cannot be read") from error
     for name in ("id_token", "access_token"):
         try:
             token = jwt.decode(visit.tokens.get(name, ""), keys, algorithms=_ALGORITHMS)
@@ -236,10 +262,10 @@ def tokens_again(visit: Visit) -> Iterator[Learned]:
         "client_id": visit.client_id,
         "client_secret": visit.project.client_secret,
     }
-    answer = requests.post(endpoint, data=form, timeout=SECONDS)
+    answer = asked("POST", endpoint, data=form)
     yield Learned(fact="answer to a refresh token used before", answer=_answer(answer))
     form["refresh_token"] = "not-a-token"
-    answer = requests.post(endpoint, data=form, timeout=SECONDS)
+    answer = asked("POST", endpoint, data=form)
     yield Learned(fact="answer to a refresh token that is none", answer=_answer(answer))
     visit.tokens |= again
 
@@ -290,10 +316,10 @@ def signing_out(visit: Visit) -> Iterator[Learned]:
     form = {"token": visit.tokens["refresh_token"], "client_id": visit.client_id}
     endpoint = visit.metadata.get("revocation_endpoint", "")
     if endpoint:
-        answer = requests.post(endpoint, data=form, timeout=SECONDS)
+        answer = asked("POST", endpoint, data=form)
         yield Learned(fact="revoking without the client's secret", answer=_answer(answer))
         form["client_secret"] = str(visit.project.client_secret)
-        answer = requests.post(endpoint, data=form, timeout=SECONDS)
+        answer = asked("POST", endpoint, data=form)
         yield Learned(fact="revoking with id and secret in the form", answer=_answer(answer))
     if "end_session_endpoint" not in visit.metadata:
         return
@@ -301,8 +327,7 @@ def signing_out(visit: Visit) -> Iterator[Learned]:
         "id_token_hint": visit.tokens.get("id_token", ""),
         "post_logout_redirect_uri": visit.signed_out,
     }
-    page = requests.Request("GET", visit.metadata["end_session_endpoint"], params=query).prepare()
-    answer = requests.get(str(page.url), allow_redirects=False, timeout=SECONDS)
+    answer = asked("POST", visit.metadata["end_session_endpoint"], data=query)
     target = answer.headers.get("Location", "").partition("?")[0]
     known = target if target == visit.signed_out else target and "elsewhere"
     there = f"{answer.status_code} {known or 'no redirect'}"

@@ -13,6 +13,7 @@ from typing import Any, Final, TypeVar
 import httpx
 from descope import AuthException, DescopeClient
 from descope.exceptions import RateLimitException
+from jwt import PyJWTError
 
 from .desired import ProjectError
 
@@ -105,10 +106,10 @@ class Project:
         roles = call(mgmt.role.load_all)["roles"]
         skew = clock_skew(client)
         known = {tenant["id"]: tenant for tenant in call(mgmt.tenant.load_all)["tenants"]}
-        settings = {
-            tenant: call(mgmt.sso.load_settings, tenant)
-            for tenant in sorted(tenants & known.keys())
-        }
+        ours = sorted(tenants & known.keys())
+        # the list leaves out part of what a tenant has
+        known |= {tenant: call(mgmt.tenant.load, tenant) for tenant in ours}
+        settings = {tenant: call(mgmt.sso.load_settings, tenant) for tenant in ours}
         application = call(mgmt.sso_application.load, DEFAULT_APP)
         files, reason = None, ""
         try:
@@ -163,6 +164,11 @@ def call(function: Callable[..., T], *arguments: Any, **options: Any) -> T:
                 f"Descope does not answer ({type(error).__name__}); check DESCOPE_BASE_URI and the "
                 "network, or with no project configured start the hub, and with it the stand-in"
             ) from error
+        except (ValueError, KeyError, TypeError, PyJWTError) as error:
+            raise ProjectError(
+                f"what answers in Descope's place is not Descope ({type(error).__name__}); check "
+                "DESCOPE_BASE_URI"
+            ) from None
     raise AssertionError("the loop returns or raises")
 
 

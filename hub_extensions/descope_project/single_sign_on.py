@@ -30,6 +30,7 @@ _ATTRIBUTES: Final[Mapping[str, str]] = {
     "verifiedPhone": "phone_number_verified",
     "picture": "picture",
 }
+_NO_GROUPS: Final[Mapping[str, Any]] = {"group": "", "roles": {}}
 
 
 def single_sign_on(state: State, desired: Desired, renew: bool) -> Iterator[Finding]:
@@ -37,7 +38,7 @@ def single_sign_on(state: State, desired: Desired, renew: bool) -> Iterator[Find
     for tenant, wanted in desired.tenants.items():
         settings = state.sso.get(tenant, {})
         domains = settings.get("tenant", {}).get("domains") or []
-        kind = settings.get("tenant", {}).get("authType", "none")
+        kind = settings.get("tenant", {}).get("authType") or "none"
         if wanted.sso is None:
             if kind != "none" and not domains:
                 yield Finding(
@@ -45,27 +46,46 @@ def single_sign_on(state: State, desired: Desired, renew: bool) -> Iterator[Find
                     fix="name its domains in the console, under Tenants, SSO",
                 )
             continue
-        now = settings.get("oidc") or {}
-        before = _sso_view(now, domains) if kind == "oidc" else None
-        after = _sso_wanted(wanted.sso)
+        now = (settings.get("oidc") or {}) if kind == "oidc" else {}
+        before = _view(now, domains) if kind == "oidc" else None
+        after = _wanted(wanted.sso, before)
         if before == after and not renew:
             continue
-        change = Change(
-            what=f"single sign-on of {tenant}",
-            before=before,
-            after=after,
-            calls=_sso_calls(tenant, wanted.sso, now, after, desired),
-        )
-        yield Finding(
-            what=f"Single sign-on of the tenant {tenant} is not set up as wanted."
-            if before != after
-            else f"The client secret of the tenant {tenant} is to be sent again.",
-            fix="push sets it up",
-            change=change,
-        )
+        yield _finding(tenant, kind, wanted.sso, now, before, after, desired)
 
 
-def _sso_wanted(sso: DesiredSso) -> dict[str, Any]:
+def _finding(
+    tenant: str,
+    kind: str,
+    sso: DesiredSso,
+    now: Mapping[str, Any],
+    before: Any,
+    after: dict[str, Any],
+    desired: Desired,
+) -> Finding:
+    what = f"Single sign-on of the tenant {tenant} is not set up as wanted."
+    mapping = now.get("userAttrMapping") or {}
+    lost = [name for name in ("fgaMappings", "defaultSSORoles", "groupsPriority") if now.get(name)]
+    lost += ["custom attributes"] if mapping.get("customAttributes") else []
+    if kind not in {"none", "oidc"}:
+        fix = f"it signs in by {kind}: end that in the console first, or take it out of the file"
+        return Finding(what=what, fix=fix)
+    if lost:
+        fix = f"the SDK would lose its {', '.join(lost)}: change it in the console, under SSO"
+        return Finding(what=what, fix=fix)
+    if before == after:
+        what = f"The client secret of the tenant {tenant} is to be sent again."
+    change = Change(
+        what=f"single sign-on of {tenant}",
+        before=before,
+        after=after,
+        calls=_calls(tenant, sso, now, before or _NO_GROUPS, after, desired),
+    )
+    return Finding(what=what, fix="push sets it up", change=change)
+
+
+def _wanted(sso: DesiredSso, before: Mapping[str, Any] | None) -> dict[str, Any]:
+    kept = before or _NO_GROUPS
     return {
         "name": sso.name,
         "clientId": sso.client_id,
@@ -73,34 +93,39 @@ def _sso_wanted(sso: DesiredSso) -> dict[str, Any]:
         **sso.endpoints(),
         "scope": sorted(sso.scopes),
         "domains": sorted(domain.lower() for domain in sso.domains),
-        "group": sso.groups_claim if sso.roles else "",
-        "roles": {role: sorted(groups) for role, groups in sorted(sso.roles.items())},
+        # where the file says nothing of groups, those of the console stay
+        "group": sso.groups_claim if sso.roles else kept["group"],
+        "roles": {role: sorted(groups) for role, groups in sorted(sso.roles.items())}
+        or kept["roles"],
     }
 
 
-def _sso_view(oidc: Mapping[str, Any], domains: list[str]) -> dict[str, Any]:
+def _view(oidc: Mapping[str, Any], domains: list[str]) -> dict[str, Any]:
     names = ("name", "clientId", "issuer", "authUrl", "tokenUrl", "userDataUrl", "JWKsUrl")
     mappings = oidc.get("groupsMapping") or []
     roles = {each["role"]["name"]: sorted(each.get("groups") or []) for each in mappings}
-    group = (oidc.get("userAttrMapping") or {}).get("group") or ""
     return {
         **{name: oidc.get(name) or "" for name in names},
         "scope": sorted(oidc.get("scope") or []),
         "domains": sorted(domains),
-        "group": group if roles else "",
+        "group": (oidc.get("userAttrMapping") or {}).get("group") or "",
         "roles": dict(sorted(roles.items())),
     }
 
 
-def _sso_calls(
-    tenant: str, sso: DesiredSso, now: Mapping[str, Any], after: dict[str, Any], desired: Desired
+def _calls(
+    tenant: str,
+    sso: DesiredSso,
+    now: Mapping[str, Any],
+    before: Mapping[str, Any],
+    after: Mapping[str, Any],
+    desired: Desired,
 ) -> tuple[Call, ...]:
     """Descope replaces all settings at once, so those that are not wanted otherwise are repeated.
 
     The groups' roles have a call of their own; the SDK has no other way for them.
     """
     mapping = {**_ATTRIBUTES, **{k: v for k, v in (now.get("userAttrMapping") or {}).items() if v}}
-    attributes = OIDCAttributeMapping(*(mapping[name] for name in _ATTRIBUTES))
     settings = SSOOIDCSettings(
         name=sso.name,
         client_id=sso.client_id,
@@ -111,18 +136,25 @@ def _sso_calls(
         user_data_url=after["userDataUrl"],
         scope=sso.scopes,
         jwks_url=after["JWKsUrl"],
-        attribute_mapping=attributes,
+        attribute_mapping=OIDCAttributeMapping(*(mapping[name] for name in _ATTRIBUTES)),
         manage_provider_tokens=bool(now.get("manageProviderTokens")),
         callback_domain=now.get("callbackDomain") or "",
         prompt=now.get("prompt") or [],
         grant_type=now.get("grantType") or "authorization_code",
         issuer=sso.issuer,
     )
-    roles = [RoleMapping(groups, role) for role, groups in sso.roles.items()]
-    return (
-        Call(name="sso.configure_oidc_settings", arguments=(tenant, settings, sso.domains)),
-        Call(
-            name="sso.mapping",
-            arguments=(tenant, roles, AttributeMapping(group=after["group"] or None)),
-        ),
+    configure = Call(name="sso.configure_oidc_settings", arguments=(tenant, settings, sso.domains))
+    if all(before[name] == after[name] for name in _NO_GROUPS):
+        return (configure,)
+    roles = [RoleMapping(groups, role) for role, groups in after["roles"].items()]
+    attributes = AttributeMapping(
+        group=after["group"],
+        name=mapping["name"],
+        email=mapping["email"],
+        given_name=mapping["givenName"],
+        middle_name=mapping["middleName"],
+        family_name=mapping["familyName"],
+        phone_number=mapping["phoneNumber"],
+        picture=mapping["picture"],
     )
+    return configure, Call(name="sso.mapping", arguments=(tenant, roles, attributes))

@@ -6,6 +6,7 @@ import json
 import stat
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
@@ -13,8 +14,9 @@ from descope import AuthException
 from descope.exceptions import RateLimitException
 
 from hub_extensions.descope_project import project
-from hub_extensions.descope_project.changes import keep_secret
+from hub_extensions.descope_project.changes import import_files, make_calls
 from hub_extensions.descope_project.desired import ProjectError
+from hub_extensions.descope_project.finding import Call, Change
 from hub_extensions.descope_project.project import Refused, call
 
 
@@ -69,18 +71,91 @@ def test_no_answer_is_a_sentence() -> None:
     assert "does not answer (ConnectTimeout)" in str(raised.value)
 
 
+def key_change() -> Change:
+    create = Call(name="access_key.create", arguments=("Atrium hub",))
+    return Change(what="access key", before=None, after={}, calls=(create,), makes_key=True)
+
+
+class Keys:
+    """Descope's client, as far as keys and snapshots go."""
+
+    def __init__(self, answer: Any = None) -> None:
+        self.made, self.imported = 0, 0
+        self.mgmt = self.access_key = self.project = self
+        self.answer = answer
+
+    def create(self, _name: str) -> dict[str, str]:
+        self.made += 1
+        return {"cleartext": f"the-key-{self.made}"}
+
+    def validate_snapshot(self, _files: Any) -> Any:
+        return self.answer
+
+    def import_snapshot(self, _files: Any) -> None:
+        self.imported += 1
+
+
 def test_a_new_key_is_added_to_what_is_there(tmp_path: Path) -> None:
-    dotenv = tmp_path / ".env"
-    keep_secret(dotenv, "k1")
+    dotenv, keys = tmp_path / ".env", Keys()
+    make_calls(keys, [key_change()], dotenv)
     assert stat.S_IMODE(dotenv.stat().st_mode) == 0o600
     dotenv.write_text("A=1")
-    keep_secret(dotenv, "k2")
-    assert dotenv.read_text() == "A=1\nDESCOPE_CLIENT_SECRET=k2\n"
+    make_calls(keys, [key_change()], dotenv)
+    assert dotenv.read_text() == "A=1\nDESCOPE_CLIENT_SECRET=the-key-2\n"
     assert [path.name for path in tmp_path.iterdir()] == [".env"]
 
 
-def test_a_key_that_cannot_be_written_is_said(tmp_path: Path) -> None:
+def test_a_link_to_the_file_stays_one(tmp_path: Path) -> None:
+    (tmp_path / "real").write_text("A=1\n")
+    (tmp_path / ".env").symlink_to("real")
+    make_calls(Keys(), [key_change()], tmp_path / ".env")
+    assert (tmp_path / ".env").is_symlink()
+    assert "the-key-1" in (tmp_path / "real").read_text()
+
+
+def test_no_key_is_made_that_cannot_be_written(tmp_path: Path) -> None:
+    keys = Keys()
     with pytest.raises(ProjectError) as raised:
-        keep_secret(tmp_path / "missing" / ".env", "the-key")
-    assert "could not be written" in str(raised.value)
-    assert "the-key" not in str(raised.value)
+        make_calls(keys, [key_change()], tmp_path / "missing" / ".env")
+    assert "cannot be written" in str(raised.value)
+    assert keys.made == 0
+
+
+def test_a_draft_with_the_key_never_stays(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupted(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Path, "replace", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        make_calls(Keys(), [key_change()], tmp_path / ".env")
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("answer", "words"),
+    [
+        ({"ok": False, "failures": ["because"]}, "would not take the settings: because"),
+        ({"ok": False, "failures": []}, "no reason given"),
+        (
+            {
+                "ok": True,
+                "missingSecrets": {"oauthProviders": [{"id": "google", "name": "Google"}]},
+            },
+            "would lose secrets of oauthProviders Google",
+        ),
+    ],
+)
+def test_settings_that_would_lose_something_are_not_imported(answer: Any, words: str) -> None:
+    client = Keys(answer)
+    change = Change(what="x", before=None, after={}, files={"auth/sso.json": {}})
+    with pytest.raises(ProjectError) as raised:
+        import_files(client, {}, [change])
+    assert words in str(raised.value)
+    assert client.imported == 0
+
+
+@pytest.mark.parametrize("error", [ValueError("x"), KeyError("x"), TypeError("x")])
+def test_an_answer_that_is_not_descopes_is_a_sentence(error: Exception) -> None:
+    with pytest.raises(ProjectError) as raised:
+        call(raising(error))
+    assert "is not Descope" in str(raised.value)

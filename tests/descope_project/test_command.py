@@ -205,6 +205,7 @@ WRONG: list[tuple[dict[str, str], str]] = [
     ({"DESCOPE_TENANT_ID": ""}, "DESCOPE_TENANT_ID is not; set it to"),
     ({"DESCOPE_PROJECT_ID": "P2abcdefghijklmnopqrstuvwxyz"}, "Project not found"),
     ({"DESCOPE_PROJECT_ID": "x"}, "is not a Descope project id"),
+    ({"DESCOPE_MANAGEMENT_KEY": "ké"}, "DESCOPE_MANAGEMENT_KEY has characters"),
     ({"DESCOPE_BASE_URI": "http://127.0.0.1:1"}, "does not answer (ConnectError)"),
 ]
 
@@ -237,6 +238,12 @@ BROKEN_FILES: list[tuple[str, str, str]] = [
     ),
     ("sign-up-or-in.json", "{", "is not a readable flow"),
     ("sign-up-or-in.json", "[]", "is not a flow as Descope exports it"),
+    ("sign-up-or-in.json", '{"contents": {"tasks": {}}, "screens": []}', "flowId"),
+    (
+        "sign-up-or-in.json",
+        '{"flowId": "x", "contents": {"tasks": {"0": 1}}, "screens": []}',
+        "contents.tasks.0",
+    ),
 ]
 
 
@@ -280,6 +287,23 @@ def test_it_says_where_it_has_to_be_run(hub_folder: HubFolder, tmp_path: Path) -
     hub_folder.folder = tmp_path
     ended = hub_folder.run("check")
     assert (ended.returncode, "no jupyterhub_config.py here" in ended.stderr) == (2, True)
+
+
+def test_without_a_project_and_a_hub_nothing_is_made(hub_folder: HubFolder) -> None:
+    for name in [name for name in hub_folder.environment if name.startswith("DESCOPE_")]:
+        del hub_folder.environment[name]
+    ended = hub_folder.run("check")
+    assert (ended.returncode, ended.stderr.count("\n")) == (2, 1)
+    assert "no hub has run here yet" in ended.stderr
+    assert not (hub_folder.folder / ".atrium").exists()
+
+
+def test_one_key_is_made_however_often_it_is_pushed(hub_folder: HubFolder, empty: StandIn) -> None:
+    for _ in range(2):
+        hub_folder.run("push", "--yes", DESCOPE_CLIENT_SECRET="")
+    kept = empty.sql("SELECT count(*) FROM records WHERE kind = 'AccessKey'")
+    assert kept == [(2,)]  # the stand-in's own, and this one
+    assert (hub_folder.folder / ".env").read_text().count("DESCOPE_CLIENT_SECRET=") == 1
 
 
 def test_an_expired_key_is_found(hub_folder: HubFolder, empty: StandIn) -> None:

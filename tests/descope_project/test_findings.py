@@ -46,6 +46,7 @@ def desired(**changes: Any) -> Desired:
         "flow_file": FLOW,
         "roles": {"Tenant Admin": "x", "Analyst": "y"},
         "tenants": {"T1": DesiredTenant()},
+        "written": frozenset(),
         "merge": frozenset({"google"}),
         "redirects": (f"{HUB}/oauth_callback", f"{HUB}/signed-out"),
     }
@@ -107,6 +108,11 @@ NOT_READY: dict[str, tuple[Callable[[], State], str, str]] = {
         lambda: ready(tenants={}, sso={}),
         "The tenant T1 is missing",
         "push makes it",
+    ),
+    "the owner tenant is mistyped": (
+        lambda: ready(tenants={"T11": {"id": "T11", "name": "Acme"}}, sso={}),
+        "DESCOPE_TENANT_ID names T1, which is no tenant",
+        "set it to one of T11",
     ),
     "claims are missing": (
         lambda: ready(application=ready().application | {"claims": ["openid", "email"]}),
@@ -247,6 +253,9 @@ def test_single_sign_on_is_compared_field_by_field(monkeypatch: pytest.MonkeyPat
     assert "to be sent again" in renewed.what
     settings["oidc"] = oidc | {"clientId": "another"}
     (finding,) = findings(ready(sso={"T1": settings}), wanted)
+    assert [call.name for call in change_of(finding).calls] == ["sso.configure_oidc_settings"]
+    settings["oidc"] = oidc | {"clientId": "another", "groupsMapping": []}
+    (finding,) = findings(ready(sso={"T1": settings}), wanted)
     configure, mapping = change_of(finding).calls
     told = configure.arguments[1]
     assert (told.client_id, told.client_secret) == ("c1", "the-companys-secret")
@@ -255,6 +264,64 @@ def test_single_sign_on_is_compared_field_by_field(monkeypatch: pytest.MonkeyPat
     assert mapping.arguments[2].group == "groups"
     assert "the-companys-secret" not in repr(finding)
     assert "the-companys-secret" not in json.dumps([finding.change.before, finding.change.after])
+
+
+def sso_of(**oidc: Any) -> dict[str, Any]:
+    return {"tenant": {"authType": "oidc", "domains": ["acme.test"]}, "oidc": oidc}
+
+
+@pytest.mark.parametrize(
+    ("settings", "words"),
+    [
+        ({"tenant": {"authType": "saml", "domains": ["acme.test"]}}, "it signs in by saml"),
+        (sso_of(fgaMappings={"g": {}}), "would lose its fgaMappings"),
+        (sso_of(defaultSSORoles=["Analyst"]), "would lose its defaultSSORoles"),
+        (sso_of(groupsPriority=["a"]), "would lose its groupsPriority"),
+        (
+            sso_of(userAttrMapping={"customAttributes": {"a": "b"}}),
+            "would lose its custom attributes",
+        ),
+    ],
+)
+def test_what_the_sdk_would_lose_is_left_to_the_console(
+    monkeypatch: pytest.MonkeyPatch, settings: dict[str, Any], words: str
+) -> None:
+    monkeypatch.setattr(DesiredSso, "endpoints", lambda _: ENDPOINTS)
+    monkeypatch.setenv("ACME_SECRET", "s")
+    wanted = desired(tenants={"T1": DesiredTenant(sso=SSO)})
+    (finding,) = findings(ready(sso={"T1": settings}), wanted)
+    assert words in finding.fix
+    assert finding.change is None
+
+
+def test_groups_of_the_console_stay_where_the_file_names_none(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(DesiredSso, "endpoints", lambda _: ENDPOINTS)
+    monkeypatch.setenv("ACME_SECRET", "s")
+    silent = SSO.model_copy(update={"roles": {}})
+    groups = [{"role": {"name": "Analyst"}, "groups": ["x"]}]
+    settings = sso_of(groupsMapping=groups, userAttrMapping={"group": "gr"})
+    wanted = desired(tenants={"T1": DesiredTenant(sso=silent)})
+    (finding,) = findings(ready(sso={"T1": settings}), wanted)
+    assert [call.name for call in change_of(finding).calls] == ["sso.configure_oidc_settings"]
+    assert change_of(finding).after["roles"] == {"Analyst": ["x"]}
+
+
+def test_of_a_tenant_only_what_differs_is_changed() -> None:
+    tenant = {"id": "T1", "name": "Acme", "enforceSSO": True, "enforceSSOExclusions": ["U1"]}
+    state = ready(tenants={"T1": tenant})
+    assert findings(state, desired()) == []
+    same = DesiredTenant(name="Acme", enforce_sso=True)
+    assert findings(state, desired(tenants={"T1": same})) == []
+    other = DesiredTenant(name="Acme Ltd", enforce_sso=True)
+    (finding,) = findings(state, desired(tenants={"T1": other}))
+    (call,) = change_of(finding).calls
+    assert (call.name, call.arguments, call.options) == (
+        "tenant.patch_tenant",
+        ("T1",),
+        {"name": "Acme Ltd"},
+    )
 
 
 def test_positions_and_empty_values_make_no_difference() -> None:

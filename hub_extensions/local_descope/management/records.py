@@ -153,6 +153,13 @@ for each in (TENANT, ROLE, PERMISSION):
     _serve(each)
 
 
+@call("v1/mgmt/tenant/patch", Named, method="PATCH")
+def patch_tenant(db: Transaction, told: Named) -> None:
+    """Change what is told of a tenant, and leave the rest as it is."""
+    tenant = found(db, TENANT, told)
+    _keep(db, TENANT, tenant.changed(**told.model_dump(exclude_unset=True)))
+
+
 @call("v1/mgmt/tenant", Named, method="GET")
 def load_tenant(db: Transaction, told: Named) -> dict[str, Any]:
     return found(db, TENANT, told).model_dump()
