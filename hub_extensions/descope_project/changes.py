@@ -38,13 +38,17 @@ def _lines(value: Any) -> list[str]:
     return json.dumps(value, indent=2, sort_keys=True, ensure_ascii=False).splitlines()
 
 
-def make_calls(client: DescopeClient, changes: Sequence[Change], dotenv: Path) -> list[str]:
-    """Make the changes that have calls of their own; returns what was done.
+def make_calls(
+    client: DescopeClient, changes: Sequence[Change], dotenv: Path
+) -> tuple[list[str], str]:
+    """Make the changes that have calls of their own; returns what was done, and the new key if one
+    was made.
 
     Raises:
         ProjectError: Descope refused one; names what was done before it.
     """
     done: list[str] = []
+    key = ""
     for change in changes:
         try:
             with _new_secret(dotenv) if change.makes_key else nullcontext() as keep:
@@ -52,13 +56,14 @@ def make_calls(client: DescopeClient, changes: Sequence[Change], dotenv: Path) -
                     function = attrgetter(each.name)(client.mgmt)
                     answer = call(function, *each.arguments, **each.options)
                     if keep:
-                        keep(answer["cleartext"])
+                        key = answer["cleartext"]
+                        keep(key)
         except Refused as error:
             so_far = f"; done before it: {', '.join(done)}" if done else "; nothing was changed"
             raise ProjectError(f"Descope refused {change.what} ({error}){so_far}") from error
         if change.calls:
             done.append(change.what)
-    return done
+    return done, key
 
 
 def validate(client: DescopeClient, files: dict[str, Any], changes: Sequence[Change]) -> None:

@@ -7,12 +7,13 @@ import json
 import os
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from .. import local_service, provider, state
 from ..settings import LOCAL_PROJECT_ID, Settings, read, require
 from . import probe
-from .changes import SECRET, import_files, make_calls, shown, validate
+from .changes import import_files, make_calls, shown, validate
 from .desired import Desired, ProjectError, load_desired
 from .finding import Change, Finding
 from .findings import findings
@@ -71,7 +72,7 @@ class _Job:
     def __init__(self, folder: Path) -> None:
         self.dotenv = folder / ".env"
         self.settings = settings = read(folder)
-        self.project, owner = _local(settings) if settings.is_local else _real(settings)
+        self.project, owner = _project(settings)
         self.desired: Desired = load_desired(folder, settings, owner)
 
     def _state(self) -> State:
@@ -105,11 +106,12 @@ class _Job:
         client = self.project.connect()
         if before.files is not None:
             validate(client, before.files, changes)
-        for what in make_calls(client, changes, self.dotenv):
+        done, key = make_calls(client, changes, self.dotenv)
+        for what in done:
             print(f"Done: {what}")
-        if any(change.makes_key for change in changes):
+        if key:
             print(f"The access key is in {self.dotenv}.")
-            self.project = _with_new_key(self.project, self.dotenv)
+            self.project = replace(self.project, client_secret=key)
         self._import(changes)
         return _report(findings(self._state(), self.desired))
 
@@ -150,49 +152,35 @@ class _Job:
         print(f"Project {self.project.project_id} of {where}, {self.project.base_uri}")
 
 
-def _real(settings: Settings) -> tuple[Project, str]:
-    project_id = settings.project_id or ""
-    key = require("DESCOPE_MANAGEMENT_KEY", settings.management_key)
-    owner = require("DESCOPE_TENANT_ID", settings.owner_tenant)
-    base_uri = settings.base_uri or provider.descope_base_uri(project_id)
-    return (
-        Project(
-            project_id=project_id,
-            base_uri=base_uri,
-            management_key=key,
-            client_secret=settings.client_secret,
-        ),
-        owner,
-    )
-
-
-def _local(settings: Settings) -> tuple[Project, str]:
-    """The stand-in of a hub that runs in this folder.
+def _project(settings: Settings) -> tuple[Project, str]:
+    """The project, and the tenant that owns the hub: the real ones, or those of the stand-in of a
+    hub that runs in this folder.
 
     Raises:
         ProjectError: none has, and nothing is made here in its place.
     """
+    if not settings.is_local:
+        project_id = settings.project_id or ""
+        real = Project(
+            project_id=project_id,
+            base_uri=settings.base_uri or provider.descope_base_uri(project_id),
+            management_key=require("DESCOPE_MANAGEMENT_KEY", settings.management_key),
+            client_secret=settings.client_secret,
+        )
+        return real, require("DESCOPE_TENANT_ID", settings.owner_tenant)
     if not (settings.state / "provider").exists():
         raise ProjectError(
             "no hub has run here yet, and DESCOPE_PROJECT_ID is not set; set it, or start the hub "
             "first to try the command on its local stand-in"
         )
     kept = state.open_state(settings)
-    return (
-        Project(
-            project_id=LOCAL_PROJECT_ID,
-            base_uri=local_service.base_uri(settings),
-            management_key=kept.secret(local_service.MANAGEMENT_KEY),
-            client_secret=kept.secret("descope_client_secret"),
-        ),
-        local_service.OWNER_TENANT,
+    local = Project(
+        project_id=LOCAL_PROJECT_ID,
+        base_uri=local_service.base_uri(settings),
+        management_key=kept.secret(local_service.MANAGEMENT_KEY),
+        client_secret=kept.secret("descope_client_secret"),
     )
-
-
-def _with_new_key(project: Project, dotenv: Path) -> Project:
-    lines = dotenv.read_text(encoding="utf-8").splitlines()
-    secret = next(line for line in reversed(lines) if line.startswith(f"{SECRET}="))
-    return Project(**{**vars(project), "client_secret": secret.partition("=")[2]})
+    return local, local_service.OWNER_TENANT
 
 
 def _agreed(question: str) -> bool:

@@ -7,9 +7,10 @@ import time
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
+from ..flow_formats import files_of, to_sdk
 from .desired import CLAIMS, Desired
 from .finding import Call, Change, Finding
-from .project import DEFAULT_APP, State, as_told, files_of
+from .project import DEFAULT_APP, State
 from .single_sign_on import single_sign_on
 
 #: Clocks may differ by the hub's leeway (`provider.LEEWAY`); the SDK's own is shorter.
@@ -207,8 +208,9 @@ def _flow(state: State, desired: Desired) -> Iterator[Finding]:
     if before is None:  # a whole flow is no diff to read: what it consists of is enough
         after = {name: sorted(after[name]) for name in ("tasks", "screens")}
     if state.files is None:
-        told, screens = as_told(desired.flow)
-        calls, files = (Call(name="flow.import_flow", arguments=(flow_id, told, screens)),), {}
+        told = to_sdk(desired.flow)
+        arguments = (flow_id, told["flow"], told["screens"])
+        calls, files = (Call(name="flow.import_flow", arguments=arguments),), {}
     else:
         index = state.files.get("flows/flows.json") or {}
         names = list(dict.fromkeys([*(index.get("flows") or []), flow_id]))

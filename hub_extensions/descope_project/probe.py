@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import Any, Final
 from urllib.parse import urlsplit
 
@@ -21,7 +22,7 @@ from joserfc.jwk import KeySet
 from ..settings import Settings
 from .desired import Desired, ProjectError
 from .project import DEFAULT_APP, Project, Refused, call
-from .visit import SECONDS, Learned, Visit, shape, yes
+from .visit import SECONDS, Learned, Visit, shape, yes, yes_no
 
 _SCRATCH_TENANT: Final = "atrium-probe"
 _ALGORITHMS: Final = ["RS256", "ES256", "ES384"]
@@ -45,12 +46,12 @@ def run(project: Project, settings: Settings, desired: Desired) -> int:
     )
     learned: list[Learned] = []
     for part in (documents, management, signing_in, tokens_again, links, signing_out):
-        for each in part(visit):
-            learned.append(each)
-            print(f"  {each.fact}: {each.answer}")
+        for fact, answer in part(visit):
+            learned.append((fact, answer))
+            print(f"  {fact}: {answer}")
     print("\nWhat was learned, for docs/descope.md:\n\n| fact | this project |\n|---|---|")
-    for each in learned:
-        print(f"| {each.fact} | {each.answer} |")
+    for fact, answer in learned:
+        print(f"| {fact} | {answer} |")
     return 0
 
 
@@ -86,9 +87,9 @@ def documents(visit: Visit) -> Iterator[Learned]:
         said = visit.metadata["issuer"]
     except (ValueError, KeyError, TypeError) as error:
         raise ProjectError(f"there is no discovery document at {address}") from error
-    yield Learned(fact="status of the discovery document", answer=str(answer.status_code))
+    yield "status of the discovery document", str(answer.status_code)
     same = "the address it is under" if said == visit.issuer else said
-    yield Learned(fact="issuer in the discovery document", answer=same)
+    yield "issuer in the discovery document", same
     for name in (
         "scopes_supported",
         "token_endpoint_auth_methods_supported",
@@ -96,38 +97,33 @@ def documents(visit: Visit) -> Iterator[Learned]:
         "id_token_signing_alg_values_supported",
         "backchannel_logout_supported",
     ):
-        yield Learned(fact=name, answer=json.dumps(visit.metadata.get(name)))
+        yield name, json.dumps(visit.metadata.get(name))
     for name in ("end_session_endpoint", "revocation_endpoint"):
-        yield Learned(fact=name, answer="named" if name in visit.metadata else "absent")
+        yield name, "named" if name in visit.metadata else "absent"
 
 
 def management(visit: Visit) -> Iterator[Learned]:
     """What the management API says, and how it refuses."""
     print("Management API")
     mgmt, project = visit.client.mgmt, visit.project
-    wrong = Project(
-        project_id=project.project_id,
-        base_uri=project.base_uri,
-        management_key="not-a-key",
-        client_secret=None,
-    )
-    yield Learned(fact="answer to a wrong management key", answer=_status(wrong.connect))
+    wrong = replace(project, management_key="not-a-key")
+    yield "answer to a wrong management key", _status(wrong.connect)
     missing = _status(lambda: call(mgmt.tenant.load, _SCRATCH_TENANT))
-    yield Learned(fact="answer to a tenant that is not there", answer=missing)
+    yield "answer to a tenant that is not there", missing
     application = call(mgmt.sso_application.load, DEFAULT_APP)
-    yield Learned(fact="shape of a loaded application", answer=shape(application))
+    yield "shape of a loaded application", shape(application)
     settings = application.get("app", application).get("oidcSettings") or {}
     for name in ("claims", "approvedRedirectUrls", "forcePkce", "clientType", "defaultAudience"):
-        yield Learned(fact=f"application: {name}", answer="named" if name in settings else "absent")
+        yield f"application: {name}", "named" if name in settings else "absent"
     try:
         files = call(mgmt.project.export_snapshot)["files"]
-        yield Learned(fact="files of a snapshot", answer=", ".join(sorted(files))[:600])
+        yield "files of a snapshot", ", ".join(sorted(files))[:600]
         answer = call(mgmt.project.validate_snapshot, files)
         unchanged = "accepted" if answer.get("ok") else f"refused: {answer.get('failures')}"
-        yield Learned(fact="a snapshot imported as it was exported", answer=unchanged)
+        yield "a snapshot imported as it was exported", unchanged
     except Refused as error:
-        yield Learned(fact="snapshot", answer=f"refused: {error}")
-    if yes(f"May a tenant {_SCRATCH_TENANT} be made and deleted again?") == "yes":
+        yield "snapshot", f"refused: {error}"
+    if yes(f"May a tenant {_SCRATCH_TENANT} be made and deleted again?"):
         yield from _scratch_tenant(mgmt)
 
 
@@ -160,18 +156,18 @@ def _scratch_tenant(mgmt: Any) -> Iterator[Learned]:
         call(mgmt.sso.mapping, _SCRATCH_TENANT, mapping, AttributeMapping(group="groups"))
         now = call(mgmt.sso.load_settings, _SCRATCH_TENANT)["oidc"]
         mapped = "yes" if now.get("groupsMapping") else "no: set groups and roles in the console"
-        yield Learned(fact="mapping() sets the groups of an OIDC provider", answer=mapped)
+        yield "mapping() sets the groups of an OIDC provider", mapped
         group = (now.get("userAttrMapping") or {}).get("group")
-        yield Learned(fact="mapping() sets the groups claim", answer="yes" if group else "no")
+        yield "mapping() sets the groups claim", "yes" if group else "no"
         secret = now.get("clientSecret")
-        yield Learned(fact="a loaded client secret is", answer="shown" if secret else "blank")
+        yield "a loaded client secret is", "shown" if secret else "blank"
         settings.client_secret = None
         call(mgmt.sso.configure_oidc_settings, _SCRATCH_TENANT, settings, ["example.invalid"])
         now = call(mgmt.sso.load_settings, _SCRATCH_TENANT)["oidc"]
         kept = "stays" if now.get("groupsMapping") else "is wiped"
-        yield Learned(fact="the groups' mapping when OIDC is set again", answer=kept)
+        yield "the groups' mapping when OIDC is set again", kept
     except Refused as error:
-        yield Learned(fact="single sign-on of a tenant", answer=f"refused: {error}")
+        yield "single sign-on of a tenant", f"refused: {error}"
     finally:
         call(mgmt.tenant.delete, _SCRATCH_TENANT, True)
 
@@ -192,24 +188,24 @@ def signing_in(visit: Visit) -> Iterator[Learned]:
         except (OAuthError, ValueError, KeyError, requests.RequestException):
             continue
     accepted = method if visit.tokens else "neither way: the code was refused"
-    yield Learned(fact="client authentication with a code", answer=accepted)
+    yield "client authentication with a code", accepted
     if not visit.tokens:
         return
     given = sorted(name for name in visit.tokens if name.endswith("_token"))
-    yield Learned(fact="tokens without asking for offline_access", answer=", ".join(given))
-    yield Learned(fact="life of the access token", answer=f"{visit.tokens.get('expires_in')} s")
+    yield "tokens without asking for offline_access", ", ".join(given)
+    yield "life of the access token", f"{visit.tokens.get('expires_in')} s"
     yield from _id_token(visit)
     headers = {"Authorization": f"Bearer {visit.tokens['access_token']}"}
     endpoint = visit.metadata["userinfo_endpoint"]
     told = json_of(asked("GET", endpoint, headers=headers))
-    yield Learned(fact="userinfo", answer=shape(told))
+    yield "userinfo", shape(told)
     where = [n for n, c in (("ID token", visit.claims), ("userinfo", told)) if "tenants" in c]
-    yield Learned(fact="tenants are in", answer=" and ".join(where) or "neither")
+    yield "tenants are in", " and ".join(where) or "neither"
     tenants = visit.claims.get("tenants") or told.get("tenants") or {}
     inside = sorted({shape(tenants[name]) for name in tenants})
-    yield Learned(fact="a tenant in the claims holds", answer=", ".join(inside) or "nothing")
+    yield "a tenant in the claims holds", ", ".join(inside) or "nothing"
     verified = told.get("email_verified", visit.claims.get("email_verified"))
-    yield Learned(fact="email_verified", answer=json.dumps(verified))
+    yield "email_verified", json.dumps(verified)
 
 
 def _id_token(visit: Visit) -> Iterator[Learned]:
@@ -222,7 +218,7 @@ def _id_token(visit: Visit) -> Iterator[Learned]:
         try:
             token = jwt.decode(visit.tokens.get(name, ""), keys, algorithms=_ALGORITHMS)
         except (JoseError, ValueError) as error:
-            yield Learned(fact=name, answer=f"no signed JWT of its keys ({type(error).__name__})")
+            yield name, f"no signed JWT of its keys ({type(error).__name__})"
             continue
         claims = dict(token.claims)
         if name == "id_token":
@@ -232,13 +228,13 @@ def _id_token(visit: Visit) -> Iterator[Learned]:
         same = "the discovered issuer" if issuer == visit.metadata["issuer"] else "another"
         if issuer == visit.project.project_id:
             same = "the bare project id"
-        yield Learned(fact=f"{name}: algorithm", answer=str(token.header.get("alg")))
-        yield Learned(fact=f"{name}: iss", answer=same)
-        yield Learned(fact=f"{name}: aud", answer="absent" if audience is None else shape(audience))
+        yield f"{name}: algorithm", str(token.header.get("alg"))
+        yield f"{name}: iss", same
+        yield f"{name}: aud", "absent" if audience is None else shape(audience)
         if isinstance(claims.get("exp"), int) and isinstance(claims.get("iat"), int):
-            yield Learned(fact=f"{name}: life", answer=f"{claims['exp'] - claims['iat']} s")
-        yield Learned(fact=f"{name}: amr", answer=json.dumps(claims.get("amr")))
-        yield Learned(fact=f"{name}: claims", answer=", ".join(sorted(claims)))
+            yield f"{name}: life", f"{claims['exp'] - claims['iat']} s"
+        yield f"{name}: amr", json.dumps(claims.get("amr"))
+        yield f"{name}: claims", ", ".join(sorted(claims))
 
 
 def tokens_again(visit: Visit) -> Iterator[Learned]:
@@ -251,11 +247,11 @@ def tokens_again(visit: Visit) -> Iterator[Learned]:
     try:
         again = session.refresh_token(endpoint, refresh_token=first)
     except (OAuthError, ValueError, KeyError) as error:
-        yield Learned(fact="refresh", answer=f"refused: {type(error).__name__}")
+        yield "refresh", f"refused: {type(error).__name__}"
         return
-    yield Learned(fact="a refresh brings an ID token", answer=_said("id_token" in again))
+    yield "a refresh brings an ID token", yes_no("id_token" in again)
     rotates = again.get("refresh_token", first) != first
-    yield Learned(fact="refresh tokens rotate", answer=_said(rotates))
+    yield "refresh tokens rotate", yes_no(rotates)
     form = {
         "grant_type": "refresh_token",
         "refresh_token": first,
@@ -263,15 +259,11 @@ def tokens_again(visit: Visit) -> Iterator[Learned]:
         "client_secret": visit.project.client_secret,
     }
     answer = asked("POST", endpoint, data=form)
-    yield Learned(fact="answer to a refresh token used before", answer=_answer(answer))
+    yield "answer to a refresh token used before", _answer(answer)
     form["refresh_token"] = "not-a-token"
     answer = asked("POST", endpoint, data=form)
-    yield Learned(fact="answer to a refresh token that is none", answer=_answer(answer))
+    yield "answer to a refresh token that is none", _answer(answer)
     visit.tokens |= again
-
-
-def _said(holds: bool) -> str:
-    return "yes" if holds else "no"
 
 
 def _answer(answer: requests.Response) -> str:
@@ -290,22 +282,17 @@ def links(visit: Visit) -> Iterator[Learned]:
     """Magic links and hints, as the person sees them."""
     print("Links")
     for name in ("login_hint", "loginHint"):
-        pasted, _ = visit.browse(
+        visit.browse(
             f"Open this in another private window. Look whether the address is filled in ({name}), "
             "then sign in by a link:",
             **{name: "probe@example.com"},
         )
-        filled = yes("Was probe@example.com filled in?")
-        yield Learned(fact=f"{name} fills in the address", answer=filled)
+        filled = yes_no(yes("Was probe@example.com filled in?"))
+        yield f"{name} fills in the address", filled
         if name == "login_hint":
-            yield Learned(
-                fact="a link signs in the tab that it opened", answer=yes("Was it that tab?")
-            )
-            yield Learned(
-                fact="an earlier link works after a resend",
-                answer=yes("Ask for another link twice, open the first. Did it work?"),
-            )
-        del pasted
+            yield "a link signs in the tab that it opened", yes_no(yes("Was it that tab?"))
+            worked = yes("Ask for another link twice, open the first. Did it work?")
+            yield "an earlier link works after a resend", yes_no(worked)
 
 
 def signing_out(visit: Visit) -> Iterator[Learned]:
@@ -317,10 +304,10 @@ def signing_out(visit: Visit) -> Iterator[Learned]:
     endpoint = visit.metadata.get("revocation_endpoint", "")
     if endpoint:
         answer = asked("POST", endpoint, data=form)
-        yield Learned(fact="revoking without the client's secret", answer=_answer(answer))
+        yield "revoking without the client's secret", _answer(answer)
         form["client_secret"] = str(visit.project.client_secret)
         answer = asked("POST", endpoint, data=form)
-        yield Learned(fact="revoking with id and secret in the form", answer=_answer(answer))
+        yield "revoking with id and secret in the form", _answer(answer)
     if "end_session_endpoint" not in visit.metadata:
         return
     query = {
@@ -331,4 +318,4 @@ def signing_out(visit: Visit) -> Iterator[Learned]:
     target = answer.headers.get("Location", "").partition("?")[0]
     known = target if target == visit.signed_out else target and "elsewhere"
     there = f"{answer.status_code} {known or 'no redirect'}"
-    yield Learned(fact=f"sign-out may end at {visit.signed_out}", answer=there)
+    yield f"sign-out may end at {visit.signed_out}", there

@@ -15,6 +15,7 @@ from descope import AuthException, DescopeClient
 from descope.exceptions import RateLimitException
 from jwt import PyJWTError
 
+from ..flow_formats import flow_in, from_sdk
 from .desired import ProjectError
 
 DEFAULT_APP: Final = "descope-default-oidc"
@@ -193,83 +194,10 @@ def clock_skew(client: DescopeClient) -> float:
         return 0.0
 
 
-# -- flows: in a snapshot a flow is several files, in the SDK's own calls it has another format ---
-
-
-def flow_in(files: Mapping[str, Any], flow_id: str) -> dict[str, Any] | None:
-    """A flow of a snapshot in the format of an export (Descope's CLI, `flow/convert.go`)."""
-    folder = f"flows/{flow_id}"
-    if f"{folder}/contents.json" not in files:
-        return None
-    metadata = dict(files.get(f"{folder}/metadata.json") or {})
-    screens = [files[f"{folder}/screen-{each}.json"] for each in metadata.pop("screens", [])]
-    return {
-        "contents": files[f"{folder}/contents.json"],
-        "flowId": metadata.pop("flowId", flow_id),
-        "references": metadata.pop("references", {}),
-        "metadata": metadata,
-        "screens": screens,
-    }
-
-
-def files_of(flow: Mapping[str, Any]) -> dict[str, Any]:
-    """The files that a flow is in a snapshot."""
-    folder = f"flows/{flow['flowId']}"
-    screens = {str(screen["screenId"]): screen for screen in flow["screens"]}
-    metadata = {
-        **flow.get("metadata", {}),
-        "flowId": flow["flowId"],
-        "references": flow.get("references", {}),
-        "screens": list(screens),
-    }
-    return {
-        f"{folder}/metadata.json": metadata,
-        f"{folder}/contents.json": flow["contents"],
-        **{f"{folder}/screen-{name}.json": screen for name, screen in screens.items()},
-    }
-
-
-def as_told(flow: Mapping[str, Any]) -> tuple[dict[str, Any], list[dict[str, Any]]]:
-    """A flow and its screens in the format of the SDK's `import_flow`."""
-    metadata = flow.get("metadata", {})
-    told = {
-        "id": flow["flowId"],
-        "name": metadata.get("name", flow["flowId"]),
-        "description": metadata.get("description", ""),
-        "disabled": False,
-        "dsl": flow["contents"],
-    }
-    screens = [
-        {
-            "id": screen["screenId"],
-            "interactions": screen.get("interactions", []),
-            "inputs": [],
-            "htmlTemplate": screen["contents"],
-        }
-        for screen in flow["screens"]
-    ]
-    return told, screens
-
-
 def _exported(client: DescopeClient, flow_id: str) -> dict[str, Any] | None:
     try:
-        told = call(client.mgmt.flow.export_flow, flow_id)
+        return from_sdk(call(client.mgmt.flow.export_flow, flow_id)) | {"flowId": flow_id}
     except Refused as error:
         if error.status in {400, 404}:
             return None
         raise ProjectError(f"the flow {flow_id} cannot be read ({error})") from error
-    flow = told["flow"]
-    return {
-        "contents": flow["dsl"],
-        "flowId": flow.get("id", flow_id),
-        "metadata": {name: flow[name] for name in ("name", "description") if name in flow},
-        "references": {},
-        "screens": [
-            {
-                "screenId": screen["id"],
-                "interactions": screen.get("interactions", []),
-                "contents": screen.get("htmlTemplate") or {},
-            }
-            for screen in told.get("screens", [])
-        ],
-    }

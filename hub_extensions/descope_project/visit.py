@@ -17,12 +17,8 @@ from .project import Project
 SECONDS: Final = 15
 
 
-@dataclass(frozen=True, kw_only=True)
-class Learned:
-    """A fact that was open, and what the project showed."""
-
-    fact: str
-    answer: str
+#: A fact that was open, and what the project showed.
+Learned = tuple[str, str]
 
 
 @dataclass(kw_only=True)
@@ -89,8 +85,12 @@ def ask(question: str) -> str:
         raise ProjectError("--probe asks questions, and nobody is here to answer them") from error
 
 
-def yes(question: str) -> str:
-    return "yes" if ask(f"{question} [y/n]").lower().startswith("y") else "no"
+def yes(question: str) -> bool:
+    return ask(f"{question} [y/n]").lower().startswith("y")
+
+
+def yes_no(holds: bool) -> str:
+    return "yes" if holds else "no"
 
 
 def shape(value: Any) -> str:

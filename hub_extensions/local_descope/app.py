@@ -7,20 +7,15 @@ import re
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from flask import Flask, Response, render_template, request, send_from_directory
+from flask import Flask, Response, request, send_from_directory
 from werkzeug.exceptions import HTTPException
 
-from . import guard, management
+from . import browser, guard, management
 from .config import Config
 from .errors import DescopeError
-from .flows import browser, pages
-from .flows.actions import RUNS
-from .flows.mail import Outbox
-from .flows.runner import Runner
+from .flows import pages
 from .oidc import protocol, session_api
-from .oidc.keys import Keys
-from .oidc.server import Server
-from .oidc.sessions import Sessions
+from .oidc.server import clients
 from .parts import EXTENSION, Parts, parts
 from .seed import seed
 from .store import Store
@@ -42,19 +37,8 @@ def create_app(config: Config) -> Flask:
     """
     store = Store(config.state)
     seed(store, config)
-    keys = Keys(store)
-    sessions = Sessions(store, keys, config.project_id)
-    outbox = Outbox(store, f"{config.url}/login/link", config.mail_limit)
     app = Flask(__name__, static_folder="assets", static_url_path=f"{config.prefix}assets")
-    app.extensions[EXTENSION] = Parts(
-        config=config,
-        store=store,
-        keys=keys,
-        sessions=sessions,
-        server=Server(config, store, keys, sessions),
-        outbox=outbox,
-        runner=Runner(RUNS, store, outbox),
-    )
+    app.extensions[EXTENSION] = Parts(config=config, store=store)
     app.config.update(
         SECRET_KEY=store.secret("cookie"),
         MAX_CONTENT_LENGTH=LARGEST_CALL,
@@ -95,7 +79,7 @@ def _content_policy() -> str:
     """Everything from here; forms may also end at a client, whose redirects browsers follow
     under this rule up to the person's own server on a name below the client's."""
     targets: list[str] = []
-    for address in [each for client in parts().server.clients() for each in client.redirects]:
+    for address in [each for client in clients() for each in client.redirects]:
         found = ORIGIN.match(address)
         if found and found["name"]:
             targets += [found[0], f"{found['scheme']}*.{found['name']}{found['port'] or ''}"]
@@ -115,18 +99,12 @@ def _look(name: str) -> Response:
     return send_from_directory(Path(folder, "static"), name)
 
 
-def _failed(error: HTTPException) -> Response | tuple[str, int]:
+def _failed(error: HTTPException) -> Response:
     """An error on a page, or for a program in Descope's shape."""
     code = error.code or 500
     if guard.is_call(request.path.removeprefix(parts().config.prefix.rstrip("/"))):
         return DescopeError("E011002", error.description or "").response(status=code)
     titles = {404: "There is no such page", 400: "This did not work"}
     known = code == 400 and error.description
-    page = render_template(
-        "message.html",
-        title=titles.get(code, "Something went wrong"),
-        text=known or "Go back, or start again.",
-        action="Start again",
-        address=parts().config.start_url,
-    )
-    return page, code
+    title = titles.get(code, "Something went wrong")
+    return browser.said(title, known or "Go back, or start again.", code)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from authlib.oauth2 import OAuth2Error
 from flask import Response, jsonify
 
 #: Descope's codes that the stand-in uses, with the HTTP status and description of each.
@@ -36,11 +37,14 @@ CODES: dict[str, tuple[int, str]] = {
 OAUTH_CODES = {"invalid_client": "E061004", "invalid_grant": "E061003", "invalid_token": "E061005"}
 
 
-class DescopeError(Exception):
-    """A refusal in Descope's words: one of `CODES`, and what exactly is wrong."""
+class DescopeError(OAuth2Error):
+    """A refusal in Descope's words: one of `CODES`, and what exactly is wrong.
+
+    To OpenID Connect clients it is an invalid grant.
+    """
 
     def __init__(self, code: str, message: str = "") -> None:
-        super().__init__(f"{code} {message}")
+        super().__init__(code, error="invalid_grant")
         self.code = code
         self.message = message
 
@@ -56,3 +60,7 @@ class DescopeError(Exception):
         response = jsonify(self.body())
         response.status_code = status or CODES[self.code][0]
         return response
+
+
+class NotLetIn(Exception):
+    """Somebody cannot go on this way; the message is a sentence for them."""

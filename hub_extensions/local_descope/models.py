@@ -1,14 +1,14 @@
 """The tables of sign-ins under way and done; what the project has is in `records.py`.
 
-Times are seconds since 1970. Secrets are kept as digests, but in mails, which the outbox shows.
+Times are seconds since 1970. Secrets are kept as digests, but links, which the outbox shows.
 """
 
 from __future__ import annotations
 
 from typing import Any
 
+from authlib.integrations.sqla_oauth2 import OAuth2AuthorizationCodeMixin
 from authlib.oauth2.rfc6749 import TokenMixin
-from authlib.oidc.core import AuthorizationCodeMixin
 from sqlalchemy import JSON, ForeignKey
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
 
@@ -47,50 +47,23 @@ class Session(Base, TokenMixin):
     def get_scope(self) -> str:
         return self.scope
 
-    def get_expires_in(self) -> int:
-        return self.expires_at - now()
-
     def is_expired(self) -> bool:
         return self.expires_at <= now()
 
     def is_revoked(self) -> bool:
         return self.ended_at is not None
 
-    def get_client(self) -> Any:
-        """Authlib asks for it only to sign a userinfo answer; see `server.Userinfo`."""
 
-
-class Code(Base, AuthorizationCodeMixin):
-    """An authorization code. It stays after use, so that a replay is known as one."""
+class Code(Base, OAuth2AuthorizationCodeMixin):
+    """An authorization code, by its digest; Authlib's columns. It stays after use, so that a replay
+    is known as one."""
 
     __tablename__ = "codes"
-    digest: Mapped[str] = mapped_column(primary_key=True)
+    code: Mapped[str] = mapped_column(primary_key=True)
     session_id: Mapped[str] = mapped_column(ForeignKey("sessions.id", ondelete="CASCADE"))
     session: Mapped[Session] = relationship(lazy="joined")
-    redirect_uri: Mapped[str]
-    nonce: Mapped[str | None]
-    code_challenge: Mapped[str]
-    code_challenge_method: Mapped[str]
     expires_at: Mapped[int]
     used_at: Mapped[int | None]
-
-    def get_redirect_uri(self) -> str:
-        return self.redirect_uri
-
-    def get_scope(self) -> str:
-        return self.session.scope
-
-    def get_nonce(self) -> str | None:
-        return self.nonce
-
-    def get_auth_time(self) -> int:
-        return self.session.auth_time
-
-    def get_amr(self) -> list[str]:
-        return self.session.amr
-
-    def get_acr(self) -> str:
-        return ""
 
 
 class Run(Base):
@@ -115,26 +88,27 @@ class Run(Base):
     signed_in_at: Mapped[int | None]
     expires_at: Mapped[int]
 
+    def tell(self, **names: Any) -> None:
+        """Put names into its context."""
+        self.context = self.context | names
+
 
 class Link(Base):
-    """A magic link that was sent, and the task of the flow that opening it goes on with."""
+    """A magic link in a mail that nobody sends, and the task that opening it goes on with."""
 
     __tablename__ = "links"
-    digest: Mapped[str] = mapped_column(primary_key=True)
+    id: Mapped[int] = mapped_column(primary_key=True)
+    token: Mapped[str] = mapped_column(unique=True)
     run_id: Mapped[str]
     task: Mapped[str]
-    email: Mapped[str]
+    email: Mapped[str] = mapped_column(index=True)
+    created_at: Mapped[int] = mapped_column(default=now)
     expires_at: Mapped[int]
     used_at: Mapped[int | None]
 
-
-class Mail(Base):
-    """A mail that would have been sent."""
-
-    __tablename__ = "mails"
-    id: Mapped[int] = mapped_column(primary_key=True)
-    to: Mapped[str] = mapped_column(index=True)
-    subject: Mapped[str]
-    link: Mapped[str]
-    created_at: Mapped[int] = mapped_column(default=now)
-    expires_at: Mapped[int]
+    @property
+    def state(self) -> str:
+        """ "good", "spent" or "expired"."""
+        if self.used_at:
+            return "spent"
+        return "good" if self.expires_at > now() else "expired"

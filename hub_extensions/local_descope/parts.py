@@ -1,20 +1,15 @@
-"""The parts that the running application is made of, for the pages to find."""
+"""What the running application works with: its settings and its store."""
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, cast
+from typing import cast
 
 from flask import current_app
 
-if TYPE_CHECKING:
-    from .config import Config
-    from .flows.mail import Outbox
-    from .flows.runner import Runner
-    from .oidc.keys import Keys
-    from .oidc.server import Server
-    from .oidc.sessions import Sessions
-    from .store import Store
+from .config import Config
+from .store import Store, Transaction
 
 EXTENSION = "local_descope"
 
@@ -23,13 +18,13 @@ EXTENSION = "local_descope"
 class Parts:
     config: Config
     store: Store
-    keys: Keys
-    sessions: Sessions
-    server: Server
-    outbox: Outbox
-    runner: Runner
 
 
 def parts() -> Parts:
     """The parts of the application that answers the request at hand."""
     return cast(Parts, current_app.extensions[EXTENSION])
+
+
+def transaction() -> AbstractContextManager[Transaction]:
+    """A transaction of its store: committed at the end of the block, rolled back if it raises."""
+    return parts().store.begin()

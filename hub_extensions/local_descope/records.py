@@ -28,8 +28,11 @@ class Record(BaseModel):
     """A record. Types are taken as they are; a null is as if the name were not there."""
 
     model_config = ConfigDict(strict=True, extra="allow")
-    #: The field that tells records of a kind apart.
+    #: The field that tells records of a kind apart, "" where there is one alone.
     key: ClassVar[str] = "id"
+    #: Descope's errors where there is none of an id or name, and where there is one already.
+    missing: ClassVar[str] = "E011004"
+    taken: ClassVar[str] = "E011004"
 
     @model_validator(mode="before")
     @classmethod
@@ -54,6 +57,7 @@ class Place(Record):
 class User(Record):
     """A person. An unverified address says nothing of who it is; the login ids do."""
 
+    missing = "E112102"
     key = "userId"
     userId: str = Field(default_factory=lambda: new_id("U2"))
     loginIds: list[str]
@@ -65,10 +69,6 @@ class User(Record):
     userTenants: list[Place] = []
     phone: str = ""
     verifiedPhone: bool = False
-    givenName: str = ""
-    familyName: str = ""
-    picture: str = ""
-    test: bool = False
     customAttributes: dict[str, Any] = {}
     createdTime: int = Field(default_factory=now)
 
@@ -80,13 +80,13 @@ Name = Annotated[str, Field(min_length=1, max_length=254, pattern=r"\S")]
 
 
 class Tenant(Record):
+    missing, taken = "E112202", "E073307"
     id: Annotated[str, Field(pattern=r"^[\w.-]{1,64}$")] = Field(
         default_factory=lambda: new_id("T")
     )
     name: Name
     selfProvisioningDomains: list[str] = []
     enforceSSO: bool = False
-    disabled: bool = False
     customAttributes: dict[str, Any] = {}
     createdTime: int = Field(default_factory=now)
     #: Single sign-on: "none", or "oidc" with the settings and the domains that they answer for.
@@ -109,40 +109,41 @@ def _web_address(value: str) -> str:
 WebAddress = Annotated[str, AfterValidator(_web_address)]
 
 
-class OidcSettings(Record):
-    """A tenant's provider for single sign-on. Without an address the stand-in plays it."""
+class Provider(Record):
+    """A provider behind Descope. Without an address the stand-in plays it."""
 
-    key = "tenantId"
-    tenantId: str = ""
     name: str = ""
     clientId: str = ""
     clientSecret: str = ""
-    redirectUrl: str = ""
+    issuer: str = ""
     authUrl: WebAddress = ""
     tokenUrl: WebAddress = ""
     userDataUrl: WebAddress = ""
+
+
+class OidcSettings(Provider):
+    """A tenant's provider for single sign-on."""
+
+    key = "tenantId"
+    tenantId: str = ""
     JWKsUrl: WebAddress = ""
-    issuer: str = ""
     scope: list[str] = []
     userAttrMapping: dict[str, str | None] = {}
     groupsMapping: list[RoleMapping] = []
     defaultSSORoles: list[str] = []
-    callbackDomain: str = ""
-    prompt: list[str] = []
-    grantType: str = "authorization_code"
-    manageProviderTokens: bool = False
 
 
 class Permission(Record):
+    missing, taken = "E111303", "E024104"
     id: str = Field(default_factory=lambda: new_id("PER"))
     name: Name
     description: str = ""
-    systemDefault: bool = False
 
 
 class Role(Record):
     """A role; without a tenant it is the project's, and every tenant can give it."""
 
+    missing, taken = "E111403", "E024209"
     id: str = Field(default_factory=lambda: new_id("ROL"))
     name: Name
     description: str = ""
@@ -154,6 +155,7 @@ class Role(Record):
 class AccessKey(Record):
     """A key of a program, such as a hub's client secret; `expireTime` 0 means never."""
 
+    missing = "E111502"
     id: str = Field(default_factory=lambda: new_id("K"))
     name: Name
     digest: str = ""
@@ -168,7 +170,6 @@ class OidcApplication(Record):
     claims: list[str] = []
     approvedRedirectUrls: list[str] = []
     forcePkce: bool = False
-    loginPageUrl: str = ""
 
 
 DEFAULT_APP = "descope-default-oidc"
@@ -177,6 +178,7 @@ DEFAULT_APP = "descope-default-oidc"
 class Application(Record):
     """An OpenID Connect application; the default one is the project itself."""
 
+    missing = "E112302"
     id: Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,30}$")] = Field(
         default_factory=lambda: new_id("SA")
     )
@@ -188,6 +190,7 @@ class Application(Record):
 class Flow(Record):
     """A flow as the console exports it; see `flow.py`."""
 
+    missing = "E103003"
     key = "flowId"
     flowId: Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,64}$")]
     metadata: dict[str, Any] = {}
@@ -224,7 +227,7 @@ Amount = Annotated[int, Field(gt=0, le=10_000)]
 
 
 class Settings(Record):
-    id: str = ""
+    key = ""
 
 
 class ProjectSettings(Settings):
@@ -252,18 +255,9 @@ class MagicLinkSettings(Settings):
         return self.expirationTime * UNITS[self.expirationTimeUnit]
 
 
-class SocialProvider(Record):
-    """A social provider. Without an address of its own, the stand-in plays it."""
-
+class SocialProvider(Provider):
     enabled: bool = True
     trustProvidedEmails: bool = True
-    name: str = ""
-    clientId: str = ""
-    clientSecret: str = ""
-    issuer: str = ""
-    authUrl: WebAddress = ""
-    tokenUrl: WebAddress = ""
-    userDataUrl: WebAddress = ""
     jwksUrl: WebAddress = ""
     scopes: list[str] = []
     userDataClaimsMapping: dict[str, str] = {}

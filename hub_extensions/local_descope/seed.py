@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Sequence
 
 from .config import Config
 from .flows.flow import load_flow, read_flow
@@ -13,6 +13,7 @@ from .records import (
     OidcApplication,
     OidcSettings,
     Place,
+    Record,
     Role,
     Secret,
     SsoSettings,
@@ -21,15 +22,6 @@ from .records import (
 )
 from .store import Store, Transaction, digest_of
 
-#: Id, name, and the domains whose people sign in by single sign-on, which the stand-in plays too.
-TENANTS: Sequence[tuple[str, str, list[str]]] = (
-    ("acme", "Acme", []),
-    ("globex", "Globex", ["globex.test"]),
-)
-ROLES: Mapping[str, str] = {
-    "Tenant Admin": "Manages the people of a tenant",
-    "Analyst": "Writes notebooks",
-}
 #: Address, name, tenant, roles there.
 ACCOUNTS: Sequence[tuple[str, str, str, list[str]]] = (
     ("admin@acme.test", "Acme Admin", "acme", ["Tenant Admin"]),
@@ -37,7 +29,7 @@ ACCOUNTS: Sequence[tuple[str, str, str, list[str]]] = (
     ("member@acme.test", "Acme Member", "acme", []),
     ("member@globex.test", "Globex Member", "globex", []),
 )
-SCOPES = ["openid", "email", "profile", "descope.claims", "descope.custom_claims"]
+CLAIMS = ["openid", "email", "profile", "descope.claims", "descope.custom_claims"]
 
 
 def seed(store: Store, config: Config) -> None:
@@ -48,45 +40,35 @@ def seed(store: Store, config: Config) -> None:
         FlowError: the flow file cannot be run.
     """
     with store.begin() as db:
-        if db.record(Application, DEFAULT_APP) is None:
-            oidc = (
-                OidcApplication()
-                if config.empty
-                else OidcApplication(claims=SCOPES, forcePkce=True)
-            )
-            db.keep(Application(id=DEFAULT_APP, name="OIDC default application", oidc=oidc))
+        application = db.record(Application, DEFAULT_APP)
+        if application is None:
+            application = Application(id=DEFAULT_APP, name="OIDC default application")
             if not config.empty:
-                _add_accounts(db)
+                application.oidc = OidcApplication(claims=CLAIMS, forcePkce=True)
+                for record in _known_project():
+                    db.keep(record)
+        if not config.empty:
+            known = application.oidc.approvedRedirectUrls
+            approved = list(dict.fromkeys([*known, *config.redirects]))
+            application.oidc.approvedRedirectUrls = approved
+            _load_flow_file(db, config)
+        db.keep(application)
         digest = digest_of(config.client_secret)
         if digest not in {key.digest for key in db.records(AccessKey)}:
             db.keep(AccessKey(name="The hub's client secret", digest=digest))
-        if not config.empty:
-            _approve(db, config.redirects)
-            _load_flow_file(db, config)
 
 
-def _add_accounts(db: Transaction) -> None:
-    db.keep(SsoSettings(mergeUsers=True, blockIfEmailDomainMismatch=True))
-    for name, description in ROLES.items():
-        db.keep(Role(name=name, description=description))
-    for key, name, domains in TENANTS:
-        kind = "oidc" if domains else "none"
-        db.keep(Tenant(id=key, name=name, authType=kind, domains=domains))
-        if domains:
-            db.keep(OidcSettings(tenantId=key))
+def _known_project() -> Iterator[Record]:
+    yield SsoSettings(mergeUsers=True, blockIfEmailDomainMismatch=True)
+    yield Role(name="Tenant Admin", description="Manages the people of a tenant")
+    yield Role(name="Analyst", description="Writes notebooks")
+    yield Tenant(id="acme", name="Acme")
+    # its people sign in by single sign-on, which the stand-in plays too
+    yield Tenant(id="globex", name="Globex", authType="oidc", domains=["globex.test"])
+    yield OidcSettings(tenantId="globex")
     for email, name, tenant, roles in ACCOUNTS:
-        place = Place(tenantId=tenant, roleNames=roles)
-        user = User(loginIds=[email], email=email, verifiedEmail=True, name=name)
-        user.userTenants = [place]
-        db.keep(user)
-
-
-def _approve(db: Transaction, redirects: Sequence[str]) -> None:
-    application = db.record(Application, DEFAULT_APP)
-    assert application, "kept a moment ago"
-    known = application.oidc.approvedRedirectUrls
-    application.oidc.approvedRedirectUrls = list(dict.fromkeys([*known, *redirects]))
-    db.keep(application)
+        places = [Place(tenantId=tenant, roleNames=roles)]
+        yield User(loginIds=[email], email=email, verifiedEmail=True, name=name, userTenants=places)
 
 
 def _load_flow_file(db: Transaction, config: Config) -> None:

@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 from sqlalchemy import Connection, Text, create_engine, event, select
 from sqlalchemy.orm import Mapped, Session, mapped_column, sessionmaker
 
+from .errors import DescopeError
 from .models import Base
 from .records import Record, Secret, Settings, User
 
@@ -37,6 +38,17 @@ class Transaction(Session):
         kept = self.get(Kept, (kind.__name__, record_id))
         return kind.model_validate_json(kept.body) if kept else None
 
+    def found(self, kind: type[R], record_id: str) -> R:
+        """The record.
+
+        Raises:
+            DescopeError: there is none.
+        """
+        record = self.record(kind, record_id)
+        if record is None:
+            raise DescopeError(kind.missing, f"There is no {record_id}")
+        return record
+
     def records(self, kind: type[R]) -> list[R]:
         """All records of a kind, by their ids."""
         bodies = select(Kept.body).where(Kept.kind == kind.__name__).order_by(Kept.id)
@@ -51,7 +63,7 @@ class Transaction(Session):
 
     def keep(self, record: R) -> R:
         kind, body = type(record), record.model_dump_json()
-        self.merge(Kept(kind=kind.__name__, id=getattr(record, kind.key), body=body))
+        self.merge(Kept(kind=kind.__name__, id=getattr(record, kind.key, ""), body=body))
         self.flush()
         return record
 
@@ -67,11 +79,11 @@ class Store:
     def __init__(self, folder: Path) -> None:
         """Open the store in a folder, made if missing."""
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        self._engine = create_engine(f"sqlite:///{folder / FILE}", hide_parameters=True)
-        event.listen(self._engine, "connect", _prepare)
-        event.listen(self._engine, "begin", _begin)
-        Base.metadata.create_all(self._engine)
-        self._sessions = sessionmaker(self._engine, class_=Transaction, expire_on_commit=False)
+        self._engine = engine = create_engine(f"sqlite:///{folder / FILE}", hide_parameters=True)
+        event.listen(engine, "connect", _prepare)
+        event.listen(engine, "begin", _begin)
+        Base.metadata.create_all(engine)
+        self._sessions = sessionmaker(engine, class_=Transaction, expire_on_commit=False)
 
     def close(self) -> None:
         self._engine.dispose()

@@ -20,7 +20,8 @@ from hub_extensions.descope_project.desired import (
 )
 from hub_extensions.descope_project.finding import Finding
 from hub_extensions.descope_project.findings import findings, outline
-from hub_extensions.descope_project.project import DEFAULT_APP, Key, State, files_of, flow_in
+from hub_extensions.descope_project.project import DEFAULT_APP, Key, State
+from hub_extensions.flow_formats import files_of, flow_in
 from tests.local_descope.stand_in import FLOW
 
 SHIPPED = json.loads(FLOW.read_text(encoding="utf-8"))

@@ -10,10 +10,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Final
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import AliasPath, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from ..records import Flow as FlowRecord
 from .conditions import OPERATORS, looked_up, pattern
@@ -106,10 +107,6 @@ class Rule(_Part):
     taskId: str
 
 
-class _Next(_Part):
-    rules: tuple[Rule, ...] = ()
-
-
 class Task(_Part):
     id: str
     name: str = ""
@@ -118,11 +115,11 @@ class Task(_Part):
     screenId: str = ""
     arguments: dict[str, Value] = {}
     conditions: tuple[Branch, ...] = ()
-    rules: _Next = Field(_Next(), alias="next")
+    rules: tuple[Rule, ...] = Field((), validation_alias=AliasPath("next", "rules"))
 
     def next(self, interaction: str) -> list[str]:
         """The tasks that follow when this happened, in the file's order."""
-        return [rule.taskId for rule in self.rules.rules if rule.interactionId == interaction]
+        return [rule.taskId for rule in self.rules if rule.interactionId == interaction]
 
     def argument(self, name: str) -> Any:
         """An argument of an action; None where the file leaves it to the default."""
@@ -138,24 +135,16 @@ class Task(_Part):
         return next(each.interactionId for each in self.conditions if each.holds(context))
 
 
-class _Type(_Part):
-    resolvedName: str
-
-
-class _Custom(_Part):
-    #: The property of the user that an input sets, if any.
-    contextKey: str | None = None
-
-
 class Node(_Part):
     """A component of a screen, such as Text or Button; `id` is its key in the screen."""
 
     id: str = ""
-    type: _Type
+    name: str = Field(validation_alias=AliasPath("type", "resolvedName"))
     props: dict[str, Any] = {}
     nodes: tuple[str, ...] = ()
     hidden: bool = False
-    custom: _Custom = _Custom()
+    #: The property of the user that an input sets, if any.
+    sets: str = Field("", validation_alias=AliasPath("custom", "contextKey"))
 
     @property
     def provider(self) -> str:
@@ -165,7 +154,7 @@ class Node(_Part):
     @property
     def kind(self) -> str | None:
         """How the page draws it; None for what it does not know."""
-        return "button" if self.provider else COMPONENTS.get(self.type.resolvedName)
+        return "button" if self.provider else COMPONENTS.get(self.name)
 
     @property
     def input_name(self) -> str:
@@ -193,21 +182,30 @@ class Screen(_Part):
             waiting.extend(reversed(node.nodes))
 
 
-class _Contents(_Part):
-    startTask: str = ""
-    tasks: dict[str, Task] = Field(max_length=MOST)
-
-
-class _Export(_Part):
-    contents: _Contents
-    screens: tuple[Screen, ...] = Field(max_length=MOST)
-
-
 class Flow(_Part):
-    id: str
-    start: str
-    tasks: dict[str, Task]
-    screens: dict[str, Screen]
+    flowId: str
+    tasks: dict[str, Task] = Field(validation_alias=AliasPath("contents", "tasks"), max_length=MOST)
+    start_task: str = Field("", validation_alias=AliasPath("contents", "startTask"))
+    all_screens: tuple[Screen, ...] = Field(validation_alias="screens", max_length=MOST)
+
+    @property
+    def start(self) -> str:
+        rules = self.tasks["start"].rules if "start" in self.tasks else ()
+        return rules[0].taskId if rules else self.start_task
+
+    @cached_property
+    def screens(self) -> dict[str, Screen]:
+        return {screen.screenId: screen for screen in self.all_screens}
+
+    def task(self, task_id: str) -> Task:
+        """A task.
+
+        Raises:
+            FlowError: an earlier state of this flow had it.
+        """
+        if task_id not in self.tasks:
+            raise FlowError(f'The flow has no task "{task_id}" any more. Start again.')
+        return self.tasks[task_id]
 
 
 def read_flow(path: Path) -> FlowRecord:
@@ -235,14 +233,9 @@ def load_flow(record: FlowRecord) -> Flow:
         FlowError: it is no flow, or asks for what the stand-in cannot do.
     """
     try:
-        export = _Export.model_validate(record.model_dump())
+        flow = Flow.model_validate(record.model_dump())
     except ValidationError as error:
         raise FlowError(f"This is not a flow as Descope exports it{_where(error)}.") from error
-    tasks = export.contents.tasks
-    rules = tasks["start"].rules.rules if "start" in tasks else ()
-    start = rules[0].taskId if rules else export.contents.startTask
-    screens = {screen.screenId: screen for screen in export.screens}
-    flow = Flow.model_construct(id=record.flowId, start=start, tasks=tasks, screens=screens)
     for problem in _problems(flow):
         raise FlowError(problem)
     return flow
@@ -264,7 +257,7 @@ def _problems(flow: Flow) -> Iterator[str]:
         for node in screen.contents.values():
             if node.kind is None:
                 yield (
-                    f'Screen "{screen.screenId}" has the component "{node.type.resolvedName}", '
+                    f'Screen "{screen.screenId}" has the component "{node.name}", '
                     "which the local stand-in cannot draw; take it out of the screen, or use a "
                     "real project."
                 )
@@ -274,7 +267,7 @@ def _task_problems(flow: Flow, task: Task) -> Iterator[str]:
     named = f'Task "{task.id}" ({task.name})' if task.name else f'Task "{task.id}"'
     if flow.tasks.get(task.id) is not task:
         yield f"{named} stands in the file under another id."
-    for rule in task.rules.rules:
+    for rule in task.rules:
         target = flow.tasks.get(rule.taskId)
         if target is None:
             yield f'{named} leads to "{rule.taskId}", which is not in the file.'

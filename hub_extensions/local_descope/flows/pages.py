@@ -4,23 +4,24 @@ from __future__ import annotations
 
 import time
 
-from flask import Blueprint, jsonify, redirect, render_template, request, url_for
+from flask import Blueprint, abort, jsonify, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response
 
+from .. import browser
+from ..errors import NotLetIn
 from ..models import Run
-from ..oidc.claims import roles_in
+from ..oidc.claims import authority
 from ..oidc.protocol import answer_run
-from ..parts import parts
+from ..parts import parts, transaction
 from ..records import Tenant, User
-from . import browser, screens
+from . import mail, runner, screens
 from .flow import FlowError
 from .mail import LinkRefused
 from .people import claim_names, domain_of
-from .runner import ActionProblem
-from .upstream import upstream_asked
+from .upstream import Upstream, upstream_asked
 
 blueprint = Blueprint("pages", __name__)
-Page = Response | str | tuple[str, int]
+Page = Response | str
 
 REFUSED_LINKS = {
     "spent": ("This link has been used", "A link works once. Start again to get a new one."),
@@ -33,61 +34,59 @@ for name in ("filled", "longest", "web_address"):
 
 @blueprint.get("/")
 def index() -> str:
-    with parts().store.begin() as db:
+    with transaction() as db:
         users = sorted(db.records(User), key=lambda user: (user.createdTime, user.email))
-        known = [
-            (user, {p.tenantId: roles_in(db, user, p.tenantId) for p in user.userTenants})
-            for user in users
-        ]
+        known = [(user, authority(db, (), user.userTenants)["tenants"]) for user in users]
         tenants = db.records(Tenant)
     return render_template("index.html", users=known, tenants=tenants)
 
 
 @blueprint.get("/outbox")
 def outbox() -> str:
-    return render_template("outbox.html", mails=parts().outbox.mails())
+    return _outbox("outbox.html")
 
 
 @blueprint.get("/outbox/mails")
-def mails() -> str:
+def new_mails() -> str:
     """The outbox's list alone, which the page fetches again and again."""
-    return render_template("_mails.html", mails=parts().outbox.mails())
+    return _outbox("_mails.html")
+
+
+def _outbox(template: str) -> str:
+    address = f"{parts().config.url}/login/link"
+    return render_template(template, links=mail.links(), address=address)
 
 
 @blueprint.get("/login/flow/<run_id>")
 def screen(run_id: str) -> Page:
     """The screen that a run stands at."""
-    run = parts().runner.run(run_id, browser.browser_id())
-    if run is None or not run.task:
-        return _gone()
-    if run.user_id and run.signed_in_at:
-        return _over()
-    if run.signed_in_at and parts().runner.waits_for_link(run):
-        parts().runner.answer(run, "polling", {})
-    return _drawn(run)
+    run = _live(runner.run_of(browser.browser_id(), run_id))
+    if not run.task:
+        abort(_gone())
+    shown, waits = runner.screen_of(run)
+    if run.signed_in_at and waits:
+        runner.answer(run, "polling", {})
+        shown, waits = runner.screen_of(run)
+    return render_template("screen.html", run=run, nodes=list(shown.shown()), waits=waits)
 
 
 @blueprint.post("/login/flow/<run_id>")
 def press(run_id: str) -> Page:
     """A button of the screen was pressed."""
     browser.check_form_token()
-    run = parts().runner.run(run_id, browser.browser_id())
-    if run is None or not run.task:
-        return _gone()
-    if run.user_id and run.signed_in_at:
-        return _over()
+    run = _live(runner.run_of(browser.browser_id(), run_id))
     # A form of an earlier screen, kept by the browser's Back: show where the run stands instead.
     if request.form.get("task") == run.task:
         pressed = request.form.get("interaction", "")
         # Nobody presses that one: the page goes on by itself when the link was opened.
-        parts().runner.answer(run, "" if pressed == "polling" else pressed, request.form)
+        runner.answer(run, "" if pressed == "polling" else pressed, request.form)
     return _next(run)
 
 
 @blueprint.get("/login/flow/<run_id>/poll")
 def poll(run_id: str) -> Response:
     """Whether the waiting tab has something new to show."""
-    run = parts().runner.run(run_id, browser.browser_id())
+    run = runner.run_of(browser.browser_id(), run_id)
     return jsonify(done=run is None or run.signed_in_at is not None)
 
 
@@ -97,45 +96,42 @@ def link() -> Page:
     if request.method == "HEAD":
         return ""
     try:
-        run = parts().runner.open_link(request.args.get("t", ""), browser.browser_id())
+        run = runner.open_link(browser.browser_id(), request.args.get("t", ""))
     except LinkRefused as refused:
-        return _message(*REFUSED_LINKS[refused.reason]), 400
+        return browser.said(*REFUSED_LINKS[str(refused)])
     return _next(run)
 
 
 @blueprint.get("/login/leave/<run_id>")
 def leave(run_id: str) -> Page:
     """Off to a provider, by a page of its own: a form may only be answered from here."""
-    run = parts().runner.run(run_id, browser.browser_id())
-    upstream = run and upstream_asked(parts().store, run)
-    if run is None or upstream is None:
-        return _gone()
-    return render_template("leave.html", title=upstream.title, address=run.context["leave_to"])
+    run = _live(runner.run_of(browser.browser_id(), run_id))
+    title = _upstream(run).title
+    return render_template("leave.html", title=title, address=run.context["leave_to"])
 
 
 @blueprint.get("/v1/oauth/callback")
 def callback() -> Page:
     """A provider behind this one has answered."""
-    run = parts().runner.asked(request.args.get("state", ""), browser.browser_id())
-    upstream = run and upstream_asked(parts().store, run)
-    if run is None or upstream is None or upstream.is_local:
-        return _gone()
-    parts().runner.go_on(run)
+    run = _live(runner.run_asked(browser.browser_id(), request.args.get("state", "")))
+    if _upstream(run).is_local:
+        abort(_gone())
+    runner.go_on(run)
     return _next(run)
 
 
 @blueprint.route("/login/provider/<run_id>", methods=["GET", "POST"])
 def provider(run_id: str) -> Page:
     """A provider that the stand-in plays itself: whoever comes picks who they are."""
-    run = parts().runner.run(run_id, browser.browser_id())
-    upstream = run and upstream_asked(parts().store, run)
-    if run is None or upstream is None or not upstream.is_local:
-        return _gone()
+    run = _live(runner.run_of(browser.browser_id(), run_id))
+    upstream = _upstream(run)
+    if not upstream.is_local:
+        abort(_gone())
     email = request.form.get("email", "").strip().lower()
     if request.method == "POST":
         browser.check_form_token()
     if request.method == "GET" or not screens.is_email(email):
-        with parts().store.begin() as db:
+        with transaction() as db:
             known = [user for user in db.records(User) if user.verifiedEmail]
         people = [
             u for u in known if not upstream.domains or domain_of(u.email) in upstream.domains
@@ -154,19 +150,19 @@ def provider(run_id: str) -> Page:
         names["name"]: request.form.get("name") or email.partition("@")[0].capitalize(),
         names["group"]: groups,
     }
-    parts().runner.go_on(run, told=told)
+    runner.go_on(run, told=told)
     return _next(run)
 
 
 @blueprint.errorhandler(FlowError)
-def lost(error: FlowError) -> tuple[str, int]:
-    return _message("This step leads nowhere", str(error)), 400
+def lost(error: FlowError) -> Response:
+    return browser.said("This step leads nowhere", str(error))
 
 
-@blueprint.errorhandler(ActionProblem)
-def refused(problem: ActionProblem) -> tuple[str, int]:
+@blueprint.errorhandler(NotLetIn)
+def refused(problem: NotLetIn) -> Response:
     """An action failed where there is no screen yet to say it on."""
-    return _message("You cannot sign in", str(problem)), 403
+    return browser.said("You cannot sign in", str(problem), 403)
 
 
 @blueprint.app_template_filter("clock")
@@ -183,22 +179,19 @@ def _next(run: Run) -> Page:
     return redirect(url_for(page, run_id=run.id), code=303)
 
 
-def _drawn(run: Run) -> str:
-    runner = parts().runner
-    waits = runner.waits_for_link(run)
-    nodes = list(runner.screen(run).shown())
-    return render_template("screen.html", run=run, nodes=nodes, waits=waits)
+def _live(run: Run | None) -> Run:
+    """A run that can go on; any other ends the request."""
+    if run is None:
+        abort(_gone())
+    if run.user_id and run.signed_in_at:
+        abort(browser.said("You are signed in", "This sign-in is done.", 200, "Go on"))
+    return run
 
 
-def _message(title: str, text: str, action: str = "Start again") -> str:
-    address = parts().config.start_url
-    return render_template("message.html", title=title, text=text, action=action, address=address)
+def _upstream(run: Run) -> Upstream:
+    return upstream_asked(run) or abort(_gone())
 
 
-def _gone() -> tuple[str, int]:
+def _gone() -> Response:
     text = "It was begun too long ago, or in another browser."
-    return _message("This sign-in is over", text), 410
-
-
-def _over() -> str:
-    return _message("You are signed in", "This sign-in is done.", "Go on")
+    return browser.said("This sign-in is over", text, 410)

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
+from ..errors import NotLetIn
 from ..records import OidcSettings, Place, SsoSettings, Tenant, User
 from ..store import Transaction
 from .screens import is_email, tidy_line
@@ -23,10 +24,6 @@ CLAIM_NAMES: Mapping[str, str] = {
     "name": "name",
     "group": "groups",
 }
-
-
-class NotLetIn(Exception):
-    """Somebody may not come in this way; the message is a sentence for them."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -44,8 +44,8 @@ def read_form(screen: Screen, form: Mapping[str, str], interaction: str) -> Answ
         if node.kind != "input":
             continue
         value = values[node.input_name] = _tidy(form.get(node.input_name, ""), node)
-        if node.custom.contextKey:
-            properties[node.custom.contextKey] = value
+        if node.sets:
+            properties[node.sets] = value
         problem = _problem(node, value) if is_checked else None
         if problem:
             problems[node.input_name] = problem
@@ -91,7 +91,7 @@ def tidy_line(value: str) -> str:
 
 def _tidy(value: str, node: Node) -> str:
     line = tidy_line(value)
-    if node.type.resolvedName == "EmailInput":
+    if node.name == "EmailInput":
         # Cut one past the limit, so that too long an address is refused and not changed.
         return line.lower()[: LONGEST_INPUT + 1]
     return line[: longest(node)]
@@ -100,6 +100,6 @@ def _tidy(value: str, node: Node) -> str:
 def _problem(node: Node, value: str) -> str | None:
     if not value:
         return "Please fill this in." if node.props.get("required") else None
-    if node.type.resolvedName == "EmailInput" and not is_email(value):
+    if node.name == "EmailInput" and not is_email(value):
         return "This does not look like an e-mail address."
     return None

@@ -17,7 +17,7 @@ from pydantic_core import PydanticSerializationError
 
 from ..errors import DescopeError
 from ..flows.flow import FlowError
-from ..parts import parts
+from ..parts import parts, transaction
 from ..records import Record
 from ..store import Transaction
 
@@ -36,12 +36,10 @@ def call(path: str, told: type[Record] = Record, method: str = "POST") -> Callab
             authorize()
             body = read(told)
             try:
-                with parts().store.begin() as db:
+                with transaction() as db:
                     return jsonify(function(db, body) or {})
-            except ValidationError as error:
-                raise invalid(error) from error
-            except FlowError as error:
-                raise DescopeError("E011003", str(error)) from error
+            except (ValidationError, FlowError) as error:
+                raise refusal(error) from error
             except (PydanticSerializationError, RecursionError) as error:
                 raise DescopeError("E011003", "it cannot be kept as JSON") from error
 
@@ -86,11 +84,15 @@ def read(told: type[Record]) -> Any:
             return told.model_validate(request.args.to_dict())
         return told.model_validate_json(request.data)
     except ValidationError as error:
-        raise invalid(error) from error
+        raise refusal(error) from error
 
 
-def invalid(error: ValidationError) -> DescopeError:
+def refusal(error: DescopeError | FlowError | ValidationError) -> DescopeError:
     """What is wrong, without repeating what was told."""
+    if isinstance(error, DescopeError):
+        return error
+    if isinstance(error, FlowError):
+        return DescopeError("E011003", str(error))
     first = error.errors(include_input=False, include_url=False)[0]
     name = ".".join(map(str, first["loc"]))
     if first["type"] == "missing":

@@ -11,6 +11,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from ...flow_formats import files_of, flow_in, from_sdk, to_sdk
 from ..errors import DescopeError
 from ..flows.flow import FlowError, load_flow
 from ..records import (
@@ -26,8 +27,8 @@ from ..records import (
     SocialSettings,
     SsoSettings,
 )
-from ..store import Transaction, digest_of
-from .frame import call, invalid
+from ..store import Transaction
+from .frame import call, refusal
 
 SETTINGS: Mapping[str, type[Settings]] = {
     "project.json": ProjectSettings,
@@ -49,9 +50,7 @@ class Files(Record):
 @call("v1/mgmt/project/snapshot/export")
 def export_snapshot(db: Transaction, told: Record) -> dict[str, Any]:
     """All files by their paths. The secrets of providers are blank, as in Descope."""
-    files: dict[str, Any] = {
-        path: db.settings(kind).model_dump(exclude={"id"}) for path, kind in SETTINGS.items()
-    }
+    files = {path: db.settings(kind).model_dump() for path, kind in SETTINGS.items()}
     for provider in files["auth/oauth.json"]["providerSettings"].values():
         provider["clientSecret"] = ""
     files["applications.json"] = {"applications": [a.model_dump() for a in db.records(Application)]}
@@ -70,7 +69,7 @@ def export_snapshot(db: Transaction, told: Record) -> dict[str, Any]:
     flows = db.records(Flow)
     files[INDEX] = {"flows": [flow.flowId for flow in flows]}
     for flow in flows:
-        files |= {f"flows/{flow.flowId}/{name}": part for name, part in _split(flow).items()}
+        files |= files_of(flow.model_dump())
     return {"files": files}
 
 
@@ -81,10 +80,8 @@ def validate_snapshot(db: Transaction, told: Files) -> dict[str, Any]:
     undo = db.begin_nested()
     try:
         import_snapshot(db, told)
-    except ValidationError as error:
-        failures.append(invalid(error).message)
-    except (DescopeError, FlowError) as error:
-        failures.append(str(error))
+    except (DescopeError, FlowError, ValidationError) as error:
+        failures.append(refusal(error).message)
     finally:
         undo.rollback()
     return {"ok": not failures, "failures": failures}
@@ -103,13 +100,13 @@ def import_snapshot(db: Transaction, told: Files) -> None:
             raise DescopeError("E011003", f"{path}: the local stand-in does not know this file")
     before = db.settings(SocialSettings).providerSettings
     for path in SETTINGS.keys() & files.keys():
-        db.keep(SETTINGS[path].model_validate(files[path] | {"id": ""}))
+        db.keep(SETTINGS[path].model_validate(files[path]))
     social = db.settings(SocialSettings)
     for name, provider in social.providerSettings.items():
         provider.clientSecret = provider.clientSecret or before.get(name, provider).clientSecret
     db.keep(social)
     _import_named(db, files)
-    flows = list(_joined(files))
+    flows = list(_flows_in(files))
     for flow in db.records(Flow):
         if flow.flowId not in {each.flowId for each in flows}:
             db.drop(flow)
@@ -119,61 +116,39 @@ def import_snapshot(db: Transaction, told: Files) -> None:
 
 
 def _import_named(db: Transaction, files: Mapping[str, Any]) -> None:
-    given = _listed(files, "applications.json", "applications")
+    given = _listed(files, "applications")
     applications = {a.id: a for a in (Application.model_validate(each) for each in given)}
     for application in db.records(Application) if given else ():
         if application.id not in {*applications, DEFAULT_APP}:
             db.drop(application)
     for application in applications.values():
         db.keep(application)
-    permissions = {each.name: each for each in db.records(Permission)}
-    for each in _listed(files, "permissions.json", "permissions"):
-        known = permissions.get(str(each.get("name")))
-        db.keep(Permission.model_validate((known.model_dump() if known else {}) | each))
-    roles = {each.name: each for each in db.records(Role) if not each.tenantId}
-    for each in _listed(files, "roles.json", "roles"):
-        told = {"permissionNames": each.get("permissions"), **each}
-        told.pop("permissions", None)
-        known = roles.get(str(each.get("name")))
-        db.keep(Role.model_validate((known.model_dump() if known else {}) | told))
+    for name, kind in (("permissions", Permission), ("roles", Role)):
+        known = {r.name: r for r in db.records(kind) if not getattr(r, "tenantId", "")}
+        for told in _listed(files, name):
+            if "permissions" in told:
+                told["permissionNames"] = told.pop("permissions")
+            before = known.get(str(told.get("name")))
+            record = kind.model_validate((before.model_dump() if before else {}) | told)
+            known[record.name] = db.keep(record)
 
 
-def _listed(files: Mapping[str, Any], path: str, name: str) -> list[dict[str, Any]]:
-    found = files.get(path, {name: []}).get(name)
+def _listed(files: Mapping[str, Any], name: str) -> list[dict[str, Any]]:
+    found = files.get(f"{name}.json", {name: []}).get(name)
     if not isinstance(found, list) or not all(isinstance(each, dict) for each in found):
-        raise DescopeError("E011003", f"{path}: {name} is no list")
-    return found
+        raise DescopeError("E011003", f"{name}.json: {name} is no list")
+    return [dict(each) for each in found]
 
 
-def _split(flow: Flow) -> dict[str, Any]:
-    """A flow as a snapshot has it: metadata, contents, and a file a screen."""
-    screens = {screen["screenId"]: screen for screen in flow.screens}
-    named = {"flowId": flow.flowId, "screens": list(screens), "references": flow.references}
-    parts = {"metadata.json": flow.metadata | named, "contents.json": flow.contents}
-    return parts | {f"screen-{screen_id}.json": screen for screen_id, screen in screens.items()}
-
-
-def _joined(files: Mapping[str, Any]) -> Iterator[Flow]:
+def _flows_in(files: Mapping[str, Any]) -> Iterator[Flow]:
     for flow_id in _Index.model_validate(files.get(INDEX, {})).flows:
-        folder = f"flows/{flow_id}"
         try:
-            metadata = dict(files[f"{folder}/metadata.json"])
-            screens = [files[f"{folder}/screen-{i}.json"] for i in metadata.pop("screens", [])]
-            contents = files[f"{folder}/contents.json"]
+            yield Flow.model_validate(flow_in(files, flow_id))
         except (KeyError, TypeError, ValueError) as error:
-            raise DescopeError("E011003", f"{folder}: a file is missing or no flow") from error
-        references = metadata.pop("references", {})
-        metadata.pop("flowId", None)
-        yield Flow(
-            flowId=flow_id,
-            metadata=metadata,
-            contents=contents,
-            screens=screens,
-            references=references,
-        )
+            raise DescopeError("E011003", f"{flow_id}: a file is missing or no flow") from error
 
 
-# -- single flows, in the format of the SDK's calls, which is another than that of an export -----
+# -- single flows, in the form of the SDK's calls -----------------------------------------------
 
 
 class FlowName(Record):
@@ -189,67 +164,25 @@ class ImportFlow(FlowName):
     screens: list[dict[str, Any]] = []
 
 
-def _flow(db: Transaction, flow_id: str) -> Flow:
-    flow = db.record(Flow, flow_id)
-    if flow is None:
-        raise DescopeError("E103003")
-    return flow
-
-
-def _shown(flow: Flow) -> dict[str, Any]:
-    return {
-        "id": flow.flowId,
-        "name": flow.metadata.get("name", flow.flowId),
-        "description": flow.metadata.get("description", ""),
-        "disabled": False,
-        "etag": digest_of(flow.model_dump_json())[:16],
-        "dsl": flow.contents,
-    }
-
-
 @call("v1/mgmt/flow/list")
 def list_flows(db: Transaction, told: Record) -> dict[str, Any]:
-    flows = [_shown(flow) for flow in db.records(Flow)]
+    flows = [to_sdk(flow.model_dump())["flow"] for flow in db.records(Flow)]
     return {"flows": flows, "total": len(flows)}
 
 
 @call("v1/mgmt/flow/export", FlowName)
 def export_flow(db: Transaction, told: FlowName) -> dict[str, Any]:
-    return _exported(_flow(db, told.flowId))
-
-
-def _exported(flow: Flow) -> dict[str, Any]:
-    screens = [
-        {
-            "id": screen["screenId"],
-            "interactions": screen.get("interactions", []),
-            "inputs": [],
-            "htmlTemplate": screen["contents"],
-        }
-        for screen in flow.screens
-    ]
-    return {"flow": _shown(flow), "screens": screens}
+    return to_sdk(db.found(Flow, told.flowId).model_dump())
 
 
 @call("v1/mgmt/flow/import", ImportFlow)
 def import_flow(db: Transaction, told: ImportFlow) -> dict[str, Any]:
-    metadata = {name: told.flow[name] for name in ("name", "description") if name in told.flow}
-    screens = [
-        {
-            "screenId": screen.get("id"),
-            "interactions": screen.get("interactions", []),
-            "contents": screen.get("htmlTemplate"),
-        }
-        for screen in told.screens
-    ]
-    contents = told.flow.get("dsl", {})
-    flow = Flow(flowId=told.flowId, metadata=metadata, contents=contents, screens=screens)
+    flow = Flow.model_validate(from_sdk(told.model_dump()) | {"flowId": told.flowId})
     load_flow(flow)
-    db.keep(flow)
-    return _exported(flow)
+    return to_sdk(db.keep(flow).model_dump())
 
 
 @call("v1/mgmt/flow/delete", FlowNames)
 def delete_flows(db: Transaction, told: FlowNames) -> None:
     for flow_id in told.ids:
-        db.drop(_flow(db, flow_id))
+        db.drop(db.found(Flow, flow_id))

@@ -9,7 +9,7 @@ from ..flows.people import CLAIM_NAMES
 from ..records import OidcSettings, Record, Role, RoleMapping, Tenant, User
 from ..store import Transaction
 from .frame import call
-from .records import TENANT, Named, found, usable_roles
+from .records import usable_roles
 
 
 class TenantName(Record):
@@ -26,10 +26,6 @@ class ConfigureMapping(TenantName):
     attributeMapping: dict[str, Any] = {}
 
 
-def _tenant(db: Transaction, told: TenantName) -> Tenant:
-    return found(db, TENANT, Named(id=told.tenantId))
-
-
 def _settings(db: Transaction, tenant: Tenant) -> OidcSettings:
     return db.record(OidcSettings, tenant.id) or OidcSettings(tenantId=tenant.id)
 
@@ -37,7 +33,7 @@ def _settings(db: Transaction, tenant: Tenant) -> OidcSettings:
 @call("v2/mgmt/sso/settings", TenantName, method="GET")
 def load_sso(db: Transaction, told: TenantName) -> dict[str, Any]:
     """The settings without the client's secret; empty ones where there are none."""
-    tenant = _tenant(db, told)
+    tenant = db.found(Tenant, told.tenantId)
     settings = _settings(db, tenant)
     ids = {role.name: role.id for role in db.records(Role)}
     groups = [
@@ -56,7 +52,7 @@ def load_sso(db: Transaction, told: TenantName) -> dict[str, Any]:
 @call("v1/mgmt/sso/oidc", ConfigureOidc)
 def configure_oidc(db: Transaction, told: ConfigureOidc) -> None:
     """Replace a tenant's settings. A secret that is left out stays, so do the groups' roles."""
-    tenant = _tenant(db, told)
+    tenant = db.found(Tenant, told.tenantId)
     domains = [domain.lower().strip() for domain in told.domains]
     for other in db.records(Tenant):
         if other.id != tenant.id and (taken := set(domains) & set(other.domains)):
@@ -68,7 +64,7 @@ def configure_oidc(db: Transaction, told: ConfigureOidc) -> None:
             tenantId=tenant.id,
             clientSecret=told.settings.clientSecret or before.clientSecret,
             userAttrMapping={"group": before.userAttrMapping.get("group"), **mapping},
-            groupsMapping=[each.model_dump() for each in before.groupsMapping],
+            groupsMapping=before.groupsMapping,
             defaultSSORoles=before.defaultSSORoles,
         )
     )
@@ -78,19 +74,18 @@ def configure_oidc(db: Transaction, told: ConfigureOidc) -> None:
 @call("v1/mgmt/sso/mapping", ConfigureMapping)
 def configure_mapping(db: Transaction, told: ConfigureMapping) -> None:
     """Which roles a company's groups give, and in which claim its provider names the groups."""
-    tenant = _tenant(db, told)
+    tenant = db.found(Tenant, told.tenantId)
     settings = _settings(db, tenant)
     usable_roles(db, [each.roleName for each in told.roleMappings], tenant.id)
     group = str(told.attributeMapping.get("group") or "")
-    mappings = [each.model_dump() for each in told.roleMappings]
     attributes = settings.userAttrMapping | {"group": group}
-    db.keep(settings.changed(groupsMapping=mappings, userAttrMapping=attributes))
+    db.keep(settings.changed(groupsMapping=told.roleMappings, userAttrMapping=attributes))
 
 
 @call("v1/mgmt/sso/settings", TenantName, method="DELETE")
 def delete_sso(db: Transaction, told: TenantName) -> None:
     """Nobody signs in by it any more, and what its groups gave is gone."""
-    tenant = _tenant(db, told)
+    tenant = db.found(Tenant, told.tenantId)
     if settings := db.record(OidcSettings, tenant.id):
         db.drop(settings)
     db.keep(tenant.changed(authType="none", domains=[]))

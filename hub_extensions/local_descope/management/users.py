@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable
 from typing import Any
 
 from ..errors import DescopeError
-from ..oidc.claims import permissions_of, roles_in
+from ..oidc.claims import authority
 from ..oidc.sessions import end_sessions
 from ..records import Place, Record, Tenant, User
 from ..store import Transaction
 from .frame import call
-from .records import TENANT, Named, found, usable_roles
+from .records import usable_roles
 
 #: What says who a user is, and is not for a caller to say.
 OWN = {"loginId", "additionalLoginIds", "displayName", "userId", "loginIds", "createdTime"}
@@ -46,20 +46,16 @@ def user_named(db: Transaction, told: Any) -> User:
     Raises:
         DescopeError: there is none.
     """
-    user = db.user(told.loginId) or db.record(User, getattr(told, "userId", ""))
-    if user is None:
-        raise DescopeError("E112102")
-    return user
+    return db.user(told.loginId) or db.found(User, getattr(told, "userId", ""))
 
 
 def shown(db: Transaction, user: User) -> dict[str, Any]:
     """A user as every answer shows one."""
     places = []
-    for place in user.userTenants:
-        roles, tenant = roles_in(db, user, place.tenantId), db.record(Tenant, place.tenantId)
-        named = {"tenantId": place.tenantId, "tenantName": tenant.name if tenant else ""}
-        permissions = permissions_of(db, roles, place.tenantId)
-        places.append({**named, "roleNames": roles, "permissions": permissions})
+    for tenant_id, held in authority(db, (), user.userTenants)["tenants"].items():
+        tenant = db.record(Tenant, tenant_id)
+        named = {"tenantId": tenant_id, "tenantName": tenant.name if tenant else ""}
+        places.append({**named, "roleNames": held["roles"], "permissions": held["permissions"]})
     return user.model_dump() | {"userTenants": places, "externalIds": user.loginIds}
 
 
@@ -68,7 +64,7 @@ def _keep(db: Transaction, user: User, **fields: Any) -> dict[str, Any]:
     user = user.changed(**fields)
     usable_roles(db, user.roleNames)
     for place in user.userTenants:
-        found(db, TENANT, Named(id=place.tenantId))
+        db.found(Tenant, place.tenantId)
         usable_roles(db, place.roleNames, place.tenantId)
     if user.status == "disabled":
         end_sessions(db, user.userId)
@@ -133,49 +129,33 @@ def _place(user: User, tenant_id: str) -> Place:
     return place
 
 
-def _with_places(db: Transaction, user: User, places: list[Place]) -> dict[str, Any]:
-    return _keep(db, user, userTenants=[place.model_dump() for place in places])
-
-
 @call("v1/mgmt/user/update/tenant/add", UserRoles)
 def add_user_to_tenant(db: Transaction, told: UserRoles) -> dict[str, Any]:
     user = user_named(db, told)
     new = [] if user.place(told.tenantId) else [Place(tenantId=told.tenantId)]
-    return _with_places(db, user, [*user.userTenants, *new])
+    return _keep(db, user, userTenants=[*user.userTenants, *new])
 
 
 @call("v1/mgmt/user/update/tenant/remove", UserRoles)
 def remove_user_from_tenant(db: Transaction, told: UserRoles) -> dict[str, Any]:
     user = user_named(db, told)
     _place(user, told.tenantId)
-    return _with_places(db, user, [p for p in user.userTenants if p.tenantId != told.tenantId])
+    places = [p for p in user.userTenants if p.tenantId != told.tenantId]
+    return _keep(db, user, userTenants=places)
 
 
-def _set_roles(db: Transaction, told: UserRoles, roles: Sequence[str]) -> dict[str, Any]:
-    """Roles in a tenant where one is named, else of the project itself."""
-    user, roles = user_named(db, told), list(dict.fromkeys(roles))
-    if not told.tenantId:
-        return _keep(db, user, roleNames=roles)
-    _place(user, told.tenantId).roleNames = roles
-    return _with_places(db, user, user.userTenants)
+def _serve_roles(path: str, combined: Callable[[list[str], list[str]], list[str]]) -> None:
+    @call(path, UserRoles)
+    def change_roles(db: Transaction, told: UserRoles) -> dict[str, Any]:
+        """Roles in a tenant where one is named, else of the project itself."""
+        user = user_named(db, told)
+        holder = _place(user, told.tenantId) if told.tenantId else user
+        holder.roleNames = list(dict.fromkeys(combined(holder.roleNames, told.roleNames)))
+        return _keep(db, user)
 
 
-@call("v1/mgmt/user/update/role/set", UserRoles)
-def set_user_roles(db: Transaction, told: UserRoles) -> dict[str, Any]:
-    return _set_roles(db, told, usable_roles(db, told.roleNames, told.tenantId))
-
-
-@call("v2/mgmt/user/update/role/add", UserRoles)
-def add_user_roles(db: Transaction, told: UserRoles) -> dict[str, Any]:
-    new = usable_roles(db, told.roleNames, told.tenantId)
-    return _set_roles(db, told, [*_held(db, told), *new])
-
-
-@call("v1/mgmt/user/update/role/remove", UserRoles)
-def remove_user_roles(db: Transaction, told: UserRoles) -> dict[str, Any]:
-    return _set_roles(db, told, [n for n in _held(db, told) if n not in told.roleNames])
-
-
-def _held(db: Transaction, told: UserRoles) -> list[str]:
-    user = user_named(db, told)
-    return _place(user, told.tenantId).roleNames if told.tenantId else user.roleNames
+_serve_roles("v1/mgmt/user/update/role/set", lambda held, told: told)
+_serve_roles("v2/mgmt/user/update/role/add", lambda held, told: [*held, *told])
+_serve_roles(
+    "v1/mgmt/user/update/role/remove", lambda held, told: [n for n in held if n not in told]
+)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from typing import Any
 
-from ..records import Role, User
+from ..records import Place, Role, User
 from ..store import Transaction
 
 SCOPES = (
@@ -19,29 +19,21 @@ SCOPES = (
 )
 
 
-def roles_in(db: Transaction, user: User, tenant_id: str) -> list[str]:
-    """The roles that a user has in a tenant. A role that has been deleted since is nobody's."""
-    known = {role.name for role in db.records(Role) if role.tenantId in {"", tenant_id}}
-    place = user.place(tenant_id)
-    held = [*place.roleNames, *place.ssoRoleNames] if place else []
-    return [name for name in dict.fromkeys(held) if name in known]
+def authority(
+    db: Transaction, project_roles: Collection[str], places: Collection[Place]
+) -> dict[str, Any]:
+    """Roles and permissions: by tenant, and at the root those of the project itself. A role that
+    has been deleted since is nobody's."""
+    known = db.records(Role)
 
+    def granted(held: Collection[str], tenant_id: str) -> dict[str, list[str]]:
+        here = {role.name: role for role in known if role.tenantId in {"", tenant_id}}
+        roles = [name for name in dict.fromkeys(held) if name in here]
+        permitted = {each for name in roles for each in here[name].permissionNames}
+        return {"roles": roles, "permissions": sorted(permitted)}
 
-def permissions_of(db: Transaction, roles: Collection[str], tenant_id: str = "") -> list[str]:
-    """What roles permit together."""
-    held = [r for r in db.records(Role) if r.name in roles and r.tenantId in {"", tenant_id}]
-    return sorted({name for role in held for name in role.permissionNames})
-
-
-def authority(db: Transaction, user: User) -> dict[str, Any]:
-    """Roles and permissions: by tenant, and at the root those of the project itself."""
-    tenants = {}
-    for place in user.userTenants:
-        roles = roles_in(db, user, place.tenantId)
-        permissions = permissions_of(db, roles, place.tenantId)
-        tenants[place.tenantId] = {"roles": roles, "permissions": permissions}
-    permissions = permissions_of(db, user.roleNames)
-    return {"tenants": tenants, "roles": user.roleNames, "permissions": permissions}
+    tenants = {p.tenantId: granted([*p.roleNames, *p.ssoRoleNames], p.tenantId) for p in places}
+    return {"tenants": tenants, **granted(project_roles, "")}
 
 
 def claims_of(db: Transaction, user: User, scopes: Collection[str]) -> dict[str, Any]:
@@ -54,7 +46,7 @@ def claims_of(db: Transaction, user: User, scopes: Collection[str]) -> dict[str,
     if "phone" in scopes and user.phone:
         claims |= {"phone_number": user.phone, "phone_number_verified": user.verifiedPhone}
     if "descope.claims" in scopes:
-        claims |= authority(db, user)
+        claims |= authority(db, user.roleNames, user.userTenants)
     if "descope.custom_claims" in scopes:
         claims |= {"customAttributes": user.customAttributes}
     return claims

@@ -8,14 +8,16 @@ from authlib.oauth2 import OAuth2Error
 from flask import Blueprint, Response, abort, redirect, render_template, request
 from werkzeug.wrappers import Response as AnyResponse
 
-from ..flows import browser
+from .. import browser
+from ..errors import NotLetIn
+from ..flows import runner
 from ..flows.flow import FlowError
-from ..flows.runner import ActionProblem
 from ..models import Run, Session
 from ..parts import parts
+from . import keys
 from .claims import SCOPES
 from .keys import ALGORITHM
-from .server import AUTH_METHODS
+from .server import AUTH_METHODS, clients, server, stored_request
 
 blueprint = Blueprint("protocol", __name__)
 
@@ -35,7 +37,7 @@ def discovery(project: str, application: str = "") -> dict[str, Any]:
     _check_project(project)
     url = parts().config.url
     issuer = f"{url}/{project}/{application}".rstrip("/")
-    if issuer not in {client.issuer for client in _server().clients()}:
+    if issuer not in {client.issuer for client in clients()}:
         abort(404)
     return {
         "issuer": issuer,
@@ -66,13 +68,12 @@ def discovery(project: str, application: str = "") -> dict[str, Any]:
 @blueprint.get("/v2/keys/<project>")
 def jwks(project: str) -> dict[str, Any]:
     _check_project(project)
-    return parts().keys.jwks
+    return keys.jwks()
 
 
 @blueprint.route("/oauth2/v1/authorize", methods=["GET", "POST"])
-def authorize() -> AnyResponse | tuple[str, int]:
+def authorize() -> AnyResponse:
     """Send a signed-in browser straight back with a code, any other through the flow."""
-    server = _server()
     who = browser.signed_in()
     try:
         grant = server.get_consent_grant(end_user=who)
@@ -84,18 +85,17 @@ def authorize() -> AnyResponse | tuple[str, int]:
         )
     kept = {k: v for k, v in request.values.items() if k in KEPT and len(v) <= LONGEST_PARAMETER}
     try:
-        run = parts().runner.begin(kept, browser.browser_id())
-    except (FlowError, ActionProblem) as error:
-        return _page("This sign-in cannot begin", str(error)), 400
+        run = runner.begin(kept, browser.browser_id())
+    except (FlowError, NotLetIn) as error:
+        return browser.said("This sign-in cannot begin", str(error))
     page = "leave" if run.waits_at else "flow"  # some flows begin at a company's provider
     return redirect(f"{parts().config.prefix}login/{page}/{run.id}", code=303)
 
 
-def answer_run(run: Run, who: Session) -> AnyResponse | tuple[str, int]:
+def answer_run(run: Run, who: Session) -> AnyResponse:
     """Send a browser whose run has signed in back to the client, with a code and its state."""
-    server = _server()
     try:
-        grant = server.get_consent_grant(server.stored_request(run.request), end_user=who)
+        grant = server.get_consent_grant(stored_request(run.request), end_user=who)
     except (OAuth2Error, ValueError) as error:
         return _refused(error)
     return server.create_authorization_response(request=grant.request, grant_user=who, grant=grant)
@@ -103,23 +103,22 @@ def answer_run(run: Run, who: Session) -> AnyResponse | tuple[str, int]:
 
 @blueprint.post("/oauth2/v1/token")
 def token() -> Response:
-    return _server().create_token_response()
+    return server.create_token_response()
 
 
 @blueprint.route("/oauth2/v1/userinfo", methods=["GET", "POST"])
 def userinfo() -> Response:
-    return _server().create_endpoint_response("userinfo")
+    return server.create_endpoint_response("userinfo")
 
 
 @blueprint.post("/oauth2/v1/revoke")
 def revoke() -> Response:
-    return _server().create_endpoint_response("revocation")
+    return server.create_endpoint_response("revocation")
 
 
 @blueprint.route("/oauth2/v1/logout", methods=["GET", "POST"])
-def logout() -> AnyResponse | tuple[str, int] | str:
+def logout() -> AnyResponse | str:
     """End this browser's session at once for a client that shows whose, else after a question."""
-    server = _server()
     try:
         ending: Any = server.validate_endpoint_request("end_session")
     except (OAuth2Error, ValueError) as error:
@@ -131,7 +130,7 @@ def logout() -> AnyResponse | tuple[str, int] | str:
             return render_template("sign_out.html", asked=request.values.to_dict())
         browser.check_form_token()
     answer = server.create_endpoint_response("end_session", ending)
-    return answer or _page("You are signed out", "To go on, sign in again.", "Sign in")
+    return answer or browser.said("You are signed out", "To go on, sign in again.", 200, "Sign in")
 
 
 @blueprint.errorhandler(ValueError)
@@ -140,28 +139,18 @@ def unreadable(_error: ValueError) -> tuple[dict[str, str], int]:
     return {"error": "invalid_request", "error_description": "The request cannot be read."}, 400
 
 
-def _server() -> Any:
-    """The server, untyped: the type stubs of Authlib are older than its code."""
-    return parts().server
-
-
 def _check_project(project: str) -> None:
     if project != parts().config.project_id:
         abort(404)
 
 
-def _refused(error: OAuth2Error | ValueError, status: int = 400) -> AnyResponse | tuple[str, int]:
+def _refused(error: OAuth2Error | ValueError, status: int = 400) -> AnyResponse:
     """Send an error to the client where its address is known good, else say it on a page.
 
     Descope answers an address that is not approved with 401 and E061004, and no redirect.
     """
     if isinstance(error, OAuth2Error) and error.redirect_uri:
-        return _server().handle_error_response(None, error)
+        return server.handle_error_response(None, error)
     description = error.description if isinstance(error, OAuth2Error) else ""
     text = f"What sent you here asked for something that is not set up. {description or ''}"
-    return _page("This request cannot be answered", f"{text} (E061004)"), status
-
-
-def _page(title: str, text: str, action: str = "Start again") -> str:
-    address = parts().config.start_url
-    return render_template("message.html", title=title, text=text, action=action, address=address)
+    return browser.said("This request cannot be answered", f"{text} (E061004)", status)

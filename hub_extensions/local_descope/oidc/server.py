@@ -5,10 +5,10 @@ from __future__ import annotations
 import base64
 from typing import Any
 
+from authlib.consts import default_json_headers
 from authlib.integrations.flask_oauth2 import AuthorizationServer, ResourceProtector
 from authlib.oauth2.rfc6749 import (
     ClientMixin,
-    InvalidGrantError,
     InvalidRequestError,
     OAuth2Request,
 )
@@ -21,15 +21,15 @@ from authlib.oidc.core import OpenIDCode, UserInfoEndpoint
 from authlib.oidc.rpinitiated import EndSessionEndpoint, EndSessionRequest
 from sqlalchemy import update
 
-from ..config import Config
+from .. import browser
 from ..errors import CODES, OAUTH_CODES, DescopeError
-from ..flows import browser
 from ..models import Code, Session
+from ..parts import parts, transaction
 from ..records import DEFAULT_APP, Application, User, now
-from ..store import Store, digest_of
+from ..store import digest_of
+from . import keys, sessions
 from .claims import SCOPES, claims_of
-from .keys import ALGORITHM, Keys
-from .sessions import REFRESH, SESSION, Sessions
+from .sessions import REFRESH, SESSION
 
 CODE_SECONDS = 60
 ID_TOKEN_SECONDS = 3600
@@ -39,14 +39,14 @@ AUTH_METHODS = ["client_secret_basic", "client_secret_post"]
 class Client(ClientMixin):
     """An application of the project. Its secret is an access key, as for Descope's own."""
 
-    def __init__(self, application: Application, config: Config, sessions: Sessions) -> None:
+    def __init__(self, application: Application) -> None:
+        config = parts().config
         self.application = application
         self.client_id, self.issuer = config.project_id, config.issuer
         if application.id != DEFAULT_APP:  # known by an id made of both, see docs/descope.md
             named = f"{config.project_id}:{application.id}".encode()
             self.client_id = base64.urlsafe_b64encode(named).decode().rstrip("=")
             self.issuer += f"/{application.id}"
-        self._sessions = sessions
         self.client_metadata = {"post_logout_redirect_uris": self.redirects}
 
     @property
@@ -71,7 +71,7 @@ class Client(ClientMixin):
         return redirect_uri in self.redirects
 
     def check_client_secret(self, client_secret: str) -> bool:
-        return self._sessions.living_key(client_secret) is not None
+        return sessions.living_key(client_secret) is not None
 
     def check_endpoint_auth_method(self, method: str, endpoint: str) -> bool:
         return method in AUTH_METHODS
@@ -86,9 +86,6 @@ class Client(ClientMixin):
 class CodeGrant(AuthorizationCodeGrant):
     """The code grant, with Descope's own demand for a state. Its "user" is the session."""
 
-    TOKEN_ENDPOINT_AUTH_METHODS = AUTH_METHODS
-    server: Server
-
     def validate_authorization_request(self) -> str:
         redirect_uri = super().validate_authorization_request()
         payload: Any = self.request.payload
@@ -99,7 +96,7 @@ class CodeGrant(AuthorizationCodeGrant):
     def save_authorization_code(self, code: str, request: Any) -> None:
         who: Session = request.user
         asked = request.payload.data
-        session = self.server.sessions.begin(
+        session = sessions.begin(
             who.user_id,
             who.amr,
             auth_time=who.auth_time,
@@ -108,36 +105,37 @@ class CodeGrant(AuthorizationCodeGrant):
             scope=request.scope,
         )
         row = Code(
-            digest=digest_of(code),
+            code=digest_of(code),
             session_id=session.id,
             redirect_uri=request.payload.redirect_uri,
+            scope=request.scope,
             nonce=asked.get("nonce"),
-            code_challenge=asked.get("code_challenge") or "",
-            code_challenge_method=asked.get("code_challenge_method") or "",
+            code_challenge=asked.get("code_challenge"),
+            code_challenge_method=asked.get("code_challenge_method"),
             expires_at=now() + CODE_SECONDS,
         )
-        with self.server.store.begin() as db:
+        with transaction() as db:
             db.add(row)
 
     def query_authorization_code(self, code: str, client: Any) -> Code | None:
         """The code, if it can be exchanged. One that was is a replay: its session ends."""
-        with self.server.store.begin() as db:
+        with transaction() as db:
             found = db.get(Code, digest_of(code))
         if found and found.used_at:
-            self.server.sessions.end(found.session_id)
+            sessions.end(found.session_id)
             return None
         mine = found and found.session.check_client(client) and found.expires_at > now()
         return found if mine else None
 
     def authenticate_user(self, authorization_code: Code) -> Session | None:
         """Spend the code, before a token exists: of two exchanges at once one gets none."""
-        mine = update(Code).where(Code.digest == authorization_code.digest, Code.used_at.is_(None))
-        with self.server.store.begin() as db:
+        mine = update(Code).where(Code.code == authorization_code.code, Code.used_at.is_(None))
+        with transaction() as db:
             spent = db.execute(mine.values(used_at=now())).rowcount == 1  # pyright: ignore[reportAttributeAccessIssue]
             user = db.record(User, authorization_code.session.user_id)
         if spent and user and user.status == "enabled":
             return authorization_code.session
-        self.server.sessions.end(authorization_code.session_id)
+        sessions.end(authorization_code.session_id)
         return None
 
     def delete_authorization_code(self, authorization_code: Code) -> None:
@@ -146,9 +144,6 @@ class CodeGrant(AuthorizationCodeGrant):
 
 class Pkce(CodeChallenge):
     """S256 and nothing else; required where the application forces it."""
-
-    DEFAULT_CODE_CHALLENGE_METHOD = "S256"
-    SUPPORTED_CODE_CHALLENGE_METHOD = ["S256"]  # noqa: RUF012 (Authlib's attribute)
 
     def validate_code_challenge(self, grant: Any, redirect_uri: str) -> None:
         asked = grant.request.payload.data
@@ -165,16 +160,12 @@ class RefreshGrant(RefreshTokenGrant):
 
     TOKEN_ENDPOINT_AUTH_METHODS = AUTH_METHODS
     INCLUDE_NEW_REFRESH_TOKEN = True
-    server: Server
 
     def authenticate_refresh_token(self, refresh_token: str) -> Session:
-        return self.server.found(refresh_token, REFRESH)
+        return sessions.find(refresh_token, REFRESH)
 
     def authenticate_user(self, refresh_token: Session) -> Session:
-        try:
-            return self.server.sessions.refresh(refresh_token)
-        except DescopeError as error:
-            raise InvalidGrantError(str(error)) from error
+        return sessions.refresh(refresh_token)
 
     def revoke_old_credential(self, refresh_token: Any) -> None:
         """Nothing: where it rotates, `authenticate_user` has spent it."""
@@ -183,113 +174,29 @@ class RefreshGrant(RefreshTokenGrant):
 class IdToken(OpenIDCode):
     """Adds the ID token to an answer; its claims are read anew at each refresh."""
 
-    def __init__(self, server: Server) -> None:
-        super().__init__()
-        self._server = server
-
     def exists_nonce(self, nonce: str, request: Any) -> bool:
         """False: whether a nonce comes back once is for the client to check, as with Descope."""
         return False
 
     def get_encode_header(self, client: Client) -> dict[str, str]:
-        return self._server.keys.header(self._server.keys.signing_key)
+        return keys.header(keys.signing_key())
 
     def resolve_client_private_key(self, client: Client) -> Any:
-        return self._server.keys.signing_key
+        return keys.signing_key()
 
     def get_client_claims(self, client: Client) -> dict[str, Any]:
         audience = client.get_client_id()
         return {"iss": client.issuer, "aud": audience, "exp": now() + ID_TOKEN_SECONDS}
 
     def generate_user_info(self, user: Session, scope: str) -> Any:
-        claims = self._server.claims(user, scope)
+        claims = _claims(user, scope)
         return claims | {"auth_time": user.auth_time, "amr": user.amr}
 
 
-class Server(AuthorizationServer):
-    """The project's OpenID Connect applications."""
-
-    def __init__(self, config: Config, store: Store, keys: Keys, sessions: Sessions) -> None:
-        self.config = config
-        self.store = store
-        self.keys = keys
-        self.sessions = sessions
-        super().__init__(query_client=self.client, save_token=lambda *_: None)
-        generate: Any = self._tokens  # a function will do, whatever the stubs say
-        self.register_token_generator("default", generate)
-        id_token = IdToken(self)
-        self.register_grant(CodeGrant, [id_token, Pkce(required=False)])
-        self.register_grant(RefreshGrant, [id_token])
-        protector = ResourceProtector()
-        protector.register_token_validator(_SessionTokens(self))
-        self.register_endpoint(Userinfo(self, protector))
-        self.register_endpoint(Revocation(self))
-        self.register_endpoint(EndSession(self))
-
-    def client(self, client_id: str) -> Client | None:
-        """The enabled application with this client id."""
-        for client in self.clients():
-            if client.client_id == client_id and client.application.enabled:
-                return client
-        return None
-
-    def clients(self) -> list[Client]:
-        with self.store.begin() as db:
-            applications = db.records(Application)
-        return [Client(each, self.config, self.sessions) for each in applications]
-
-    def claims(self, session: Session, scope: str) -> dict[str, Any]:
-        with self.store.begin() as db:
-            user = db.record(User, session.user_id)
-            return claims_of(db, user, scope.split()) if user else {}
-
-    def found(self, token: str, kind: str) -> Session:
-        """The session of a token, or OAuth's error with Descope's reason."""
-        try:
-            return self.sessions.find(token, kind)
-        except DescopeError as error:
-            raise InvalidGrantError(str(error)) from error
-
-    def create_oauth2_request(self, request: Any) -> Any:
-        """The request at hand, or one built by `stored_request`."""
-        if isinstance(request, OAuth2Request):
-            return request
-        return super().create_oauth2_request(request)
-
-    def stored_request(self, parameters: dict[str, str]) -> OAuth2Request:
-        """An authorization request that came earlier, to be answered now."""
-        request = OAuth2Request("GET", f"{self.config.url}/oauth2/v1/authorize")
-        request.payload = BasicOAuth2Payload(parameters)
-        return request
-
-    def handle_response(self, status_code: int, payload: Any, headers: Any) -> Any:
-        """Errors say what OAuth says and what Descope says: which of the two the service says is
-        not the same everywhere (docs/descope.md)."""
-        if isinstance(payload, dict) and "error" in payload:
-            named, _, message = str(payload.get("error_description", "")).partition(" ")
-            known = named if named in CODES else OAUTH_CODES.get(payload["error"], "E011004")
-            payload = payload | DescopeError(known, message).body()
-        return super().handle_response(status_code, payload, headers)
-
-    def _tokens(self, user: Session, scope: str, **_: Any) -> dict[str, Any]:
-        tokens = self.sessions.tokens(user, scope)
-        return {
-            "token_type": "Bearer",
-            "access_token": tokens["session"],
-            "refresh_token": tokens["refresh"],
-            "expires_in": tokens["seconds"],
-            "scope": scope,
-        }
-
-
 class _SessionTokens(BearerTokenValidator):
-    def __init__(self, server: Server) -> None:
-        super().__init__()
-        self._server = server
-
     def authenticate_token(self, token_string: str) -> Session | None:
         try:
-            return self._server.sessions.find(token_string, SESSION)
+            return sessions.find(token_string, SESSION)
         except DescopeError:
             return None
 
@@ -299,41 +206,105 @@ class Userinfo(UserInfoEndpoint):
 
     def __call__(self, request: OAuth2Request) -> tuple[int, Any, Any]:
         protector: Any = self.resource_protector
-        server: Any = self.server
         session: Session = protector.acquire_token("openid")
-        headers = [("Content-Type", "application/json"), ("Cache-Control", "no-store")]
-        return 200, server.claims(session, session.scope), headers
+        return 200, _claims(session, session.scope), default_json_headers
 
 
 class Revocation(RevocationEndpoint):
     """RFC 7009. A refresh token takes its whole session with it."""
 
     CLIENT_AUTH_METHODS = AUTH_METHODS
-    server: Server
 
     def query_token(self, token_string: str, token_type_hint: str | None) -> Session | None:
         # The hint may be wrong and only makes a search shorter; ours is short without it.
-        for kind in (REFRESH, SESSION):
-            try:
-                return self.server.sessions.find(token_string, kind)
-            except DescopeError:
-                continue
-        return None
+        try:
+            return sessions.find(token_string, REFRESH, SESSION)
+        except DescopeError:
+            return None
 
     def revoke_token(self, token: Session, request: OAuth2Request) -> None:
-        self.server.sessions.revoke(request.form["token"])
+        sessions.revoke(token, request.form["token"])
 
 
 class EndSession(EndSessionEndpoint):
     """Ends this browser's session; Authlib says who may be sent where after it."""
 
-    server: Server
-
     def end_session(self, end_session_request: EndSessionRequest) -> None:
         browser.sign_out()
 
     def get_server_jwks(self) -> Any:
-        return self.server.keys.jwks
+        return keys.jwks()
 
-    def get_algorithms(self) -> list[str]:
-        return [ALGORITHM]
+
+class Server(AuthorizationServer):
+    """The project's OpenID Connect applications."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        id_token = IdToken()
+        self.register_grant(CodeGrant, [id_token, Pkce(required=False)])
+        self.register_grant(RefreshGrant, [id_token])
+        protector = ResourceProtector()
+        protector.register_token_validator(_SessionTokens())
+        self.register_endpoint(Userinfo(self, protector))
+        self.register_endpoint(Revocation(self))
+        self.register_endpoint(EndSession(self))
+
+    def query_client(self, client_id: str) -> Client | None:
+        """The enabled application with this client id."""
+        for client in clients():
+            if client.client_id == client_id and client.application.enabled:
+                return client
+        return None
+
+    def generate_token(  # its parameters are Authlib's
+        self, grant_type: Any, client: Any, user: Any = None, scope: Any = None, *_: Any, **__: Any
+    ) -> dict[str, Any]:
+        tokens = sessions.tokens(user, scope)
+        return {
+            "token_type": "Bearer",
+            "access_token": tokens["session"],
+            "refresh_token": tokens["refresh"],
+            "expires_in": tokens["seconds"],
+            "scope": scope,
+        }
+
+    def save_token(self, token: Any, request: Any) -> None:
+        """Nothing: tokens count for as long as their session."""
+
+    def create_oauth2_request(self, request: Any) -> Any:
+        """The request at hand, or one built by `stored_request`."""
+        if isinstance(request, OAuth2Request):
+            return request
+        return super().create_oauth2_request(request)
+
+    def handle_response(self, status_code: int, payload: Any, headers: Any) -> Any:
+        """Errors say what OAuth says and what Descope says: which of the two the service says is
+        not the same everywhere (docs/descope.md)."""
+        if isinstance(payload, dict) and "error" in payload:
+            named = payload.get("error_description", "")
+            known = named if named in CODES else OAUTH_CODES.get(payload["error"], "E011004")
+            payload = payload | DescopeError(known).body()
+        return super().handle_response(status_code, payload, headers)
+
+
+#: Untyped: the type stubs of Authlib are older than its code.
+server: Any = Server()
+
+
+def clients() -> list[Client]:
+    with transaction() as db:
+        return [Client(each) for each in db.records(Application)]
+
+
+def stored_request(parameters: dict[str, str]) -> OAuth2Request:
+    """An authorization request that came earlier, to be answered now."""
+    request = OAuth2Request("GET", f"{parts().config.url}/oauth2/v1/authorize")
+    request.payload = BasicOAuth2Payload(parameters)
+    return request
+
+
+def _claims(session: Session, scope: str) -> dict[str, Any]:
+    with transaction() as db:
+        user = db.record(User, session.user_id)
+        return claims_of(db, user, scope.split()) if user else {}

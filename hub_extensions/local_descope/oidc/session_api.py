@@ -10,9 +10,10 @@ from ..errors import DescopeError
 from ..management.frame import project_bearer
 from ..management.users import shown
 from ..models import Session
-from ..parts import parts
+from ..parts import parts, transaction
 from ..records import ProjectSettings, User, now
-from .claims import permissions_of
+from . import keys, sessions
+from .claims import authority
 from .sessions import REFRESH, SESSION
 
 blueprint = Blueprint("session_api", __name__)
@@ -20,12 +21,12 @@ blueprint = Blueprint("session_api", __name__)
 
 @blueprint.post("/v1/auth/refresh")
 def refresh() -> Response:
-    return _answer(parts().sessions.refresh(_mine()))
+    return _answer(sessions.refresh(_mine()))
 
 
 @blueprint.post("/v1/auth/logout")
 def logout() -> Response:
-    parts().sessions.end(_mine().id)
+    sessions.end(_mine().id)
     return jsonify(sessionJwt="", refreshJwt="")
 
 
@@ -38,36 +39,29 @@ def me() -> Response:
 def exchange_access_key() -> Response:
     """A session JWT for an access key, with the key's roles and no refresh token."""
     cleartext = project_bearer()
-    key = parts().sessions.living_key(cleartext)
+    key = sessions.living_key(cleartext)
     if key is None:
         raise DescopeError("E062803" if cleartext else "E062802")
-    with parts().store.begin() as db:
+    with transaction() as db:
         expires = now() + db.settings(ProjectSettings).session_seconds
-        tenants = {
-            place.tenantId: {
-                "roles": place.roleNames,
-                "permissions": permissions_of(db, place.roleNames, place.tenantId),
-            }
-            for place in key.keyTenants
-        }
-        authority = {"roles": key.roleNames, "permissions": permissions_of(db, key.roleNames)}
+        roles = authority(db, key.roleNames, key.keyTenants)
     claims = {"iss": parts().config.project_id, "sub": key.id, "drn": SESSION, "iat": now()}
-    token = parts().keys.sign(claims | authority | {"tenants": tenants, "exp": expires})
+    token = keys.sign(claims | roles | {"exp": expires})
     return jsonify(keyId=key.id, sessionJwt=token, expiration=expires)
 
 
 def _mine() -> Session:
-    return parts().sessions.find(project_bearer(), REFRESH)
+    return sessions.find(project_bearer(), REFRESH)
 
 
 def _user(session: Session) -> dict[str, Any]:
-    with parts().store.begin() as db:
+    with transaction() as db:
         user = db.record(User, session.user_id)
         return shown(db, user) if user else {}
 
 
 def _answer(session: Session) -> Response:
-    tokens = parts().sessions.tokens(session)
+    tokens = sessions.tokens(session)
     return jsonify(
         sessionJwt=tokens["session"],
         refreshJwt=tokens["refresh"],
