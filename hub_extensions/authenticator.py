@@ -109,7 +109,7 @@ class DescopeAuthenticator(GenericOAuthenticator):
 
     @default("scope")
     def _scope_default(self) -> list[str]:
-        return ["openid", "email", "profile", "descope.claims", "descope.custom_claims"]
+        return list(claim_rules.SCOPES)
 
     @default("username_claim")
     def _username_claim_default(self) -> Any:

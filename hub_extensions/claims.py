@@ -15,6 +15,9 @@ ROLE_GROUPS: Final[Mapping[str, str]] = {"Tenant Admin": "admin", "Analyst": "an
 #: The group of every member of the owner tenant.
 MEMBERS: Final = "user"
 
+#: What the hub asks for; an application at Descope has to support each of them.
+SCOPES: Final = ("openid", "email", "profile", "descope.claims", "descope.custom_claims")
+
 #: What a notebook may know of its viewer. Never tokens.
 NOTEBOOK_CLAIMS: Final = ("sub", "name", "email", "tenants", "roles", "permissions")
 

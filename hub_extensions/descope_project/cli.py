@@ -13,11 +13,11 @@ from pathlib import Path
 from .. import local_service, provider, state
 from ..settings import LOCAL_PROJECT_ID, Settings, read, require
 from . import probe
-from .changes import import_files, make_calls, shown, validate
+from .check import findings
 from .desired import Desired, ProjectError, load_desired
 from .finding import Change, Finding
-from .findings import findings
 from .project import Project, Refused, State
+from .push import import_files, make_calls, shown, validate
 
 CONFIGURATION = "jupyterhub_config.py"
 

@@ -18,7 +18,6 @@ from ..settings import Settings
 
 FILE: Final = Path("flows") / "project.toml"
 #: What the hub asks for, and therefore what the application has to support.
-CLAIMS: Final = ("openid", "email", "profile", "descope.claims", "descope.custom_claims")
 _SECONDS: Final = 10
 
 
@@ -142,7 +141,6 @@ class Desired:
     written: frozenset[str]
     merge: frozenset[str]
     redirects: tuple[str, ...]
-    claims: tuple[str, ...] = CLAIMS
 
 
 def load_desired(folder: Path, settings: Settings, owner_tenant: str) -> Desired:

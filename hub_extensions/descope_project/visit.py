@@ -11,7 +11,8 @@ from urllib.parse import parse_qs, urlsplit
 from authlib.integrations.requests_client import OAuth2Session
 from descope import DescopeClient
 
-from .desired import CLAIMS, ProjectError
+from ..claims import SCOPES
+from .desired import ProjectError
 from .project import Project
 
 SECONDS: Final = 15
@@ -44,7 +45,7 @@ class Visit:
             token_endpoint_auth_method=method,
             revocation_endpoint_auth_method=method,
             redirect_uri=self.callback,
-            scope=" ".join(CLAIMS),
+            scope=" ".join(SCOPES),
             code_challenge_method="S256",
             default_timeout=SECONDS,
         )

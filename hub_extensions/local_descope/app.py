@@ -10,11 +10,11 @@ from urllib.parse import urlsplit
 from flask import Flask, Response, request, send_from_directory
 from werkzeug.exceptions import HTTPException
 
-from . import browser, guard, management
+from . import browser, guard, management, session_api
 from .config import Config
 from .errors import DescopeError
 from .flows import pages
-from .oidc import protocol, session_api
+from .oidc import protocol
 from .oidc.server import clients
 from .parts import EXTENSION, Parts, parts
 from .seed import seed

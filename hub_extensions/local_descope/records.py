@@ -72,6 +72,10 @@ class User(Record):
     customAttributes: dict[str, Any] = {}
     createdTime: int = Field(default_factory=now)
 
+    @property
+    def places(self) -> list[Place]:
+        return self.userTenants
+
     def place(self, tenant_id: str) -> Place | None:
         return next((each for each in self.userTenants if each.tenantId == tenant_id), None)
 
@@ -164,6 +168,10 @@ class AccessKey(Record):
     status: Literal["active", "inactive"] = "active"
     expireTime: Annotated[int, Field(ge=0)] = 0
     createdTime: int = Field(default_factory=now)
+
+    @property
+    def places(self) -> list[Place]:
+        return self.keyTenants
 
 
 class OidcApplication(Record):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from .config import Config
-from .flows.flow import load_flow, read_flow
+from .flows.loading import load_flow, read_flow
 from .records import (
     DEFAULT_APP,
     AccessKey,

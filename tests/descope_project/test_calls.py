@@ -14,10 +14,10 @@ from descope import AuthException
 from descope.exceptions import RateLimitException
 
 from hub_extensions.descope_project import project
-from hub_extensions.descope_project.changes import import_files, make_calls
 from hub_extensions.descope_project.desired import ProjectError
 from hub_extensions.descope_project.finding import Call, Change
 from hub_extensions.descope_project.project import Refused, call
+from hub_extensions.descope_project.push import import_files, make_calls
 
 
 def raising(*errors: Exception) -> Callable[[], str]:

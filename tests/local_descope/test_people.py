@@ -10,9 +10,9 @@ import pytest
 from hub_extensions.local_descope.flows.people import (
     Identity,
     NotLetIn,
+    as_member,
     identity_from,
     sign_up_or_in,
-    vouched,
 )
 from hub_extensions.local_descope.records import SsoSettings, Tenant, User
 from hub_extensions.local_descope.store import Store, Transaction
@@ -121,8 +121,8 @@ def test_a_companys_word_counts_for_its_own_domains(
     tenant = Tenant(id="acme", name="Acme", authType="oidc", domains=["acme.test"])
     identity = Identity(login_id="sso:acme:1", email=email, verified=verified)
     settings = SsoSettings(blockIfEmailDomainMismatch=block)
-    assert vouched(identity, tenant, settings).verified is counts
+    assert as_member(identity, tenant, settings).verified is counts
     if not counts:
         with pytest.raises(NotLetIn):
-            vouched(identity, tenant, SsoSettings(blockIfEmailDomainMismatch=True))
-    assert vouched(identity, tenant, SsoSettings(markEmailAsUnverified=True)).verified is False
+            as_member(identity, tenant, SsoSettings(blockIfEmailDomainMismatch=True))
+    assert as_member(identity, tenant, SsoSettings(markEmailAsUnverified=True)).verified is False

@@ -167,6 +167,49 @@ def test_a_role_and_a_permission_from_first_to_last(mgmt: Any) -> None:
     mgmt.user.delete("lee@example.test")
 
 
+def test_who_holds_a_role_follows_it(mgmt: Any) -> None:
+    mgmt.permission.create("look")
+    mgmt.role.create("Old", permission_names=["look"])
+    mgmt.user.create("held@a.test", user_tenants=[AssociatedTenant("acme", ["Old"])])
+    mgmt.user.add_roles("held@a.test", ["Old"])
+    mgmt.sso.mapping("globex", [RoleMapping(["data"], "Old")], AttributeMapping())
+
+    def held() -> tuple[Any, Any, Any]:
+        user = mgmt.user.load("held@a.test")["user"]
+        groups = mgmt.sso.load_settings("globex")["oidc"]["groupsMapping"]
+        roles = [user["roleNames"], user["userTenants"][0]["roleNames"]]
+        return *roles, [each["role"]["name"] for each in groups]
+
+    mgmt.role.update("Old", "New", permission_names=["look"])
+    assert held() == (["New"], ["New"], ["New"])
+    mgmt.permission.update("look", "see")
+    (role,) = [each for each in mgmt.role.load_all()["roles"] if each["name"] == "New"]
+    assert role["permissionNames"] == ["see"]
+    mgmt.role.delete("New")
+    assert held() == ([], [], [])
+    assert mgmt.user.deactivate("held@a.test")["user"]["status"] == "disabled"
+
+
+def test_a_deleted_role_is_in_no_token(browser: Browser, client: Client, mgmt: Any) -> None:
+    mgmt.role.create("Root")
+    mgmt.user.add_roles("member@acme.test", ["Root"])
+    mgmt.role.delete("Root")
+    claims = client.claims(client.finish(browser.sign_in(client, "member@acme.test")))
+    assert claims["roles"] == []
+
+
+def test_a_tenant_takes_what_is_its_own_with_it(stand_in: StandIn, mgmt: Any) -> None:
+    mgmt.tenant.create("Closing", id="closing")
+    mgmt.tenant.update("closing", "Closed", [])
+    assert "tenantId" not in mgmt.tenant.load("closing")
+    mgmt.role.create("There", tenant_id="closing")
+    key = mgmt.access_key.create("k", key_tenants=[AssociatedTenant("closing", ["There"])])
+    mgmt.tenant.delete("closing")
+    assert "There" not in {role["name"] for role in mgmt.role.load_all()["roles"]}
+    exchanged = stand_in.project.client.exchange_access_key(key["cleartext"])
+    assert exchanged["tenants"] == {}
+
+
 def test_single_sign_on_settings_from_first_to_last(mgmt: Any) -> None:
     mgmt.tenant.create("Hooli", id="hooli")
     empty = mgmt.sso.load_settings("hooli")
@@ -239,6 +282,22 @@ def test_a_flow_from_first_to_last(mgmt: Any, browser: Browser, client: Client) 
     assert 'no flow "another"' in unescaped(browser.open(client.begin(flow="another")))
 
 
+def test_a_flow_that_changed_under_somebody_asks_to_start_again(
+    start_stand_in: StartStandIn,
+) -> None:
+    stand_in = start_stand_in()
+    with Browser(stand_in) as browser:
+        client = Client(stand_in)
+        page = browser.open(client.begin())
+        flow = stand_in.project.mgmt.flow
+        renamed = json.loads(json.dumps(flow.export_flow("sign-up-or-in")).replace('"0"', '"zero"'))
+        flow.import_flow("sign-up-or-in", renamed["flow"], renamed["screens"])
+        for answer in (browser.get(page.url), browser.press(page, "Send me a link")):
+            assert answer.status_code == 400
+            assert "Start again" in answer.text
+        client.session.close()
+
+
 def unescaped(page: requests.Response) -> str:
     return page.text.replace("&#34;", '"')
 
@@ -253,6 +312,12 @@ def test_a_snapshot_comes_back_as_it_was(mgmt: Any) -> None:
     assert mgmt.project.validate_snapshot(files)["ok"] is True
     mgmt.project.import_snapshot(files)
     assert mgmt.project.export_snapshot()["files"] == files
+    # a file that is not there changes nothing, and two of one name are one
+    named = {"roles.json": {"roles": [{"name": "Twice"}, {"name": "Twice"}]}}
+    mgmt.project.import_snapshot(named)
+    after = mgmt.project.export_snapshot()["files"]
+    assert after.keys() == files.keys()
+    assert [each["name"] for each in after["roles.json"]["roles"]].count("Twice") == 1
 
 
 @pytest.mark.parametrize(
@@ -287,6 +352,12 @@ def test_a_broken_snapshot_changes_nothing(mgmt: Any, path: str, body: Any, word
     with refused(400, "E011003", words):
         mgmt.project.import_snapshot(broken)
     assert mgmt.project.export_snapshot()["files"] == files
+    # a file that is not there changes nothing, and two of one name are one
+    named = {"roles.json": {"roles": [{"name": "Twice"}, {"name": "Twice"}]}}
+    mgmt.project.import_snapshot(named)
+    after = mgmt.project.export_snapshot()["files"]
+    assert after.keys() == files.keys()
+    assert [each["name"] for each in after["roles.json"]["roles"]].count("Twice") == 1
 
 
 def test_the_default_application_is_loaded(mgmt: Any, client: Client) -> None:

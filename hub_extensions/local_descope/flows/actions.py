@@ -94,7 +94,7 @@ def finish_sso(task: Task, run: Run) -> str:
         raise NotLetIn("This single sign-on has been switched off meanwhile.")
     upstream = sso_upstream(tenant, settings)
     identity = identity_from(f"sso:{tenant.id}", _told(run, upstream), upstream.mapping)
-    identity = people.vouched(identity, tenant, sso)
+    identity = people.as_member(identity, tenant, sso)
     with transaction() as db:
         user, first_seen = people.sign_up_or_in(db, identity, merge=sso.mergeUsers, by_sso=True)
         people.join_by_sso(db, user, settings, identity, sso)

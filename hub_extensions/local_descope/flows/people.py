@@ -128,7 +128,7 @@ def _known_otherwise(user: User, identity: Identity) -> bool:
     return bool(colon) and any(each.startswith(f"{source}:") for each in user.loginIds)
 
 
-def vouched(identity: Identity, tenant: Tenant, sso: SsoSettings) -> Identity:
+def as_member(identity: Identity, tenant: Tenant, sso: SsoSettings) -> Identity:
     """The identity with an address that counts as verified if the company's word on it does: it
     is of a domain of theirs, not called unverified by its provider, nor by the project's settings.
 

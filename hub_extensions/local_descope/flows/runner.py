@@ -16,11 +16,11 @@ from sqlalchemy import delete, select
 from ..errors import NotLetIn
 from ..models import Run
 from ..parts import transaction
-from ..records import Flow as FlowRecord
-from ..records import now
+from ..records import Flow, now
 from . import mail
 from .actions import RUNS
-from .flow import CALLBACKS, Flow, FlowError, Screen, Task, load_flow
+from .flow import CALLBACKS, FlowError, RunnableFlow, Screen, Task
+from .loading import load_flow
 from .screens import is_email, read_form
 
 RUN_SECONDS = 3600
@@ -123,9 +123,9 @@ def open_link(browser: str, token: str) -> Run:
     return run
 
 
-def _flow(flow_id: str) -> Flow:
+def _flow(flow_id: str) -> RunnableFlow:
     with transaction() as db:
-        record = db.record(FlowRecord, flow_id)
+        record = db.record(Flow, flow_id)
     if record is None:
         raise FlowError(f'There is no flow "{flow_id[:64]}" in this project.')
     return load_flow(record)
@@ -139,7 +139,7 @@ def _new_run(**columns: Any) -> Run:
     return run
 
 
-def _walk(flow: Flow, run: Run, task_id: str) -> None:
+def _walk(flow: RunnableFlow, run: Run, task_id: str) -> None:
     """Follow the tasks until a screen, a provider or the end."""
     for _ in range(MOST_STEPS):
         task = flow.task(task_id)
@@ -165,7 +165,7 @@ def _do(task: Task, run: Run) -> str | None:
         return None
 
 
-def _following(flow: Flow, task: Task, interaction: str) -> str:
+def _following(flow: RunnableFlow, task: Task, interaction: str) -> str:
     """The one task that the browser goes on to; callbacks wait for their link."""
     following = task.next(interaction)
     entered = [each for each in following if flow.tasks[each].action not in CALLBACKS]

@@ -1,6 +1,6 @@
 """The management API at Descope's paths. Importing it registers the calls of its modules."""
 
-from . import records, snapshot, sso, users
+from . import named, snapshot, sso, users
 from .frame import blueprint
 
-__all__ = ["blueprint", "records", "snapshot", "sso", "users"]
+__all__ = ["blueprint", "named", "snapshot", "sso", "users"]

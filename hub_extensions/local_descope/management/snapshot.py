@@ -13,7 +13,8 @@ from pydantic import ValidationError
 
 from ...flow_formats import files_of, flow_in, from_sdk, to_sdk
 from ..errors import DescopeError
-from ..flows.flow import FlowError, load_flow
+from ..flows.flow import FlowError
+from ..flows.loading import load_flow
 from ..records import (
     DEFAULT_APP,
     Application,
@@ -89,8 +90,9 @@ def validate_snapshot(db: Transaction, told: Files) -> dict[str, Any]:
 
 @call("v1/mgmt/project/snapshot/import", Files)
 def import_snapshot(db: Transaction, told: Files) -> None:
-    """Take a snapshot as the project's settings. Roles and permissions are matched by name, and
-    stay where it has none of the name; a secret that is blank stays as it was."""
+    """Take a snapshot as the project's settings. Files that it lacks change nothing; the lists of
+    flows and applications are taken whole, roles and permissions by their names; a secret that
+    is blank stays as it was."""
     files = told.files
     for path, body in files.items():
         if not isinstance(body, dict):
@@ -107,7 +109,7 @@ def import_snapshot(db: Transaction, told: Files) -> None:
     db.keep(social)
     _import_named(db, files)
     flows = list(_flows_in(files))
-    for flow in db.records(Flow):
+    for flow in db.records(Flow) if INDEX in files else ():
         if flow.flowId not in {each.flowId for each in flows}:
             db.drop(flow)
     for flow in flows:

@@ -9,7 +9,7 @@ from ..flows.people import CLAIM_NAMES
 from ..records import OidcSettings, Record, Role, RoleMapping, Tenant, User
 from ..store import Transaction
 from .frame import call
-from .records import usable_roles
+from .named import usable_roles
 
 
 class TenantName(Record):

@@ -11,7 +11,7 @@ from ..oidc.sessions import end_sessions
 from ..records import Place, Record, Tenant, User
 from ..store import Transaction
 from .frame import call
-from .records import usable_roles
+from .named import usable_roles
 
 #: What says who a user is, and is not for a caller to say.
 OWN = {"loginId", "additionalLoginIds", "displayName", "userId", "loginIds", "createdTime"}

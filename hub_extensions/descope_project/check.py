@@ -1,4 +1,4 @@
-"""What keeps a project from being ready for the hub, and what would mend it: pure functions."""
+"""What keeps a project from being ready for the hub, and what would mend each of it."""
 
 from __future__ import annotations
 
@@ -7,8 +7,9 @@ import time
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
+from ..claims import SCOPES
 from ..flow_formats import files_of, to_sdk
-from .desired import CLAIMS, Desired
+from .desired import Desired
 from .finding import Call, Change, Finding
 from .project import DEFAULT_APP, State
 from .single_sign_on import single_sign_on
@@ -96,7 +97,7 @@ def _application(state: State, desired: Desired) -> Iterator[Finding]:
         "forcePkce": bool(state.application.get("forcePkce")),
     }
     after = {
-        "claims": list(dict.fromkeys([*claims, *CLAIMS])),
+        "claims": list(dict.fromkeys([*claims, *SCOPES])),
         "approvedRedirectUrls": list(dict.fromkeys([*redirects, *desired.redirects])),
         "forcePkce": True,
     }

@@ -1,4 +1,4 @@
-"""Carrying out what `findings.py` proposes: first shown as a diff, then done through the SDK."""
+"""Carrying out what `check.py` proposes: first shown as a diff, then done through the SDK."""
 
 from __future__ import annotations
 

@@ -6,15 +6,15 @@ from typing import Any
 
 from flask import Blueprint, Response, jsonify
 
-from ..errors import DescopeError
-from ..management.frame import project_bearer
-from ..management.users import shown
-from ..models import Session
-from ..parts import parts, transaction
-from ..records import ProjectSettings, User, now
-from . import keys, sessions
-from .claims import authority
-from .sessions import REFRESH, SESSION
+from .errors import DescopeError
+from .management.frame import project_bearer
+from .management.users import shown
+from .models import Session
+from .oidc import keys, sessions
+from .oidc.claims import authority
+from .oidc.sessions import REFRESH, SESSION
+from .parts import parts, transaction
+from .records import ProjectSettings, User, now
 
 blueprint = Blueprint("session_api", __name__)
 

@@ -11,15 +11,15 @@ from typing import Any
 
 import pytest
 
+from hub_extensions.claims import SCOPES
+from hub_extensions.descope_project.check import findings, outline
 from hub_extensions.descope_project.desired import (
-    CLAIMS,
     Desired,
     DesiredSso,
     DesiredTenant,
     SecretPlace,
 )
 from hub_extensions.descope_project.finding import Finding
-from hub_extensions.descope_project.findings import findings, outline
 from hub_extensions.descope_project.project import DEFAULT_APP, Key, State
 from hub_extensions.flow_formats import files_of, flow_in
 from tests.local_descope.stand_in import FLOW
@@ -57,7 +57,7 @@ def desired(**changes: Any) -> Desired:
 def ready(**changes: Any) -> State:
     """A project as the hub needs it."""
     application = {
-        "claims": list(CLAIMS),
+        "claims": list(SCOPES),
         "approvedRedirectUrls": [f"{HUB}/oauth_callback", f"{HUB}/signed-out"],
         "forcePkce": True,
     }
@@ -218,7 +218,7 @@ def test_a_change_keeps_what_else_is_in_a_file() -> None:
     change = change_of(findings(few, desired())[0])
     (application,) = change.files["applications.json"]["applications"]
     assert application["name"] == "x"
-    assert set(application["oidc"]["claims"]) == set(CLAIMS)
+    assert set(application["oidc"]["claims"]) == set(SCOPES)
 
 
 def test_without_a_snapshot_it_is_said_what_to_do_by_hand() -> None:

@@ -74,6 +74,49 @@ def _keep(db: Transaction, record: Any) -> dict[str, Any]:
     return {"id": record.id} if isinstance(record, Tenant) else record.model_dump()
 
 
+def _follow(db: Transaction, before: Any, name: str = "") -> None:
+    """Whoever holds a role or a permission by its name holds it by the new one, or no more."""
+
+    def held(names: list[str]) -> list[str]:
+        after = [name if each == before.name else each for each in names]
+        return [each for each in dict.fromkeys(after) if each]
+
+    if isinstance(before, Permission):
+        for role in db.records(Role):
+            db.keep(role.changed(permissionNames=held(role.permissionNames)))
+    if not isinstance(before, Role) or before.name == name:
+        return
+    for holder in [*db.records(User), *db.records(AccessKey)]:
+        if not before.tenantId:
+            holder.roleNames = held(holder.roleNames)
+        for place in holder.places:
+            if before.tenantId in {"", place.tenantId}:
+                place.roleNames, place.ssoRoleNames = (
+                    held(place.roleNames),
+                    held(place.ssoRoleNames),
+                )
+        db.keep(holder)
+    for settings in db.records(OidcSettings):
+        if before.tenantId in {"", settings.tenantId}:
+            for mapping in settings.groupsMapping:
+                mapping.roleName = name if mapping.roleName == before.name else mapping.roleName
+            settings.groupsMapping = [each for each in settings.groupsMapping if each.roleName]
+            settings.defaultSSORoles = held(settings.defaultSSORoles)
+            db.keep(settings)
+
+
+def _close(db: Transaction, tenant: Tenant) -> None:
+    """What belonged to a tenant goes with it."""
+    if settings := db.record(OidcSettings, tenant.id):
+        db.drop(settings)
+    for role in db.records(Role):
+        if role.tenantId == tenant.id:
+            db.drop(role)
+    for holder in [*db.records(User), *db.records(AccessKey)]:
+        holder.places[:] = [place for place in holder.places if place.tenantId != tenant.id]
+        db.keep(holder)
+
+
 def _serve(kind: type[Any]) -> None:
     name = kind.__name__.lower()
 
@@ -88,18 +131,21 @@ def _serve(kind: type[Any]) -> None:
         """What is not told is empty afterwards, as in Descope; what has calls of its own stays."""
         before = found(db, kind, told)
         kept = before.model_dump(include={"id", "createdTime", "authType", "domains"})
-        fields = told.model_dump(exclude={"newName"}) | {"name": told.newName or told.name}
-        return _keep(db, kind.model_validate(fields | kept))
+        fields = told.model_dump(exclude_unset=True) | {"name": told.newName or told.name}
+        fields.pop("newName", "")
+        after = kind.model_validate(fields | kept)
+        answer = _keep(db, after)
+        _follow(db, before, after.name)
+        return answer
 
     @call(f"v1/mgmt/{name}/delete", Named)
     def delete(db: Transaction, told: Any) -> None:
         record = found(db, kind, told)
         db.drop(record)
-        if kind is Tenant and (settings := db.record(OidcSettings, record.id)):
-            db.drop(settings)
-        for user in db.records(User) if kind is Tenant else ():
-            places = [place for place in user.userTenants if place.tenantId != record.id]
-            db.keep(user.changed(userTenants=places))
+        if kind is Tenant:
+            _close(db, record)
+        else:
+            _follow(db, record)
 
     @call(f"v1/mgmt/{name}/all", method="GET")
     def load_all(db: Transaction, told: Any) -> dict[str, Any]:
