@@ -91,10 +91,8 @@ def _follow(db: Transaction, before: Any, name: str = "") -> None:
             holder.roleNames = held(holder.roleNames)
         for place in holder.places:
             if before.tenantId in {"", place.tenantId}:
-                place.roleNames, place.ssoRoleNames = (
-                    held(place.roleNames),
-                    held(place.ssoRoleNames),
-                )
+                place.roleNames = held(place.roleNames)
+                place.ssoRoleNames = held(place.ssoRoleNames)
         db.keep(holder)
     for settings in db.records(OidcSettings):
         if before.tenantId in {"", settings.tenantId}:
