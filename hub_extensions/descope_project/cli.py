@@ -97,10 +97,11 @@ class _Job:
             return _report(found)
         print(shown(changes))
         print()
+        count = "1 change" if len(changes) == 1 else f"{len(changes)} changes"
         if dry_run:
-            print(f"{len(changes)} changes; nothing was done.")
+            print(f"{count}; nothing was done.")
             return 0
-        if not yes and not _agreed(f"Make these {len(changes)} changes?"):
+        if not yes and not _agreed(f"Make {count}?"):
             print("Nothing was done.")
             return 1
         client = self.project.connect()
