@@ -11,8 +11,10 @@ from datetime import UTC, datetime
 from typing import Final, Literal
 
 from jupyterhub import orm
-from sqlalchemy import ForeignKey, Unicode, UniqueConstraint, delete, or_, select
+from sqlalchemy import ForeignKey, Unicode, UniqueConstraint, delete, event, or_, select
 from sqlalchemy.orm import Mapped, Session, mapped_column
+
+from . import audit
 
 #: From the provider's roles, from an admin of this hub, or an admin's removal of what the
 #: provider gives, which then does not come back by itself.
@@ -20,6 +22,8 @@ Source = Literal["provider", "admin", "denied"]
 PROVIDER: Final[Source] = "provider"
 ADMIN: Final[Source] = "admin"
 DENIED: Final[Source] = "denied"
+#: Where a database session keeps the changes of membership that it has not committed yet.
+_CHANGES: Final = "atrium_changes"
 
 
 class Grant(orm.Base):
@@ -82,16 +86,20 @@ def set_provider_groups(db: Session, user: orm.User, groups: Iterable[str], by: 
     _drop(db, user, held - wanted, PROVIDER)
     for group in sorted(wanted - held):
         _add(db, user, group, PROVIDER, by)
-    apply(db, user)
+    apply(db, user, by)
     db.commit()
 
 
-def grant(db: Session, user: orm.User, group: str, by: str) -> None:
-    """An admin puts a person into a group, until an admin takes them out. Does not commit."""
+def grant(db: Session, user: orm.User, group: str, by: str, until: datetime | None = None) -> None:
+    """An admin puts a person into a group, until an admin takes them out. Does not commit.
+
+    Args:
+        until: when it ends by itself (UTC without zone); None for good.
+    """
     _drop(db, user, {group}, DENIED)
     _drop(db, user, {group}, ADMIN)
-    _add(db, user, group, ADMIN, by)
-    apply(db, user)
+    _add(db, user, group, ADMIN, by, until)
+    apply(db, user, by)
 
 
 def take(db: Session, user: orm.User, group: str, by: str) -> None:
@@ -100,18 +108,34 @@ def take(db: Session, user: orm.User, group: str, by: str) -> None:
     _drop(db, user, {group}, DENIED)
     if group in groups_of(db, user):
         _add(db, user, group, DENIED, by)
-    apply(db, user)
+    apply(db, user, by)
 
 
-def forget_group(db: Session, group: str) -> None:
+def forget_group(db: Session, group: str, by: str) -> None:
     """Drop every grant of a group that is being deleted. Does not commit."""
+    members = orm.Group.find(db, group)
     db.execute(delete(Grant).where(Grant.group_name == group))
+    for user in list(members.users) if members else ():
+        apply(db, user, by)
 
 
-def apply(db: Session, user: orm.User) -> None:
+def expire(db: Session) -> None:
+    """End the grants whose time is over. Commits."""
+    over = Grant.until <= now()
+    users = list(db.scalars(select(orm.User).join(Grant, Grant.user_id == orm.User.id).where(over)))
+    if not users:
+        return
+    db.execute(delete(Grant).where(over))
+    for user in users:
+        apply(db, user, "hub")
+    db.commit()
+
+
+def apply(db: Session, user: orm.User, by: str) -> None:
     """Make JupyterHub's membership of a person what the table says. Does not commit.
 
-    Never awaits, so that nothing can change between the reading and the writing.
+    Never awaits, so that nothing can change between the reading and the writing. What changed is
+    in the audit trail once it is committed, as done by `by`.
     """
     db.flush()
     names = groups_of(db, user)
@@ -120,9 +144,25 @@ def apply(db: Session, user: orm.User) -> None:
         group = orm.Group(name=name)
         db.add(group)
         groups.append(group)
-    if {group.name for group in user.groups} != names:
+    before = {str(group.name) for group in user.groups}
+    if before != names:
         user.groups = groups
+        changes = db.info.setdefault(_CHANGES, [])
+        changes += [("group-given", str(user.name), by, name) for name in sorted(names - before)]
+        changes += [("group-taken", str(user.name), by, name) for name in sorted(before - names)]
     db.flush()
+
+
+@event.listens_for(Session, "after_commit")
+def _record_changes(db: Session) -> None:
+    """What is committed has happened."""
+    for action, user, by, group in db.info.pop(_CHANGES, ()):
+        audit.record(action, user=user, by=by, group=group)
+
+
+@event.listens_for(Session, "after_soft_rollback")
+def _drop_changes(db: Session, _transaction: object) -> None:
+    db.info.pop(_CHANGES, None)
 
 
 def adopt_memberships(db: Session) -> None:
@@ -149,8 +189,24 @@ def create_tables(db: Session) -> None:
         table.__table__.create(db.get_bind(), checkfirst=True)
 
 
-def _add(db: Session, user: orm.User, group: str, source: Source, by: str) -> None:
-    db.add(Grant(user_id=user.id, group_name=group, source=source, granted_by=by, granted_at=now()))
+def _add(
+    db: Session,
+    user: orm.User,
+    group: str,
+    source: Source,
+    by: str,
+    until: datetime | None = None,
+) -> None:
+    db.add(
+        Grant(
+            user_id=user.id,
+            group_name=group,
+            source=source,
+            granted_by=by,
+            granted_at=now(),
+            until=until,
+        )
+    )
 
 
 def _drop(db: Session, user: orm.User, groups: set[str], source: Source) -> None:

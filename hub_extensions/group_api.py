@@ -128,7 +128,7 @@ class GroupHandler(_GuardedGroup, stock.GroupAPIHandler):
     def delete(self, group_name: str) -> None:
         self.check_may_change(group_name)
         with self.all_or_nothing():
-            grants.forget_group(self.db, group_name)
+            grants.forget_group(self.db, group_name, self.actor)
             super().delete(group_name)
 
 

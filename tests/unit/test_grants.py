@@ -71,7 +71,7 @@ def test_a_grant_ends_at_its_date(db: Session, ada: orm.User) -> None:
     grants.grant(db, ada, "finance", by="boss")
     row = db.scalars(select(grants.Grant)).one()
     row.until = grants.now() - timedelta(seconds=1)
-    grants.apply(db, ada)
+    grants.apply(db, ada, by="test")
     assert groups(ada) == set()
 
 
@@ -94,7 +94,7 @@ def test_memberships_from_before_are_kept_once(db: Session, ada: orm.User) -> No
     ada.groups = [*ada.groups, orm.Group(name="smuggled")]
     db.commit()
     grants.adopt_memberships(db)
-    grants.apply(db, ada)
+    grants.apply(db, ada, by="test")
     assert groups(ada) == {"user", "old"}
 
 
