@@ -4,6 +4,13 @@ from __future__ import annotations
 
 from typing import Any, Final
 
+#: Read who may see what and why, and the audit trail.
+READ_ACCESS: Final = "custom:atrium:read"
+
+CUSTOM_SCOPES: Final[dict[str, dict[str, Any]]] = {
+    READ_ACCESS: {"description": "Read who may see what and why, and the audit trail"},
+}
+
 ROLES: Final[list[dict[str, Any]]] = [
     {
         "name": "group-manager",
@@ -16,7 +23,8 @@ ROLES: Final[list[dict[str, Any]]] = [
             "read:servers",  # and which servers run;
             "list:groups",  # see the groups,
             "read:groups",  # who is in them,
-            "admin:groups",  # make them and change their members (group_api.py guards which).
+            "admin:groups",  # make them and change their members (group_api.py guards which);
+            READ_ACCESS,  # see why who may see what (their server of the admin folder gets it).
         ],
     },
 ]

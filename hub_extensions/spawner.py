@@ -19,6 +19,7 @@ from tornado import web
 from traitlets import Dict, Unicode, default
 
 from .folders import ADMIN, folders_for
+from .roles import READ_ACCESS
 
 _PR_SET_NO_NEW_PRIVS: Final = 38
 _BOOT_ID: Final = Path("/proc/sys/kernel/random/boot_id")
@@ -31,7 +32,8 @@ ADMIN_SERVER_SCOPES: Final = [
     "read:users",  # with their groups and last activity,
     "list:groups",  # all groups,
     "read:groups",  # with their members,
-    "read:servers",  # and the servers that run.
+    "read:servers",  # and the servers that run;
+    READ_ACCESS,  # "Access" and "Audit" show why.
 ]
 
 
