@@ -78,6 +78,7 @@ class GalleryHandler(PersonHandler):
                     seen=seen(person.groups),
                     person=person.name,
                     may_manage=person.is_admin,
+                    notice=await self.site.hub.notice(),
                     roles_held_back=await self.site.hub.roles_held_back(),
                     scripts=[settings.prefix + script for script in usual_scripts()],
                 )

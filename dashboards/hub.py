@@ -123,6 +123,11 @@ class Hub:
             else ()
         )
 
+    async def notice(self) -> str:
+        """What is wrong just now, a sentence for admins; "" if nothing is."""
+        notice = (await self._known()).get("notice")
+        return notice if isinstance(notice, str) else ""
+
     async def _known(self) -> dict[str, Any]:
         """What the hub has from the identity provider; {} where it has nothing."""
         if time.monotonic() < self._claims_until:

@@ -10,11 +10,12 @@ from jupyterhub.user import User
 from tornado import web
 
 from .claims import notebook_claims, tenant_of
+from .folders import ADMIN
 
 
 class ClaimsHandler(APIHandler):
     """Name, groups, tenant and allow-listed claims of the server's owner, and which of their
-    roles do not count for how they signed in. Never tokens.
+    roles do not count for how they signed in; for admins, what is wrong just now. Never tokens.
 
     Only a person's own server may ask: its token can access that server, others' cannot.
     """
@@ -33,9 +34,15 @@ class ClaimsHandler(APIHandler):
                     "tenant": tenant_of(claims, self.authenticator.owner_tenant),
                     "claims": notebook_claims(claims),
                     "roles_held_back": sorted(self.authenticator.roles_held_back(claims)),
+                    "notice": self._notice(user),
                 }
             )
         )
+
+    def _notice(self, user: User) -> str:
+        """What is wrong just now, for those who can do something about it."""
+        is_admin = any(group.name == ADMIN for group in user.groups)
+        return self.authenticator.follower.notice if is_admin else ""
 
     def _is_own_server(self, user: User) -> bool:
         servers = f"access:servers!server={user.name}/"

@@ -13,14 +13,14 @@ import random
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 from jupyterhub.user import User
 
 from . import audit, grants, sessions, sign_out
-from .directory import Directory, DirectoryRefused, Known, TooManyCalls
+from .directory import PAGE, Directory, DirectoryRefused, Known, TooManyCalls
 from .folders import ADMIN, folders_for
 from .provider import ProviderUnreachable
 
@@ -181,13 +181,11 @@ class Follower:
 
     async def _end_what_is_over(self) -> None:
         """Sessions that are too old, and those that the provider has not confirmed for too long."""
-        moment = grants.now()
-        for session, identity in sessions.everybody(self.app.db):
-            hours = self.authenticator.session_hours_of(session.tenant)
-            if moment - session.signed_in_at >= timedelta(hours=hours):
-                await self.end(session.user_id, "too old")
-            elif moment - identity.confirmed_at >= self.authenticator.grace:
-                await self.end(session.user_id, "provider away")
+        for session in sessions.over(self.app.db, self.authenticator.session_hours):
+            await self.end(session.user_id, "too old")
+        since = grants.now() - self.authenticator.grace
+        for session in sessions.unconfirmed(self.app.db, since):
+            await self.end(session.user_id, "provider away")
 
     async def end(self, user_id: int, reason: Reason) -> None:
         """End everything of a person; their groups too, if the provider has dismissed them."""
@@ -205,8 +203,12 @@ class Follower:
     @property
     def _sweep_every(self) -> float:
         """Seconds from one sweep to the next: three in the promised time, within the budget."""
-        pages = -(-len(sessions.everybody(self.app.db)) // 100)
-        return max(self.seconds / 3, 1.0, 60 * pages / (CALLS_A_MINUTE * 0.8))
+        return max(self.seconds / 3, 1.0, 60 * self._pages / (CALLS_A_MINUTE * 0.8))
+
+    @property
+    def _pages(self) -> int:
+        """Calls of one sweep."""
+        return -(-sessions.count(self.app.db) // PAGE)
 
     async def _between_sweeps(self) -> None:
         await asyncio.sleep(max(self._sweep_every, self.provider.waits))
@@ -239,7 +241,7 @@ class Follower:
             self.app.db.commit()
         self._watch_promise()
 
-    async def _heard(self, known: Known, user_id: int, asked_at: Any) -> None:
+    async def _heard(self, known: Known, user_id: int, asked_at: datetime) -> None:
         """Act on what the provider said of a person, unless it is of what is over."""
         user = self.app.users.get(user_id)
         if user is None:
@@ -258,24 +260,26 @@ class Follower:
 
     # -- each one's refresh token ----------------------------------------------------------------
 
-    def _gap(self, people: int) -> float:
+    @property
+    def _refresh_every(self) -> float:
         """Seconds between two refreshes, of whomever: each one's in the promised time, if that
         is within the budget."""
-        sweeps = 0 if self.directory is None else 60 / self._sweep_every
+        sweeps = 60 * self._pages / self._sweep_every if self.directory else 0
         calls = 1 if self.directory else 2
-        least = 60 * calls / max(CALLS_A_MINUTE - 5 - sweeps, 10)
-        return max(least, 0.7 * self.seconds / max(people, 1))
+        least = 60 * calls / max(CALLS_A_MINUTE - 5 - sweeps, 5)
+        return max(least, 0.7 * self.seconds / max(sessions.count(self.app.db), 1))
 
     async def _between_refreshes(self) -> None:
-        gap = self._gap(len(sessions.everybody(self.app.db)))
-        await asyncio.sleep(max(gap * random.uniform(0.9, 1.0), self.provider.waits))
+        spread = random.uniform(1.0, 1.1)
+        await asyncio.sleep(max(self._refresh_every * spread, self.provider.waits))
 
     async def _refresh_next(self) -> None:
-        """Exchange the refresh token of whoever's was exchanged longest ago."""
-        people = [session for session, _ in sessions.everybody(self.app.db)]
-        if not people:
+        """Exchange the refresh token of whoever's was tried longest ago."""
+        session = sessions.next_to_ask(self.app.db)
+        if session is None:
             return
-        session = min(people, key=lambda session: session.refreshed_at)
+        session.asked_at = grants.now()  # one who is not answered for holds up nobody
+        self.app.db.commit()
         user = self.app.users.get(session.user_id)
         if user is None:
             return

@@ -5,11 +5,11 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from jupyterhub import orm
-from sqlalchemy import ForeignKey, Unicode, select
+from sqlalchemy import ForeignKey, Unicode, func, select
 from sqlalchemy.orm import Mapped, mapped_column
 from sqlalchemy.orm import Session as DatabaseSession
 
@@ -28,8 +28,13 @@ class Session(orm.Base):
     #: A digest of the tenants and roles that were acted on last.
     seen: Mapped[str] = mapped_column(Unicode(64))
     signed_in_at: Mapped[datetime]
-    #: When the refresh token was last exchanged.
+    #: When the refresh token was last exchanged,
     refreshed_at: Mapped[datetime]
+    #: and when that was last tried.
+    asked_at: Mapped[datetime]
+
+
+_SAME_PERSON = Identity.user_id == Session.user_id
 
 
 def begin(db: DatabaseSession, user: orm.User) -> None:
@@ -42,6 +47,7 @@ def begin(db: DatabaseSession, user: orm.User) -> None:
             seen="",
             signed_in_at=moment,
             refreshed_at=moment,
+            asked_at=moment,
         )
     )
 
@@ -54,10 +60,35 @@ def end(db: DatabaseSession, user: orm.User) -> None:
 
 def everybody(db: DatabaseSession) -> list[tuple[Session, Identity]]:
     """All who are signed in, with who they are at the provider."""
-    found = db.execute(
-        select(Session, Identity).join(Identity, Identity.user_id == Session.user_id)
-    )
-    return [(session, identity) for session, identity in found]
+    both = select(Session, Identity).join(Identity, _SAME_PERSON)
+    return [(session, identity) for session, identity in db.execute(both)]
+
+
+def count(db: DatabaseSession) -> int:
+    """How many are signed in."""
+    return db.scalar(select(func.count()).select_from(Session)) or 0
+
+
+def over(db: DatabaseSession, hours: Mapping[str, float]) -> list[Session]:
+    """Sessions that are too old. `hours`: how long one may last, by tenant; "" for all others."""
+    moment = now()
+    shortest = moment - timedelta(hours=min(hours.values()))
+    return [
+        session
+        for session in db.scalars(select(Session).where(Session.signed_in_at <= shortest))
+        if moment - session.signed_in_at >= timedelta(hours=hours.get(session.tenant, hours[""]))
+    ]
+
+
+def unconfirmed(db: DatabaseSession, since: datetime) -> list[Session]:
+    """Sessions of people whom the provider has not confirmed since then."""
+    late = select(Session).join(Identity, _SAME_PERSON).where(Identity.confirmed_at <= since)
+    return list(db.scalars(late))
+
+
+def next_to_ask(db: DatabaseSession) -> Session | None:
+    """Whose refresh token was tried longest ago."""
+    return db.scalar(select(Session).order_by(Session.asked_at).limit(1))
 
 
 def digest(tenants: Any) -> str:
