@@ -37,6 +37,8 @@ c.DescopeAuthenticator.owner_tenant = given.owner_tenant or local_service.OWNER_
 c.DescopeAuthenticator.oauth_callback_url = f"{given.address}/hub/oauth_callback"
 c.DescopeAuthenticator.hub_admins = set(given.hub_admins)
 c.DescopeAuthenticator.required_amr = set(given.required_amr)
+c.DescopeAuthenticator.state_folder = str(kept.folder)
+c.DescopeAuthenticator.audit_key = kept.secret("audit_key")
 for name in ("client_id", "base_uri", "issuer"):  # those left out follow from the project id
     if value := getattr(given, name):
         setattr(c.DescopeAuthenticator, name, value)

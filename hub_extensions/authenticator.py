@@ -7,6 +7,7 @@ import functools
 import json
 import time
 from datetime import timedelta
+from pathlib import Path
 from typing import Any, Final
 from urllib.parse import urlencode
 from weakref import WeakValueDictionary
@@ -22,8 +23,21 @@ from tornado import web
 from tornado.httpclient import HTTPClientError, HTTPRequest
 from traitlets import Dict, Float, Integer, Set, Unicode, default
 
+from . import (
+    audit,
+    claims_api,
+    deep_links,
+    forget,
+    grants,
+    group_api,
+    look,
+    pending,
+    provider,
+    sign_in,
+    sign_out,
+)
 from . import claims as claim_rules
-from . import claims_api, deep_links, grants, group_api, look, pending, provider, sign_in, sign_out
+from .audit import api as audit_api
 from .claims import RefusedClaims
 from .settings import SettingsError
 
@@ -68,6 +82,9 @@ class DescopeAuthenticator(GenericOAuthenticator):
         help="How long a signed-in person works on while the provider is away, from its last yes.",
     )
     provider_timeout = Float(8.0, config=True, help="Seconds to wait for one of its answers.")
+
+    state_folder = Unicode(config=True, help="The hub's state folder, for the audit trail.")
+    audit_key = Unicode(config=True, help="The key of the audit trail's chain, in hexadecimal.")
 
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(**kwargs)
@@ -151,6 +168,11 @@ class DescopeAuthenticator(GenericOAuthenticator):
                 f"{self.project_id}; set DESCOPE_PROJECT_ID back, or use another database"
             )
         pending.create_tables(app.db)
+        try:
+            audit.configure(Path(self.state_folder) / "audit", self.audit_key)
+        except audit.TrailInUse as error:
+            raise SettingsError(f"{error}; stop it first, or set ATRIUM_STATE") from None
+        forget.follow(app, Path(self.state_folder))
         grants.adopt_memberships(app.db)
         self.log.info("Signing in through %s", self.provider_metadata["issuer"])
         return [
@@ -159,6 +181,7 @@ class DescopeAuthenticator(GenericOAuthenticator):
             *sign_out.handlers,
             *group_api.handlers,
             *claims_api.handlers,
+            *audit_api.handlers,
             *deep_links.handlers,
             *look.handlers(),
         ]
@@ -345,6 +368,7 @@ class DescopeAuthenticator(GenericOAuthenticator):
                 if await self._is_latest(user, state):
                     await sign_out.end_everything(self._app, user)
                     grants.set_provider_groups(user.db, user.orm_user, (), by="provider")
+                    audit.record("session-ended", user=user.name, by="provider")
         return confirmed
 
     async def _is_latest(self, user: User, state: dict[str, Any]) -> bool:

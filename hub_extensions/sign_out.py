@@ -14,6 +14,8 @@ from oauthenticator.oauth2 import OAuthLogoutHandler
 from tornado import web
 from tornado.httputil import url_concat
 
+from . import audit
+
 #: Servers that signing out stops. An open JupyterLab may hold unsaved work.
 DASHBOARD_SERVERS: Final = ("", "admin")
 #: Set from the sign-out until the provider has ended its session too. Somebody who leaves on the
@@ -107,6 +109,7 @@ class SignOutHandler(OAuthLogoutHandler):
             return
         auth_state = await user.get_auth_state() or {}
         await end_everything(self.app, user)
+        audit.record("signed-out", user=user.name)
         self._backend_logout_cleanup(user.name)
         self._set_cookie(ASK_COOKIE, "yes", encrypted=False, path=self.hub.base_url, max_age=86400)
         self._next = await end_provider_session(self, auth_state)
