@@ -155,6 +155,9 @@ class Hub:
             follow_redirects=False,
         )
         try:
-            await AsyncHTTPClient().fetch(request)
+            answer = await AsyncHTTPClient().fetch(request, raise_error=False)
         except (HTTPClientError, OSError) as error:
-            log.warning("The hub did not write down that a dashboard was opened: %s", error)
+            log.warning("The hub's audit trail does not answer: %s", error)
+            return
+        if answer.code not in {204, 404}:  # 404: a hub that has no such trail
+            log.warning("The hub's audit trail took no record: %d", answer.code)

@@ -22,6 +22,9 @@ from dashboards.settings import Settings
 TIMEOUT = 5
 """Seconds to wait for the hub."""
 
+AUDIT_TIMEOUT = 30
+"""Seconds to wait for it to look through a long audit trail."""
+
 _PAGE = 200
 
 
@@ -149,7 +152,8 @@ def audit(*, before: int | None = None, limit: int = 50, **filters: str) -> Audi
 
     Raises PermissionError outside the admin folder, HubDataError.
     """
-    page = json.loads(_read(f"audit?{_query(before=before, limit=limit, **filters)}"))
+    query = _query(before=before, limit=limit, **filters)
+    page = json.loads(_read(f"audit?{query}", AUDIT_TIMEOUT))
     return AuditPage(
         records=tuple(
             AuditRecord(**{**record, "time": datetime.fromisoformat(record["time"])})
@@ -161,13 +165,13 @@ def audit(*, before: int | None = None, limit: int = 50, **filters: str) -> Audi
 
 def audit_file(kind: str, **filters: str) -> bytes:
     """The audit trail as a file, "csv" or "jsonl". Arguments and errors as of `audit`."""
-    return _read(f"audit?{_query(format=kind, **filters)}")
+    return _read(f"audit?{_query(format=kind, **filters)}", AUDIT_TIMEOUT)
 
 
 def audit_chain() -> AuditChain:
     """Whether the audit trail holds. Raises PermissionError outside the admin folder,
     HubDataError."""
-    return AuditChain(**json.loads(_read("audit/chain")))
+    return AuditChain(**json.loads(_read("audit/chain", AUDIT_TIMEOUT)))
 
 
 def memory_by_prefix() -> Mapping[str, float]:
@@ -207,7 +211,7 @@ def _get(path: str) -> Any:
         raise HubDataError("The hub gave an answer of the wrong form.") from None
 
 
-def _read(path: str) -> bytes:
+def _read(path: str, timeout: float = TIMEOUT) -> bytes:
     if _settings is None:
         raise PermissionError("Only notebooks in the folder “admin” may read what the hub knows.")
     request = urllib.request.Request(
@@ -217,7 +221,7 @@ def _read(path: str) -> bytes:
     try:
         # An opener without proxies: the hub is on this machine or beside it.
         opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-        with opener.open(request, timeout=TIMEOUT) as answer:
+        with opener.open(request, timeout=timeout) as answer:
             return answer.read()
     except urllib.error.HTTPError as error:
         raise HubDataError(f"The hub refused with status {error.code}.") from None

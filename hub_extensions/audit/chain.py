@@ -37,8 +37,18 @@ def seal(text: str, head: Head, key: bytes, *, opens: bool) -> tuple[str, Head]:
 
 def head_of(line: str) -> Head | None:
     """Where a chain stands after this line; None for what is no line of one."""
-    fields = _fields(line)
+    fields = fields_of(line)
     return Head(seq=fields["seq"], mac=fields["mac"]) if fields else None
+
+
+def fields_of(line: str) -> dict[str, Any] | None:
+    """What a line says; None for what is no line of a chain."""
+    try:
+        fields = json.loads(line)
+        is_line = isinstance(fields["seq"], int) and isinstance(fields["mac"], str)
+    except (ValueError, TypeError, KeyError):
+        return None
+    return fields if is_line else None
 
 
 def problem_in(
@@ -66,7 +76,7 @@ def problem_in(
 
 def _step(line: str, last: Head | None, key: bytes) -> tuple[str, Head | None]:
     """What is wrong with one line after the last one, and where the chain stands then."""
-    fields = _fields(line)
+    fields = fields_of(line)
     if fields is None:
         return f"The line {_after(last)} is no record.", last
     number = fields["seq"]
@@ -86,15 +96,6 @@ def _step(line: str, last: Head | None, key: bytes) -> tuple[str, Head | None]:
 
 def _after(last: Head | None) -> str:
     return f"after record {last.seq}" if last and last.seq else "at the beginning"
-
-
-def _fields(line: str) -> dict[str, Any] | None:
-    try:
-        fields = json.loads(line)
-        is_line = isinstance(fields["seq"], int) and isinstance(fields["mac"], str)
-    except (ValueError, TypeError, KeyError):
-        return None
-    return fields if is_line else None
 
 
 def _is_sealed(line: str, key: bytes) -> bool:

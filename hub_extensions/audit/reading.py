@@ -49,13 +49,12 @@ class Query:
 
     def fits(self, entry: Entry) -> bool:
         """Whether a record is asked for."""
-        moment = datetime.fromisoformat(entry.time).replace(tzinfo=None)
         return (
             (self.before is None or entry.seq < self.before)
             and (not self.action or entry.action == self.action)
             and (not self.user or self.user.casefold() in {entry.user, entry.by})
-            and (self.since is None or moment >= self.since)
-            and (self.until is None or moment < self.until)
+            and (self.since is None or _moment(entry) >= self.since)
+            and (self.until is None or _moment(entry) < self.until)
             and (not self.search or self.search.casefold() in _text(entry))
         )
 
@@ -102,6 +101,10 @@ def _entry(record: Mapping[str, Any], names: Mapping[str, str]) -> Entry:
         by=named(record["by"]),
         details={name: named(value) for name, value in record["details"].items()},
     )
+
+
+def _moment(entry: Entry) -> datetime:
+    return datetime.fromisoformat(entry.time).replace(tzinfo=None)
 
 
 def _text(entry: Entry) -> str:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import atexit
 import fcntl
-import json
 import logging
 import os
 from collections.abc import Iterator
@@ -127,8 +126,8 @@ class Trail(logging.Handler):
             _, files = self._opened(stack)
             for file in reversed(files):
                 for line in reversed(_lines(file.read())):
-                    if chain.head_of(line):
-                        yield json.loads(line)
+                    if fields := chain.fields_of(line):
+                        yield fields
 
     def problem(self) -> str:
         """What is wrong with the chain, in a sentence; "" if it holds. From any thread."""
