@@ -40,6 +40,8 @@ c.DescopeAuthenticator.required_amr = set(given.required_amr)
 c.DescopeAuthenticator.revoke_seconds = given.revoke_seconds
 c.DescopeAuthenticator.session_hours = given.session_hours
 c.DescopeAuthenticator.management_key = given.management_key or ""
+c.DescopeAuthenticator.state_folder = str(kept.folder)
+c.DescopeAuthenticator.audit_key = kept.secret("audit_key")
 for name in ("client_id", "base_uri", "issuer"):  # those left out follow from the project id
     if value := getattr(given, name):
         setattr(c.DescopeAuthenticator, name, value)

@@ -53,6 +53,7 @@ class DashboardHandler(PersonHandler):
             text = dashboard.problem or "The file cannot be read."
             self.show(Message(title="This dashboard cannot be opened", text=text), 404)
             return
+        self.site.hub.opened(dashboard.group, dashboard.name)
         user = await self.site.hub.current_user(self.person)
         running = self.site.running_now
         if running is not None:

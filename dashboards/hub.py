@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import logging
 import time
@@ -64,6 +65,7 @@ class Hub:
         self._claims: dict[str, Any] = {}
         self._claims_until = 0.0
         self._told: frozenset[str] | None = None
+        self._telling: set[asyncio.Task[None]] = set()
 
     async def visitor(self, handler: RequestHandler) -> Visitor | None:
         """Who sent a request; None for nobody the hub knows.
@@ -151,3 +153,29 @@ class Hub:
         self._claims = known if is_owners else {}
         self._claims_until = time.monotonic() + FRESH_FOR
         return self._claims
+
+    def opened(self, group: str, dashboard: str) -> None:
+        """Tell the hub's audit trail that the owner opens a dashboard; nobody waits for it."""
+        task = asyncio.create_task(self._tell_opened(group, dashboard))
+        self._telling.add(task)  # the loop alone would let go of it
+        task.add_done_callback(self._telling.discard)
+
+    async def _tell_opened(self, group: str, dashboard: str) -> None:
+        request = HTTPRequest(
+            f"{self.settings.api_url}/audit/opened",
+            method="POST",
+            headers={
+                "Authorization": f"token {self.settings.api_token}",
+                "Content-Type": "application/json",
+            },
+            body=json.dumps({"group": group, "dashboard": dashboard}),
+            request_timeout=10,
+            follow_redirects=False,
+        )
+        try:
+            answer = await AsyncHTTPClient().fetch(request, raise_error=False)
+        except (HTTPClientError, OSError) as error:
+            log.warning("The hub's audit trail does not answer: %s", error)
+            return
+        if answer.code not in {204, 404}:  # 404: a hub that has no such trail
+            log.warning("The hub's audit trail took no record: %d", answer.code)

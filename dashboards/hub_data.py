@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import urllib.error
+import urllib.parse
 import urllib.request
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -20,6 +21,9 @@ from dashboards.settings import Settings
 
 TIMEOUT = 5
 """Seconds to wait for the hub."""
+
+AUDIT_TIMEOUT = 30
+"""Seconds to wait for it to look through a long audit trail."""
 
 _PAGE = 200
 
@@ -58,6 +62,34 @@ class HubServer:
     last_activity: datetime | None
     url: str
     memory_mb: float | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class AuditRecord:
+    """Something that happened. Somebody who was forgotten has a pseudonym for a name."""
+
+    seq: int
+    time: datetime
+    action: str
+    user: str
+    by: str
+    details: Mapping[str, str]
+
+
+@dataclass(frozen=True, kw_only=True)
+class AuditPage:
+    """Some records, newest first. `next`: the `before` of the page after it, None on the last."""
+
+    records: tuple[AuditRecord, ...]
+    next: int | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class AuditChain:
+    """Whether the audit trail is as it was written: `problem` is "" or a sentence."""
+
+    records: int
+    problem: str
 
 
 _settings: Settings | None = None
@@ -112,6 +144,36 @@ def servers() -> list[HubServer]:
     return found
 
 
+def audit(*, before: int | None = None, limit: int = 50, **filters: str) -> AuditPage:
+    """A page of the audit trail.
+
+    Args:
+        filters: `search` (a text anywhere), `user`, `action`, and `to` and `from` (ISO 8601).
+
+    Raises PermissionError outside the admin folder, HubDataError.
+    """
+    query = _query(before=before, limit=limit, **filters)
+    page = json.loads(_read(f"audit?{query}", AUDIT_TIMEOUT))
+    return AuditPage(
+        records=tuple(
+            AuditRecord(**{**record, "time": datetime.fromisoformat(record["time"])})
+            for record in page["records"]
+        ),
+        next=page["next"],
+    )
+
+
+def audit_file(kind: str, **filters: str) -> bytes:
+    """The audit trail as a file, "csv" or "jsonl". Arguments and errors as of `audit`."""
+    return _read(f"audit?{_query(format=kind, **filters)}", AUDIT_TIMEOUT)
+
+
+def audit_chain() -> AuditChain:
+    """Whether the audit trail holds. Raises PermissionError outside the admin folder,
+    HubDataError."""
+    return AuditChain(**json.loads(_read("audit/chain", AUDIT_TIMEOUT)))
+
+
 def memory_by_prefix() -> Mapping[str, float]:
     """Megabytes in use, by the address under which a server of this machine is seen."""
     found: dict[str, float] = {}
@@ -138,7 +200,18 @@ def _all(what: str) -> list[dict[str, Any]]:
             return found
 
 
+def _query(**values: object) -> str:
+    return urllib.parse.urlencode({name: value for name, value in values.items() if value})
+
+
 def _get(path: str) -> Any:
+    try:
+        return json.loads(_read(path))
+    except ValueError:
+        raise HubDataError("The hub gave an answer of the wrong form.") from None
+
+
+def _read(path: str, timeout: float = TIMEOUT) -> bytes:
     if _settings is None:
         raise PermissionError("Only notebooks in the folder “admin” may read what the hub knows.")
     request = urllib.request.Request(
@@ -148,11 +221,11 @@ def _get(path: str) -> Any:
     try:
         # An opener without proxies: the hub is on this machine or beside it.
         opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-        with opener.open(request, timeout=TIMEOUT) as answer:
-            return json.load(answer)
+        with opener.open(request, timeout=timeout) as answer:
+            return answer.read()
     except urllib.error.HTTPError as error:
         raise HubDataError(f"The hub refused with status {error.code}.") from None
-    except (OSError, ValueError) as error:
+    except OSError as error:
         raise HubDataError(f"The hub did not answer: {type(error).__name__}.") from None
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from datetime import datetime, timedelta
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 from weakref import WeakValueDictionary
@@ -20,11 +21,12 @@ from tornado import web
 from tornado.httpclient import HTTPClientError, HTTPRequest
 from traitlets import Dict, Float, Integer, Set, Unicode, default
 
-from . import claims as claim_rules
 from . import (
+    audit,
     claims_api,
     closed,
     deep_links,
+    forget,
     grants,
     group_api,
     look,
@@ -34,6 +36,8 @@ from . import (
     sign_in,
     sign_out,
 )
+from . import claims as claim_rules
+from .audit import api as audit_api
 from .claims import RefusedClaims
 from .directory import Directory
 from .follow import Follower
@@ -87,6 +91,9 @@ class DescopeAuthenticator(GenericOAuthenticator):
         help="How long a signed-in person works on while the provider is away, from its last yes.",
     )
     provider_timeout = Float(8.0, config=True, help="Seconds to wait for one of its answers.")
+
+    state_folder = Unicode(config=True, help="The hub's state folder, for the audit trail.")
+    audit_key = Unicode(config=True, help="The key of the audit trail's chain, in hexadecimal.")
 
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(**kwargs)
@@ -171,6 +178,11 @@ class DescopeAuthenticator(GenericOAuthenticator):
                 f"{self.project_id}; set DESCOPE_PROJECT_ID back, or use another database"
             )
         pending.create_tables(app.db)
+        try:
+            audit.configure(Path(self.state_folder) / "audit", self.audit_key)
+        except audit.TrailInUse as error:
+            raise SettingsError(f"{error}; stop it first, or set ATRIUM_STATE") from None
+        forget.follow(app, Path(self.state_folder))
         grants.adopt_memberships(app.db)
         self.log.info("Signing in through %s", self.provider_metadata["issuer"])
         self.follower = Follower(app, self, self.revoke_seconds, self._directory())
@@ -181,6 +193,7 @@ class DescopeAuthenticator(GenericOAuthenticator):
             *sign_out.handlers,
             *group_api.handlers,
             *claims_api.handlers,
+            *audit_api.handlers,
             *deep_links.handlers,
             *closed.handlers,
             *look.handlers(),

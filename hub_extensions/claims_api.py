@@ -13,17 +13,31 @@ from .claims import notebook_claims, tenant_of
 from .folders import ADMIN
 
 
-class ClaimsHandler(APIHandler):
-    """Name, groups, tenant and allow-listed claims of the server's owner, and which of their
-    roles do not count for how they signed in; for admins, what is wrong just now. Never tokens.
+class OwnServerHandler(APIHandler):
+    """For a person's own server only: its token can access that server, others' cannot."""
 
-    Only a person's own server may ask: its token can access that server, others' cannot.
-    """
-
-    async def get(self) -> None:
+    @property
+    def owner(self) -> User:
+        """The person whose server asks. Raises web.HTTPError: 403 for everybody else."""
         user = self.current_user
         if not isinstance(user, User) or not self._is_own_server(user):
             raise web.HTTPError(403)
+        return user
+
+    def _is_own_server(self, user: User) -> bool:
+        servers = f"access:servers!server={user.name}/"
+        return self.get_token() is not None and any(
+            scope.startswith(servers) for scope in self.expanded_scopes
+        )
+
+
+class ClaimsHandler(OwnServerHandler):
+    """Name, groups, tenant and allow-listed claims of the server's owner, and which of their
+    roles do not count for how they signed in. Never tokens.
+    """
+
+    async def get(self) -> None:
+        user = self.owner
         auth_state = await user.get_auth_state() or {}
         claims = auth_state.get(self.authenticator.user_auth_state_key) or {}
         self.finish(
@@ -43,12 +57,6 @@ class ClaimsHandler(APIHandler):
         """What is wrong just now, for those who can do something about it."""
         is_admin = any(group.name == ADMIN for group in user.groups)
         return self.authenticator.follower.notice if is_admin else ""
-
-    def _is_own_server(self, user: User) -> bool:
-        servers = f"access:servers!server={user.name}/"
-        return self.get_token() is not None and any(
-            scope.startswith(servers) for scope in self.expanded_scopes
-        )
 
 
 handlers: Final = [(r"/api/claims", ClaimsHandler)]

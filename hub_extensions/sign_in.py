@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import secrets
 import time
+from collections.abc import Mapping
 from typing import Any, Final
 
 from jupyterhub import orm
@@ -25,7 +26,8 @@ from sqlalchemy import delete, select
 from tornado import web
 from tornado.httputil import url_concat
 
-from . import grants, provider, sessions, sign_out
+from . import audit, grants, provider, sessions, sign_out
+from .claims import tenant_of
 from .pending import (
     LIFETIME,
     HeldSignIn,
@@ -107,13 +109,21 @@ class _SignsIn(BaseHandler):
         return digest(cookie) if cookie else ""
 
     next_url = ""
+    #: How a refusal is written down, and whom it is about as far as that is known.
+    refusal: audit.Action = "sign-in-refused"
+    refused = ""
 
     def _request_summary(self) -> str:
         """For the log: the query carries a code and a state. Called by Tornado."""
         return f"{self.request.method} {self.request.path}"
 
     def log_exception(self, typ: Any, value: Any, tb: Any) -> None:
-        """Tornado's, without the request itself, whose address it prints. Called by Tornado."""
+        """Tornado's, without the request itself, whose address it prints. Called by Tornado.
+
+        A refusal is in the audit trail, with the sentence that the person reads.
+        """
+        if isinstance(value, web.HTTPError) and value.status_code < 500:
+            audit.record(self.refusal, user=self.refused, reason=value.log_message or "")
         if isinstance(value, web.HTTPError):
             super().log_exception(typ, value, tb)
         else:
@@ -135,6 +145,8 @@ class _SignsIn(BaseHandler):
         self._check_identity(user.name, claims["sub"])
         sessions.begin(self.db, user.orm_user)
         self.authenticator.record(self.db, user.orm_user, claims)
+        tenant = tenant_of(claims, self.authenticator.owner_tenant) or ""
+        audit.record("signed-in", user=user.name, how=_methods(claims), tenant=tenant)
         return user
 
     async def _end_weaker_sessions(self, name: str, claims: dict[str, Any]) -> None:
@@ -147,6 +159,8 @@ class _SignsIn(BaseHandler):
         before = (state or {}).get(self.authenticator.user_auth_state_key)
         if before and not self.authenticator.signed_in_well(before):
             await sign_out.end_everything(self.app, known)
+            reason = "roles count by another way of signing in"
+            audit.record("session-ended", user=name, by="hub", reason=reason)
 
     def bind(self, authenticated: dict[str, Any]) -> None:
         """Name the hub user who this person is; the address may have changed, they have not.
@@ -172,6 +186,7 @@ class _SignsIn(BaseHandler):
         identity = self.db.get(grants.Identity, known.id) if known else None
         if identity and identity.subject != subject:
             self.log.error("Refused: another identity came with the address of %s", name)
+            self.refusal, self.refused = "identity-refused", name
             raise web.HTTPError(
                 403,
                 "This e-mail address belongs to somebody who used it here before you. "
@@ -288,6 +303,12 @@ class ContinueHandler(_SignsIn):
     async def authenticate(self, data: Any = None) -> dict[str, Any] | None:
         """The auth model that was held. Called by `login_user`."""
         return self._answered.auth_model if self._answered else None
+
+
+def _methods(claims: Mapping[str, Any]) -> str:
+    """How somebody signed in, by the words of the ID token (RFC 8176)."""
+    said = claims.get("amr")
+    return ", ".join(str(method) for method in said) if isinstance(said, list) else ""
 
 
 handlers: Final = [(r"/continue", ContinueHandler)]

@@ -14,7 +14,7 @@ from oauthenticator.oauth2 import OAuthLogoutHandler
 from tornado import web
 from tornado.httputil import url_concat
 
-from . import sessions
+from . import audit, sessions
 
 #: Servers that signing out stops. An open JupyterLab may hold unsaved work.
 DASHBOARD_SERVERS: Final = ("", "admin")
@@ -119,6 +119,7 @@ class SignOutHandler(OAuthLogoutHandler):
         auth_state = await user.get_auth_state() or {}
         async with self.authenticator.lock(user.name):
             await end_everything(self.app, user)
+        audit.record("signed-out", user=user.name)
         self._backend_logout_cleanup(user.name)
         self._set_cookie(ASK_COOKIE, "yes", encrypted=False, path=self.hub.base_url, max_age=86400)
         self._next = await end_provider_session(self, auth_state)

@@ -127,3 +127,17 @@ def test_a_report_that_the_hub_did_not_take_is_made_again(tmp_path: Path) -> Non
 
     _, seen = ask(tmp_path, use, (503, {}))
     assert len(seen) == 2
+
+
+@pytest.mark.parametrize("status", [204, 404, 403, 503])
+def test_an_opened_dashboard_is_told_and_nobody_waits(tmp_path: Path, status: int) -> None:
+    async def open_one(settings: Settings) -> None:
+        hub = Hub(settings)
+        hub.opened("user", "who")
+        await asyncio.gather(*hub._telling)
+        assert not hub._telling
+
+    _, seen = ask(tmp_path, open_one, (status, {}))
+    ((token, body),) = seen
+    assert token == "token own-token"
+    assert json.loads(body) == {"group": "user", "dashboard": "who"}

@@ -12,7 +12,8 @@ each_notebook = pytest.mark.parametrize("notebook", NOTEBOOKS, ids=ids)
 
 
 def test_two_folders_come_with_the_project() -> None:
-    assert ids == ["admin/the_hub", "admin/who_am_i", "user/penguins", "user/sensor_explorer"]
+    admins = ["admin/audit", "admin/the_hub", "admin/who_am_i"]
+    assert ids == [*admins, "user/penguins", "user/sensor_explorer"]
 
 
 @each_notebook

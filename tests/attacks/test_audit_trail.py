@@ -1,0 +1,190 @@
+"""Attacks on the audit trail: read it without the right, write into it, wear somebody's name."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import requests
+
+from hub_extensions import audit
+from hub_extensions.audit import chain, events, people, reading
+from tests.hub import Hub, wait_until
+from tests.person import Person
+
+ADMIN, MEMBER, MANAGER = "admin@acme.test", "member@acme.test", "analyst@acme.test"
+OPENED = "/hub/api/audit/opened"
+
+
+@pytest.fixture(scope="module")
+def member(hub: Hub) -> Person:
+    person = Person(hub)
+    person.sign_in(MEMBER)
+    return person
+
+
+@pytest.fixture(scope="module")
+def manager(hub: Hub) -> Person:
+    """Manages a customer's groups, and nothing else here."""
+    person = Person(hub)
+    person.sign_in(MANAGER)
+    for group in ("globex", "globex.admin"):
+        hub.api(f"/groups/{group}", "POST", json={"users": [MANAGER]})
+    return person
+
+
+@pytest.fixture
+def people_of(hub: Hub, member: Person, manager: Person) -> dict[str, Person]:
+    return {"nobody": Person(hub), "member": member, "manager of customers": manager}
+
+
+def as_script(person: Person) -> dict[str, str]:
+    return person.xsrf | {"Sec-Fetch-Mode": "cors", "Sec-Fetch-Site": "same-origin"}
+
+
+@pytest.mark.parametrize("who", ["nobody", "member", "manager of customers"])
+@pytest.mark.parametrize("path", ["/audit", "/audit/chain", "/audit?format=csv&limit=1"])
+def test_only_admins_read_the_trail(who: str, path: str, people_of: dict[str, Person]) -> None:
+    person = people_of[who]
+    headers = as_script(person) if person.cookies else {}
+    answer = person.get(f"/hub/api{path}", headers=headers, allow_redirects=False)
+    assert answer.status_code == 403
+    assert MEMBER not in answer.text
+
+
+@pytest.mark.parametrize("scopes", [["custom:atrium:read"], ["access:services"], None], ids=str)
+def test_a_members_token_reads_nothing(scopes: list[str] | None, member: Person) -> None:
+    asked: dict[str, Any] = {"note": "x"} | ({"scopes": scopes} if scopes else {})
+    made = member.post(f"/hub/api/users/{MEMBER}/tokens", headers=as_script(member), json=asked)
+    token = made.json().get("token", "none")
+    header = {"Authorization": f"token {token}"}
+    assert (
+        requests.get(f"{member.hub.url}/hub/api/audit", headers=header, timeout=20).status_code
+        == 403
+    )
+
+
+def server_token(member: Person, **wanted: Any) -> dict[str, str]:
+    """The header of a token like that of the person's own server."""
+    scopes = {"scopes": [f"access:servers!server={MEMBER}/"]}
+    made = member.post(
+        f"/hub/api/users/{MEMBER}/tokens", headers=as_script(member), json={**scopes, **wanted}
+    )
+    return {"Authorization": f"token {made.json()['token']}"}
+
+
+def tell(hub: Hub, body: Any, headers: dict[str, str]) -> requests.Response:
+    return requests.post(f"{hub.url}{OPENED}", json=body, headers=headers, timeout=20)
+
+
+HONEST = {"group": "user", "dashboard": "penguins"}
+LIES: list[Any] = [
+    {"group": "admin", "dashboard": "the_hub"},
+    {"group": "user", "dashboard": "x" * 256},
+    {"group": "user", "dashboard": "a\nb"},
+    {"group": "user", "dashboard": ""},
+    {"group": "user", "dashboard": ["x"]},
+    {"group": ["user"], "dashboard": "x"},
+    {"group": "user"},
+    ["user"],
+    None,
+    "x" * 100_000,
+]
+
+
+@pytest.mark.parametrize("body", LIES, ids=lambda body: str(body)[:40])
+def test_a_lie_about_an_opened_dashboard_is_not_written(
+    body: Any, hub: Hub, member: Person
+) -> None:
+    before = written(hub)
+    answer = requests.post(
+        f"{hub.url}{OPENED}", json=body, headers=server_token(member), timeout=20
+    )
+    assert answer.status_code in {400, 403}
+    assert written(hub) == before
+
+
+@pytest.mark.parametrize("who", ["nobody", "cookie", "other token"])
+def test_only_a_persons_own_server_tells_what_they_opened(
+    who: str, hub: Hub, member: Person, people_of: dict[str, Person]
+) -> None:
+    before = written(hub)
+    if who == "cookie":
+        answer = member.post(OPENED, json=HONEST, headers=as_script(member))
+    elif who == "nobody":
+        answer = people_of["nobody"].post(OPENED, json=HONEST)
+    else:
+        headers = server_token(member, scopes=["read:users:name!user"])
+        answer = tell(hub, HONEST, headers)
+    assert answer.status_code == 403
+    assert written(hub) == before
+
+
+def test_the_name_in_the_trail_is_that_of_the_token(hub: Hub, member: Person) -> None:
+    before = written(hub)
+    body = {**HONEST, "user": ADMIN, "by": ADMIN}
+    answer = requests.post(
+        f"{hub.url}{OPENED}", json=body, headers=server_token(member), timeout=20
+    )
+    assert answer.status_code == 204
+    wait_until(lambda: written(hub) == before + 1, "the record")
+    names = people.People(hub.state / "audit" / "people.sqlite")
+    last = (hub.state / "audit" / "audit.jsonl").read_text().splitlines()[-1]
+    assert names.known(MEMBER) in last
+    assert names.known(ADMIN) not in last or not names.known(ADMIN)
+
+
+def test_a_flood_of_opened_dashboards_pushes_nothing_out(hub: Hub, member: Person) -> None:
+    before = written(hub)
+    headers = server_token(member)
+    statuses = [tell(hub, HONEST, headers).status_code for _ in range(60)]
+    assert statuses[-1] == 429
+    assert written(hub) <= before + 31  # and one that says so
+
+
+def written(hub: Hub) -> int:
+    return len((hub.state / "audit" / "audit.jsonl").read_text().splitlines())
+
+
+# -- what each guard is good for: without it, the attack succeeds -----------------------------
+
+
+def test_without_the_seal_a_changed_record_goes_unnoticed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    trail = audit.configure(tmp_path, "ab" * 32)
+    try:
+        audit.record("signed-in", user=MEMBER)
+        path = tmp_path / "audit.jsonl"
+        path.write_text(path.read_text().replace("signed-in", "signed-out"))
+        assert trail.problem()
+        monkeypatch.setattr(chain, "_is_sealed", lambda _line, _key: True)
+        assert not trail.problem()
+    finally:
+        audit.close()
+
+
+def test_without_the_limit_strangers_fill_the_trail(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    trail = audit.configure(tmp_path, "ab" * 32)
+    try:
+        for _ in range(50):
+            audit.record("sign-in-refused", user="", reason="no")
+        assert trail.head.seq == 10
+        monkeypatch.setattr(events, "_FROM_STRANGERS", events.parse("1000000/minute"))
+        for _ in range(50):
+            audit.record("sign-in-refused", user="", reason="no")
+        assert trail.head.seq == 60
+    finally:
+        audit.close()
+
+
+def test_without_the_quote_a_spreadsheet_runs_what_a_name_says(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    entry = reading.Entry(seq=1, time="", action="", user="=1+1", by="", details={})
+    assert ",=1+1," not in reading.as_csv([entry])
+    monkeypatch.setattr(reading, "_harmless", lambda cell: cell)
+    assert ",=1+1," in reading.as_csv([entry])
