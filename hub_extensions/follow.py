@@ -193,10 +193,11 @@ class Follower:
         if user is None:
             return
         self.log.info("The session of %s ends: %s", user.name, reason)
-        audit.record("session-ended", user=user.name, by="hub", reason=reason)
-        if reason == "dismissed":  # first: what is taken must not wait for a server's end
-            grants.set_provider_groups(user.db, user.orm_user, (), by="provider")
+        by = "provider" if reason == "dismissed" else "hub"
+        audit.record("session-ended", user=user.name, by=by, reason=reason)
         await sign_out.end_everything(self.app, user)
+        if reason == "dismissed":
+            grants.set_provider_groups(user.db, user.orm_user, (), by=by)
 
     # -- what the provider says ----------------------------------------------------------------
 
