@@ -22,8 +22,19 @@ from tornado import web
 from tornado.httpclient import HTTPClientError, HTTPRequest
 from traitlets import Dict, Float, Integer, Set, Unicode, default
 
+from . import (
+    access_api,
+    claims_api,
+    deep_links,
+    grants,
+    group_api,
+    look,
+    pending,
+    provider,
+    sign_in,
+    sign_out,
+)
 from . import claims as claim_rules
-from . import claims_api, deep_links, grants, group_api, look, pending, provider, sign_in, sign_out
 from .claims import RefusedClaims
 from .settings import SettingsError
 
@@ -159,6 +170,7 @@ class DescopeAuthenticator(GenericOAuthenticator):
             *sign_out.handlers,
             *group_api.handlers,
             *claims_api.handlers,
+            *access_api.handlers,
             *deep_links.handlers,
             *look.handlers(),
         ]
@@ -391,4 +403,6 @@ class DescopeAuthenticator(GenericOAuthenticator):
         identity.confirmed_at = grants.now()
         user.admin = self.is_hub_admin(user.name, claims)
         assign_default_roles(db, entity=user)  # rights come from the role, not from the flag
-        grants.set_provider_groups(db, user, self.provider_groups(claims), by="provider")
+        reasons = claim_rules.reasons_from_claims(claims, self.owner_tenant, self.role_groups)
+        given = self.provider_groups(claims)
+        grants.set_provider_groups(db, user, given, by="provider", reasons=reasons)
