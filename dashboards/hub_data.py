@@ -237,7 +237,7 @@ def _access_person(record: dict[str, Any]) -> AccessPerson:
                 name=group["name"],
                 held=group["held"],
                 why=group["why"],
-                opens=tuple(group["opens"]),
+                opens=tuple(group.get("opens", ())),
             )
             for group in record["groups"]
         ),

@@ -71,7 +71,7 @@ class PersonHandler(_AccessHandler):
     ) -> dict[str, Any]:
         words = self.get_query_argument("dashboard", "")
         if not words:
-            return access_report.person_record(person, notebooks)
+            return access_report.detailed_record(person, notebooks)
         found = meant(notebooks, words)
         if len(found) != 1:
             raise web.HTTPError(404, f"{len(found) or 'No'} dashboards have this name")

@@ -117,40 +117,36 @@ def read_people(db: Session, name: str | None = None) -> list[Person]:
     ]
 
 
-def groups_record(person: Person, notebooks: Iterable[Notebook] = ()) -> list[dict[str, Any]]:
-    """Each group that there is a reason for or against, why, and which dashboards it opens."""
-    notebooks = tuple(notebooks)
-    return [
-        {
-            "name": group,
-            "held": group in person.groups,
-            "why": person.why(group),
-            "reasons": [
-                {
-                    "source": one.source,
-                    "by": one.by,
-                    "at": _utc(one.at),
-                    "until": _utc(one.until) if one.until else None,
-                }
-                for one in person.reasons
-                if one.group == group
-            ],
-            "opens": [each.id for each in notebooks if each.opens_to({group})]
-            if group in person.groups
-            else [],
-        }
-        for group in dict.fromkeys(one.group for one in person.reasons)
-    ]
-
-
-def person_record(person: Person, notebooks: Iterable[Notebook] = ()) -> dict[str, Any]:
-    """A person as the API gives them; `opens` of each group only if notebooks are given."""
+def person_record(person: Person) -> dict[str, Any]:
+    """A person as the API gives them: each group that there is a reason for or against, and why."""
     return {
         "name": person.name,
         "is_hub_admin": person.is_hub_admin,
         "has_signed_in": person.has_signed_in,
-        "groups": groups_record(person, notebooks),
+        "groups": [
+            {
+                "name": group,
+                "held": group in person.groups,
+                "why": person.why(group),
+                "reasons": [_reason_record(one) for one in person.reasons if one.group == group],
+            }
+            for group in dict.fromkeys(one.group for one in person.reasons)
+        ],
     }
+
+
+def _reason_record(reason: Reason) -> dict[str, Any]:
+    until = _utc(reason.until) if reason.until else None
+    return {"source": reason.source, "by": reason.by, "at": _utc(reason.at), "until": until}
+
+
+def detailed_record(person: Person, notebooks: Sequence[Notebook]) -> dict[str, Any]:
+    """The same, with the dashboards that each group opens to them."""
+    record = person_record(person)
+    for group in record["groups"]:
+        opening = {group["name"]} if group["held"] else set()
+        group["opens"] = [notebook.id for notebook in notebooks if notebook.opens_to(opening)]
+    return record
 
 
 def dashboard_records(
@@ -190,8 +186,8 @@ def explain(
         reasons.append(f"They are in the group {notebook.group}: {person.why(notebook.group)}.")
         mend = f"Mend the file {notebook.id}.ipynb."
     else:
-        groups = " or ".join(keys)
-        reasons.append(f"It opens to members of the group {groups}; they are in none of these.")
+        neither = "not in it" if len(keys) == 1 else "in neither"
+        reasons.append(f"It opens to the group {' and the group '.join(keys)}; they are {neither}.")
         reasons += [f"Group {key}: {why}." for key in keys if (why := person.why(key))]
         mend = _way_in(notebook.group, person, role_groups)
     if person.is_hub_admin:

@@ -163,7 +163,7 @@ def _tell_all(person: Person, notebooks: Sequence[Notebook]) -> int:
         _say("They have never signed in, so their roles are not known here yet.")
     if person.is_hub_admin:
         _say("They are a full admin of the hub, which by itself opens no dashboard.")
-    for group in access_report.groups_record(person, notebooks):
+    for group in access_report.detailed_record(person, notebooks)["groups"]:
         _say(f"\n{group['name']}{'' if group['held'] else ' (not a member)'}: {group['why']}")
         for name in group["opens"]:
             _say(f"    {name}")
