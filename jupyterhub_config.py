@@ -37,12 +37,17 @@ c.DescopeAuthenticator.owner_tenant = given.owner_tenant or local_service.OWNER_
 c.DescopeAuthenticator.oauth_callback_url = f"{given.address}/hub/oauth_callback"
 c.DescopeAuthenticator.hub_admins = set(given.hub_admins)
 c.DescopeAuthenticator.required_amr = set(given.required_amr)
+c.DescopeAuthenticator.revoke_seconds = given.revoke_seconds
+c.DescopeAuthenticator.session_hours = given.session_hours
+c.DescopeAuthenticator.management_key = given.management_key or ""
 for name in ("client_id", "base_uri", "issuer"):  # those left out follow from the project id
     if value := getattr(given, name):
         setattr(c.DescopeAuthenticator, name, value)
 if given.is_local:  # it starts with the hub, so it cannot be asked for its endpoints before
     c.DescopeAuthenticator.base_uri = local_service.base_uri(given)
     c.DescopeAuthenticator.provider_metadata = local_service.endpoints(given, kept)
+    c.DescopeAuthenticator.management_key = kept.secret(local_service.MANAGEMENT_KEY)
+    c.DescopeAuthenticator.management_uri = local_service.direct_uri(given, kept)
 c.Authenticator.auth_refresh_strict = True  # a refusal ends tokens as it ends cookies
 c.Authenticator.refresh_pre_spawn = False  # the sign-in a moment ago has asked already
 c.JupyterHub.custom_scopes = roles.CUSTOM_SCOPES
@@ -52,6 +57,7 @@ c.JupyterHub.load_roles = roles.ROLES
 c.JupyterHub.spawner_class = "dashboards"
 c.DashboardSpawner.notebooks = str(given.notebooks)
 c.DashboardSpawner.homes = str(kept.folder / "people")
+c.DashboardSpawner.push_key = kept.secret("push_key")
 c.DashboardSpawner.server_environment = {"ATRIUM_DATA": str(given.data)} if given.data else {}
 c.JupyterHub.allow_named_servers = True
 c.JupyterHub.last_activity_interval = 0  # the proxy counts WebSocket pings; servers report people

@@ -64,13 +64,23 @@ class DashboardHandler(PersonHandler):
         try:
             running = await self.site.running()
             opened = await running.open(dashboard, user, self.request)
-            body = self._body(running, opened, head, own_page=own_page)
+            if await self._is_still_shared(dashboard):
+                body = self._body(running, opened, dashboard, head, own_page=own_page)
+            else:
+                opened.session.request_expiration()
+                body = (head if own_page else "") + self.site.page("dashboard_again.html")
         except Exception:
             # Half a page may be with the browser: it must not wait for the other half for ever.
             reference = secrets.token_hex(4)
             log.exception("%s/%s failed, reference %s", dashboard.group, dashboard.name, reference)
             body = (head if own_page else "") + self._failed(reference)
         self.finish(body)
+
+    async def _is_still_shared(self, dashboard: Dashboard) -> bool:
+        """A notebook may run for long; whoever lost it meanwhile does not get its page."""
+        visitor = await self.site.hub.visitor(self)
+        shared = visible(self.site.dashboards(), visitor.groups if visitor else ())
+        return find(shared, dashboard.group, dashboard.name) is not None
 
     def _failed(self, reference: str, summary: str = "", trace: str = "") -> str:
         """The message in the frame; what went wrong in detail is for admins."""
@@ -81,7 +91,9 @@ class DashboardHandler(PersonHandler):
             trace=trace if self.person.is_admin else "",
         )
 
-    def _body(self, running: Running, opened: Opened, head: str, *, own_page: bool) -> str:
+    def _body(
+        self, running: Running, opened: Opened, dashboard: Dashboard, head: str, *, own_page: bool
+    ) -> str:
         """What is still to be sent: the rest of our frame, or all of the notebook's own page."""
         begin = head if own_page else ""
         if failure := opened.failure:
@@ -92,7 +104,7 @@ class DashboardHandler(PersonHandler):
             return self.site.page("dashboard_again.html")
         if opened.own_page:
             page = without_outside(running.render(opened))
-            extra = self.site.page("dashboard_own.html")
+            extra = self.site.page("dashboard_own.html", dashboard=dashboard)
             page = page.replace("</head>", f"<script>{NO_ICON_FONT}</script></head>", 1)
             return page.replace("</body>", extra + "</body>", 1)
         template = self.site.template("dashboard.html")

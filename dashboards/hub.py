@@ -63,6 +63,7 @@ class Hub:
         )
         self._claims: dict[str, Any] = {}
         self._claims_until = 0.0
+        self._told: frozenset[str] | None = None
 
     async def visitor(self, handler: RequestHandler) -> Visitor | None:
         """Who sent a request; None for nobody the hub knows.
@@ -79,13 +80,25 @@ class Hub:
         session = self.auth.get_session_id(handler)
         return self._visitor(await self.auth.user_for_token(token, session_id=session, sync=False))
 
+    def told(self, groups: frozenset[str]) -> None:
+        """The hub has said which groups the owner has now: what was known before is forgotten.
+
+        A question that is under way may still be answered with what was before; so nobody gets
+        more than what was told last.
+        """
+        self._told = groups
+        self.auth.cache.timestamps.clear()
+        self.auth.cache.values.clear()
+        self._claims_until = 0.0
+
     def _visitor(self, model: dict[str, Any] | None) -> Visitor | None:
         if not model or model.get("kind", "user") != "user":
             return None
         allowed = self.auth.check_scopes(self.auth.access_scopes, model)
+        groups = frozenset(model.get("groups") or ())
         return Visitor(
             name=model["name"],
-            groups=frozenset(model.get("groups") or ()),
+            groups=groups if self._told is None else groups & self._told,
             # A full admin of the hub can hold access to all servers: that is no reason to
             # look over somebody's shoulder, so the owner alone comes in.
             is_owner=bool(allowed) and model["name"] == self.settings.user,

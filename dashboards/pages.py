@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
+from urllib.parse import urlparse
 
 import jinja2
 from jupyterhub.services.auth import HubOAuthCallbackHandler, HubOAuthenticated
@@ -17,11 +18,12 @@ from tornado.web import HTTPError, RequestHandler, StaticFileHandler
 
 from dashboards.activity import Activity
 from dashboards.addresses import admin_server_url
-from dashboards.catalog import Dashboard, dashboards_in
+from dashboards.catalog import Dashboard, dashboards_in, visible
 from dashboards.hub import Hub, Visitor
 from dashboards.settings import Settings
 
 if TYPE_CHECKING:
+    from dashboards.revoking import ChangesSocket, Push
     from dashboards.running import Running
 
 log = logging.getLogger(__name__)
@@ -71,6 +73,7 @@ class Site:
         self.hub = Hub(settings)
         self.activity = Activity(settings)
         self.cookie_secret = secrets.token_bytes(32)
+        self.galleries: set[ChangesSocket] = set()
         self._running: asyncio.Future[Running] = asyncio.get_running_loop().create_future()
 
     @property
@@ -89,6 +92,21 @@ class Site:
             self._running.set_exception(outcome)
         else:
             self._running.set_result(outcome)
+
+    async def groups_changed(self, push: Push) -> bool:
+        """The owner has these groups from now on. False: code of a notebook cannot be stopped."""
+        self.hub.told(push.groups)
+        shared = () if push.ended else visible(self.dashboards(), push.groups)
+        running = self.running_now
+        closed = running is None or await running.keep_only(shared, push.code)
+        for gallery in tuple(self.galleries):
+            gallery.tell(push)
+        return closed
+
+    def is_own_origin(self, origin: str) -> bool:
+        """Whether a WebSocket comes from a page at the hub's public address."""
+        public = urlparse(self.settings.public_url).netloc
+        return bool(public) and urlparse(origin).netloc.lower() == public.lower()
 
     @staticmethod
     def template(name: str) -> jinja2.Template:

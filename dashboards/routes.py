@@ -14,6 +14,7 @@ from dashboards.dashboard_page import DashboardHandler
 from dashboards.files import file_routes
 from dashboards.gallery import GalleryHandler
 from dashboards.pages import AdminServerHandler, NotHereHandler, SignedInHandler, Site, log_request
+from dashboards.revoking import revoking_routes
 
 
 class Front(Router):
@@ -69,6 +70,7 @@ def pages(site: Site) -> Application:
         [
             (prefix + r"oauth_callback", SignedInHandler, known),
             *file_routes(prefix),
+            *revoking_routes(prefix, site),
             *elsewhere,
             (prefix + r"dashboards/([^/]+)/([^/]+)/?", DashboardHandler, known),
             (prefix.rstrip("/") + "/?", GalleryHandler, known),
@@ -77,6 +79,7 @@ def pages(site: Site) -> Application:
         default_handler_args=known,
         cookie_secret=site.cookie_secret,
         hub_auth=site.hub.auth,
+        site=site,
         log_function=log_request,
         compress_response=True,
     )

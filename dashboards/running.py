@@ -8,14 +8,14 @@ Imports Panel: only `dashboards.warm` may import this module, when it is time fo
 
 from __future__ import annotations
 
+import asyncio
 import os
 import secrets
 import sys
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any
-from urllib.parse import urlparse
 
 from bokeh.application.handlers.document_lifecycle import DocumentLifecycleHandler
 from bokeh.core.templates import FILE
@@ -44,6 +44,9 @@ from dashboards.pages import Site, log_request
 
 HEADERS = ("User-Agent", "Accept-Language", "Host")
 """What a notebook may know of the request: no cookie, no token."""
+
+PATIENCE = 2
+"""Seconds that the code of a dashboard gets to come to its end when it is closed."""
 
 TOKEN_LIFETIME = 300
 """Seconds after which a page that was loaded can no longer open its WebSocket."""
@@ -167,6 +170,23 @@ class Running:
         """Tornado's delegate for a file of a component that a notebook uses."""
         return self.sessions.get_handler_delegate(request, PersonComponent, {}, [path.encode()], {})
 
+    async def keep_only(self, shared: Collection[Dashboard], code: int) -> bool:
+        """Close every session of a dashboard that is not among these, with this close code.
+
+        False: the code of one of them did not come to its end, and goes on.
+        """
+        kept = {(dashboard.group, dashboard.name) for dashboard in shared}
+        ends = []
+        for context in list(self.sessions.contexts.values()):
+            dashboard = _notebook(context).dashboard
+            if (dashboard.group, dashboard.name) not in kept:
+                ends += [_end(context, session, code) for session in list(context.sessions)]
+        try:
+            await asyncio.wait_for(asyncio.gather(*ends), PATIENCE)
+        except TimeoutError:
+            return False
+        return True
+
     def _context(self, dashboard: Dashboard) -> ApplicationContext:
         context = self.sessions.contexts.get(dashboard.version)
         if context is None:
@@ -176,6 +196,16 @@ class Running:
             context = ApplicationContext(application, io_loop=IOLoop.current(), url=url)
             self.sessions.contexts[dashboard.version] = context
         return context
+
+
+async def _end(context: ApplicationContext, session: ServerSession, code: int) -> None:
+    """Close a session's connections, and end its callbacks and its document."""
+    for connection in list(session._subscribed_connections):
+        connection._socket.close(code)
+        session.unsubscribe(connection)
+    session._callbacks.remove_all_callbacks()
+    while not session.destroyed:  # it is kept as long as callbacks wait for their turn
+        await context._discard_session(session, lambda _: True)
 
 
 class PersonSocket(HubOAuthenticated, WSHandler):
@@ -201,10 +231,15 @@ class PersonSocket(HubOAuthenticated, WSHandler):
 
     def check_origin(self, origin: str) -> bool:
         """Pages of this very address, or of the hub's public one."""
-        public = urlparse(self.settings["site"].settings.public_url).netloc
-        if public and urlparse(origin).netloc.lower() == public.lower():
-            return True
-        return WebSocketHandler.check_origin(self, origin)
+        site: Site = self.settings["site"]
+        return site.is_own_origin(origin) or WebSocketHandler.check_origin(self, origin)
+
+    def on_close(self) -> None:
+        """Called by Tornado; of a session that has been ended there is nothing to notify."""
+        if self.connection is not None and self.connection.session.destroyed:
+            self.application.client_lost(self.connection)
+        else:
+            super().on_close()
 
     async def send_message(self, message: Any) -> Any:
         """Called by Bokeh for each message; what went wrong in a callback is for admins."""

@@ -13,7 +13,7 @@ from urllib.parse import urlparse
 ADMIN = "admin"
 """The group, the folder and the named server that are for admins."""
 
-_SECRETS = ("JUPYTERHUB_API_TOKEN", "JPY_API_TOKEN", "CONFIGPROXY_AUTH_TOKEN")
+_SECRETS = ("JUPYTERHUB_API_TOKEN", "JPY_API_TOKEN", "CONFIGPROXY_AUTH_TOKEN", "ATRIUM_PUSH_KEY")
 
 
 class SettingsError(Exception):
@@ -44,6 +44,8 @@ class Settings:
     cookie_options: Mapping[str, Any]
     cookie_host_prefix: bool
     notebooks: Path
+    #: With it the hub says which groups the owner has now; without it nobody can.
+    push_key: str = field(default="", repr=False)
 
     @property
     def hub_prefix(self) -> str:
@@ -97,6 +99,7 @@ def settings_from(environ: Mapping[str, str]) -> Settings:
         cookie_options=json.loads(environ.get("JUPYTERHUB_COOKIE_OPTIONS", "") or "{}"),
         cookie_host_prefix=environ.get("JUPYTERHUB_COOKIE_HOST_PREFIX_ENABLED", "0") == "1",
         notebooks=notebooks.resolve(),
+        push_key=environ.get("ATRIUM_PUSH_KEY", ""),
     )
 
 

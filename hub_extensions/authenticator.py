@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-import functools
 import json
-import time
-from datetime import timedelta
-from typing import Any, Final
+from datetime import datetime, timedelta
+from typing import Any
 from urllib.parse import urlencode
 from weakref import WeakValueDictionary
 
@@ -25,23 +23,22 @@ from traitlets import Dict, Float, Integer, Set, Unicode, default
 from . import (
     access_api,
     claims_api,
+    closed,
     deep_links,
     grants,
     group_api,
     look,
     pending,
     provider,
+    sessions,
     sign_in,
     sign_out,
 )
 from . import claims as claim_rules
 from .claims import RefusedClaims
+from .directory import Directory
+from .follow import Follower
 from .settings import SettingsError
-
-#: Seconds that a page waits for the provider's word on somebody last confirmed long ago.
-_PATIENCE: Final = 1.0
-#: Seconds after which a provider that was away is asked again.
-_ASK_AGAIN: Final = 30
 
 
 class DescopeAuthenticator(GenericOAuthenticator):
@@ -73,6 +70,18 @@ class DescopeAuthenticator(GenericOAuthenticator):
         config=True,
         help="The provider's endpoints by their names in OpenID Connect Discovery. Discovered.",
     )
+    management_key = Unicode(
+        config=True, help="Opens Descope's management API, to see who changed."
+    )
+    management_uri = Unicode(config=True, help="Where the hub reaches Descope's management API.")
+    revoke_seconds = Float(
+        30, config=True, help="Within how many seconds what is taken away at Descope ends here."
+    )
+    session_hours = Dict(
+        {"": 12.0},
+        config=True,
+        help='Hours after which somebody must sign in again, by tenant; "" for all others.',
+    )
     grace_seconds = Integer(
         3600,
         config=True,
@@ -83,16 +92,17 @@ class DescopeAuthenticator(GenericOAuthenticator):
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self._keys: KeySet | None = None
-        self._refreshing: dict[str, asyncio.Task[bool]] = {}
         self._locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
-        self._app: Any = None
-        self._away_until = 0.0
 
     # -- what a project id says about the rest ---------------------------------------------
 
     @default("base_uri")
     def _base_uri_default(self) -> str:
         return provider.descope_base_uri(self.project_id)
+
+    @default("management_uri")
+    def _management_uri_default(self) -> str:
+        return self.base_uri
 
     @default("issuer")
     def _issuer_default(self) -> str:
@@ -154,8 +164,8 @@ class DescopeAuthenticator(GenericOAuthenticator):
         Raises:
             SettingsError: the provider cannot be reached, or the database is another one's.
         """
-        self._app = app
         grants.create_tables(app.db)
+        sessions.create_tables(app.db)
         if other := grants.other_issuer(app.db, self.project_id):
             raise SettingsError(
                 f"the database in ATRIUM_DB_URL holds the people of {other}, not of "
@@ -164,6 +174,8 @@ class DescopeAuthenticator(GenericOAuthenticator):
         pending.create_tables(app.db)
         grants.adopt_memberships(app.db)
         self.log.info("Signing in through %s", self.provider_metadata["issuer"])
+        self.follower = Follower(app, self, self.revoke_seconds, self._directory())
+        self._following = asyncio.get_running_loop().create_task(self.follower.run())
         return [
             *super().get_handlers(app),
             *sign_in.handlers,
@@ -172,8 +184,21 @@ class DescopeAuthenticator(GenericOAuthenticator):
             *claims_api.handlers,
             *access_api.handlers,
             *deep_links.handlers,
+            *closed.handlers,
             *look.handlers(),
         ]
+
+    def _directory(self) -> Directory | None:
+        """What tells of many people with one call; None without a management key."""
+        if not self.management_key:
+            self.log.warning(
+                "DESCOPE_MANAGEMENT_KEY is not set: a role that is taken away at Descope counts "
+                "within %d minutes or later, not within %d seconds",
+                self.auth_refresh_age // 60,
+                self.revoke_seconds,
+            )
+            return None
+        return Directory(self.project_id, self.management_uri, self.management_key)
 
     def user_info_to_username(self, user_info: dict[str, Any]) -> str:
         """The hub user's name. Called by :meth:`.authenticate`."""
@@ -307,56 +332,46 @@ class DescopeAuthenticator(GenericOAuthenticator):
     # -- following the provider while somebody is signed in ---------------------------------
 
     async def refresh_user(self, user: User, handler: Any = None, **_kwargs: Any) -> bool:
-        """Whether a signed-in person still is; asks the provider beside the page, not before it.
-
-        One question at a time per person. Somebody last confirmed long ago waits for the answer,
-        for a moment; then, or while the provider is away, the grace time decides.
-        """
+        """Whether a signed-in person still is. No page waits for the provider: it is asked by the
+        follower, and what counts here is when it last said yes."""
+        session = user.db.get(sessions.Session, user.id)
         identity = user.db.get(grants.Identity, user.id)
-        if identity is None:
+        if session is None or identity is None:
             return False
-        age = grants.now() - identity.confirmed_at
-        if age < timedelta(seconds=self.auth_refresh_age):
-            return True
-        in_grace = age < timedelta(seconds=self.grace_seconds)
-        if time.monotonic() < self._away_until:
-            return in_grace
-        task = self._refreshing.get(user.name)
-        if task is None:
-            task = asyncio.create_task(self._confirm(user))
-            self._refreshing[user.name] = task
-            task.add_done_callback(functools.partial(self._refreshed, user.name))
-        if age < timedelta(seconds=2 * self.auth_refresh_age):
-            return True
-        try:
-            return await asyncio.wait_for(asyncio.shield(task), _PATIENCE)
-        except TimeoutError:
-            return in_grace
+        moment = grants.now()
+        age = timedelta(hours=self.session_hours_of(session.tenant))
+        return moment - session.signed_in_at < age and moment - identity.confirmed_at < self.grace
 
-    def _refreshed(self, name: str, task: asyncio.Task[bool]) -> None:
-        """A question to the provider has ended, perhaps with nobody waiting for it."""
-        self._refreshing.pop(name, None)
-        if not task.cancelled() and (error := task.exception()):
-            self.log.error("Asking the provider about %s failed", name, exc_info=error)
+    @property
+    def grace(self) -> timedelta:
+        """How long people work on while the provider is away."""
+        return timedelta(seconds=self.grace_seconds)
 
-    async def _confirm(self, user: User) -> bool:
-        """Ask the provider about a person, and act on the answer."""
+    def session_hours_of(self, tenant: str) -> float:
+        """How long a session of somebody in this tenant may last."""
+        return self.session_hours.get(tenant, self.session_hours[""])
+
+    async def confirm(self, user: User, *, ask_roles: bool) -> bool:
+        """Exchange a person's refresh token and act on the answer; False ends everything of theirs.
+
+        Args:
+            ask_roles: ask for their claims too, which is one more call.
+
+        Raises:
+            ProviderUnreachable: there is no answer; nothing has changed.
+        """
         state = await user.get_auth_state() or {}
         try:
-            confirmed = await self._ask_provider(user, state)
+            confirmed = await self._ask_provider(user, state, ask_roles)
         except provider.ProviderUnreachable:
-            self._away_until = time.monotonic() + _ASK_AGAIN
-            identity = user.db.get(grants.Identity, user.id)
-            grace = timedelta(seconds=self.grace_seconds)
-            confirmed = identity is not None and grants.now() - identity.confirmed_at < grace
+            raise
         except (web.HTTPError, RefusedClaims) as error:
             self.log.info("The provider no longer confirms %s: %s", user.name, error)
             confirmed = False
         if not confirmed:
             async with self.lock(user.name):
                 if await self._is_latest(user, state):
-                    await sign_out.end_everything(self._app, user)
-                    grants.set_provider_groups(user.db, user.orm_user, (), by="provider")
+                    await self.follower.end(user.id, "dismissed")
         return confirmed
 
     async def _is_latest(self, user: User, state: dict[str, Any]) -> bool:
@@ -364,30 +379,42 @@ class DescopeAuthenticator(GenericOAuthenticator):
         latest = await user.get_auth_state() or {}
         return latest.get("refresh_token") == state.get("refresh_token")
 
-    async def _ask_provider(self, user: User, state: dict[str, Any]) -> bool:
+    async def _ask_provider(self, user: User, state: dict[str, Any], ask_roles: bool) -> bool:
         token = state.get("refresh_token")
         if not token:
             return False
         token_info = await self.get_token_info(None, self.build_refresh_token_request_params(token))
-        claims = await self.token_to_user(token_info)
+        before = state.get(self.user_auth_state_key) or {}
+        claims = await self.token_to_user(token_info) if ask_roles else dict(before)
+        about = {claims.get("sub"), token_info.get("id_token_claims", claims).get("sub")}
         identity = user.db.get(grants.Identity, user.id)
-        if identity is None or claims["sub"] != identity.subject:
+        if identity is None or about != {identity.subject}:
             return False
         claim_rules.username_from_claims(claims)
         # A refresh need not repeat how its session began.
-        claims.setdefault("amr", (state.get(self.user_auth_state_key) or {}).get("amr"))
+        claims.setdefault("amr", before.get("amr"))
         async with self.lock(user.name):
             if not await self._is_latest(user, state):
                 return await user.get_auth_state() is not None
             fresh = self.build_auth_state_dict(token_info, claims)
-            for name in (
-                "refresh_token",
-                "id_token",
-            ):  # an answer may bring none: the old one holds
-                fresh[name] = fresh[name] or state.get(name)
+            for name in ("refresh_token", "id_token"):
+                fresh[name] = fresh[name] or state.get(name)  # if it brings none, the old one holds
             await user.save_auth_state(fresh)
+            if session := user.db.get(sessions.Session, user.id):
+                session.refreshed_at = grants.now()
             self.record(user.db, user.orm_user, claims)
         return True
+
+    async def take_over(self, user: User, tenants: dict[str, Any], asked_at: datetime) -> None:
+        """Write down tenants and roles that the provider was asked for at that moment."""
+        async with self.lock(user.name):
+            state = await user.get_auth_state()
+            session = user.db.get(sessions.Session, user.id)
+            if not state or session is None or session.refreshed_at > asked_at:
+                return
+            claims = {**state[self.user_auth_state_key], "tenants": tenants}
+            await user.save_auth_state({**state, self.user_auth_state_key: claims})
+            self.record(user.db, user.orm_user, claims)
 
     def record(self, db: Session, user: orm.User, claims: dict[str, Any]) -> None:
         """Write down what the provider just said of a person: identity, groups, full admin.
@@ -401,6 +428,9 @@ class DescopeAuthenticator(GenericOAuthenticator):
             )
             db.add(identity)
         identity.confirmed_at = grants.now()
+        if session := db.get(sessions.Session, user.id):
+            session.seen = sessions.digest(claims.get("tenants"))
+            session.tenant = claim_rules.tenant_of(claims, self.owner_tenant) or ""
         user.admin = self.is_hub_admin(user.name, claims)
         assign_default_roles(db, entity=user)  # rights come from the role, not from the flag
         reasons = claim_rules.reasons_from_claims(claims, self.owner_tenant, self.role_groups)

@@ -6,7 +6,7 @@ with every change to it, so that neither a crash nor a lost `auth_state` makes a
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime
 from types import MappingProxyType
 from typing import Final, Literal
@@ -174,11 +174,45 @@ def apply(db: Session, user: orm.User, by: str) -> None:
     db.flush()
 
 
+#: Who took a group from whom, of late: for the page that says why a dashboard was closed.
+_taken: dict[tuple[str, str], str] = {}
+_MOST_TAKEN: Final = 10_000
+
+
+def why_taken(user: str, group: str) -> str:
+    """Why somebody has lost a group since the hub was started; "" if they have not."""
+    match _taken.get((user, group)):
+        case None:
+            return ""
+        case "provider":
+            return "Your role at the sign-in service has changed."
+        case "hub":
+            return "It was shared with you for some time, and that time is over."
+        case _:
+            return "An admin took you out of the group that it is shared with."
+
+
+_listeners: list[Callable[[], object]] = []
+
+
+def when_changed(listener: Callable[[], object]) -> None:
+    """Have a function called after each change of membership that was committed here."""
+    _listeners.append(listener)
+
+
 @event.listens_for(Session, "after_commit")
 def _record_changes(db: Session) -> None:
     """What is committed has happened."""
-    for action, user, by, group in db.info.pop(_CHANGES, ()):
+    changes = db.info.pop(_CHANGES, ())
+    for action, user, by, group in changes:
         audit.record(action, user=user, by=by, group=group)
+        if action == "group-taken":
+            _taken[user, group] = by
+            if len(_taken) > _MOST_TAKEN:
+                del _taken[next(iter(_taken))]
+    if changes:
+        for listener in _listeners:
+            listener()
 
 
 @event.listens_for(Session, "after_soft_rollback")

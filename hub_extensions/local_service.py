@@ -38,12 +38,15 @@ def base_uri(settings: Settings) -> str:
     return urlunsplit(parts._replace(netloc=f"{domain}:{parts.port}", path=settings.path + _PATH))
 
 
+def direct_uri(settings: Settings, state: State) -> str:
+    """Where the hub itself finds the stand-in."""
+    return f"http://127.0.0.1:{state.descope_port}{settings.path}{_PATH}"
+
+
 def endpoints(settings: Settings, state: State) -> dict[str, str]:
     """The stand-in's endpoints. The hub itself asks it directly: nothing needs the proxy's way."""
     public = provider.documented_endpoints(base_uri(settings), LOCAL_PROJECT_ID)
-    direct = provider.documented_endpoints(
-        f"http://127.0.0.1:{state.descope_port}{settings.path}{_PATH}", LOCAL_PROJECT_ID
-    )
+    direct = provider.documented_endpoints(direct_uri(settings, state), LOCAL_PROJECT_ID)
     asked_by_the_hub = ("token_endpoint", "userinfo_endpoint", "jwks_uri", "revocation_endpoint")
     return public | {name: direct[name] for name in asked_by_the_hub}
 

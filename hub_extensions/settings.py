@@ -65,6 +65,10 @@ class Settings(BaseSettings):
     required_amr: Annotated[frozenset[str], NoDecode] = Field(
         frozenset(), alias="ATRIUM_REQUIRED_AMR"
     )
+    revoke_seconds: float = Field(30, alias="ATRIUM_REVOKE_SECONDS", ge=5, le=600)
+    session_hours: Annotated[dict[str, float], NoDecode] = Field(
+        {"": 12.0}, alias="ATRIUM_SESSION_HOURS"
+    )
     db_url: str | None = Field(None, alias="ATRIUM_DB_URL", repr=False)
     data: Path | None = Field(None, alias="ATRIUM_DATA")
 
@@ -82,6 +86,20 @@ class Settings(BaseSettings):
                 + ", ".join(sorted(AMR))
             )
         return value
+
+    @field_validator("session_hours", mode="before")
+    @classmethod
+    def _hours(cls, value: Any) -> Any:
+        """`12, globex=8`: hours for everybody, and for the people of one tenant."""
+        if not isinstance(value, str):
+            return value
+        hours = {"": 12.0}
+        for part in re.split(r"[\s,]+", value.strip()):
+            tenant, _, number = part.rpartition("=")
+            if not re.fullmatch(r"\d{1,4}(\.\d{1,3})?", number) or not float(number):
+                raise ValueError('is not understood; write it as "12", or as "12, globex=8"')
+            hours[tenant] = float(number)
+        return hours
 
     @field_validator("client_secret", "management_key")
     @classmethod

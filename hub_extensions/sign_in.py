@@ -25,7 +25,7 @@ from sqlalchemy import delete, select
 from tornado import web
 from tornado.httputil import url_concat
 
-from . import grants, provider, sign_out
+from . import grants, provider, sessions, sign_out
 from .pending import (
     LIFETIME,
     HeldSignIn,
@@ -133,6 +133,7 @@ class _SignsIn(BaseHandler):
         await self._end_weaker_sessions(authenticated["name"], claims)
         user = await super().auth_to_user(authenticated, user)
         self._check_identity(user.name, claims["sub"])
+        sessions.begin(self.db, user.orm_user)
         self.authenticator.record(self.db, user.orm_user, claims)
         return user
 

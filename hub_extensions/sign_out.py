@@ -14,6 +14,8 @@ from oauthenticator.oauth2 import OAuthLogoutHandler
 from tornado import web
 from tornado.httputil import url_concat
 
+from . import sessions
+
 #: Servers that signing out stops. An open JupyterLab may hold unsaved work.
 DASHBOARD_SERVERS: Final = ("", "admin")
 #: Set from the sign-out until the provider has ended its session too. Somebody who leaves on the
@@ -29,12 +31,21 @@ async def end_everything(app: Any, user: User) -> None:
     with ends first, so that nobody asks on behalf of a session that is over.
     """
     user.cookie_id = orm.new_token()
+    sessions.end(app.db, user.orm_user)
     app.db.commit()  # before any await: the handlers share one session, and may roll it back
     await user.save_auth_state(None)
+    await asyncio.gather(*(say_farewell(user, name) for name in DASHBOARD_SERVERS))
     await asyncio.gather(*(stop_server(app, user, name) for name in DASHBOARD_SERVERS))
     for token in list(user.orm_user.api_tokens):
         app.db.delete(token)
     app.db.commit()
+
+
+async def say_farewell(user: User, name: str) -> None:
+    """Have a server close its pages, which then say why; it is stopped afterwards in any case."""
+    spawner = user.spawners.get(name)
+    if spawner is not None and spawner.ready and hasattr(spawner, "tell_groups"):
+        await spawner.tell_groups(frozenset(), ended=True)
 
 
 async def stop_server(app: Any, user: User, name: str) -> None:
@@ -106,7 +117,8 @@ class SignOutHandler(OAuthLogoutHandler):
         if user is None:
             return
         auth_state = await user.get_auth_state() or {}
-        await end_everything(self.app, user)
+        async with self.authenticator.lock(user.name):
+            await end_everything(self.app, user)
         self._backend_logout_cleanup(user.name)
         self._set_cookie(ASK_COOKIE, "yes", encrypted=False, path=self.hub.base_url, max_age=86400)
         self._next = await end_provider_session(self, auth_state)

@@ -7,21 +7,27 @@ groups will do.
 from __future__ import annotations
 
 import ctypes
+import hmac
+import json
 import os
 import signal
 import sys
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any, Final
 
 import psutil
 from jupyterhub.spawner import LocalProcessSpawner
 from tornado import web
+from tornado.httpclient import AsyncHTTPClient, HTTPClientError, HTTPRequest
 from traitlets import Dict, Unicode, default
 
 from .folders import ADMIN, folders_for
 from .roles import READ_ACCESS
 
 _PR_SET_NO_NEW_PRIVS: Final = 38
+#: Seconds that a server gets to close what it must not show any more.
+_PATIENCE: Final = 4
 _BOOT_ID: Final = Path("/proc/sys/kernel/random/boot_id")
 
 #: What the server of the admin folder may read of the hub, beside the default `server` role.
@@ -42,6 +48,7 @@ class DashboardSpawner(LocalProcessSpawner):
 
     notebooks = Unicode(config=True, help="The folder whose folders are the audiences.")
     homes = Unicode(config=True, help="The folder under which every person gets a home.")
+    push_key = Unicode(config=True, help="The secret from which each server's own is made.")
     server_environment = Dict(config=True, help="More environment for every dashboard server.")
 
     @default("cmd")
@@ -88,6 +95,38 @@ class DashboardSpawner(LocalProcessSpawner):
         self.check_allowed()
         await super().run_auth_state_hook(auth_state)
 
+    # -- what the server is told -------------------------------------------------------------
+
+    @property
+    def server_key(self) -> str:
+        """By this the server knows the hub. A restarted hub can make it again."""
+        whose = f"{self._number}/{self.name}".encode()
+        return hmac.new(self.push_key.encode(), whose, "sha256").hexdigest()
+
+    async def tell_groups(self, groups: Collection[str], *, ended: bool = False) -> bool:
+        """Tell the server which groups its owner has; it closes what they no longer open.
+
+        Args:
+            ended: the person has been signed out.
+
+        Returns False when it has not done so within a few seconds.
+        """
+        request = HTTPRequest(
+            f"{self.server.url}groups",
+            method="PUT",
+            headers={"Authorization": f"Bearer {self.server_key}"},
+            body=json.dumps({"groups": sorted(groups), "ended": ended}),
+            connect_timeout=_PATIENCE,
+            request_timeout=_PATIENCE,
+            follow_redirects=False,
+        )
+        try:
+            await AsyncHTTPClient(max_clients=200).fetch(request)
+        except (HTTPClientError, OSError) as error:
+            self.log.info("%s did not take its groups over: %s", self._log_name, error)
+            return False
+        return True
+
     # -- the process -----------------------------------------------------------------------
 
     async def start(self) -> tuple[str, int]:
@@ -113,16 +152,22 @@ class DashboardSpawner(LocalProcessSpawner):
 
     @property
     def home(self) -> Path:
-        """The server's home: named by an internal number, never by an address.
+        """The server's home: named by an internal number, never by an address."""
+        return Path(self.homes) / "-".join(filter(None, (self._number, self.name)))
+
+    @property
+    def _number(self) -> str:
+        """Names the person for good.
 
         SQLite uses the number of a deleted person again, hence the moment of the record's birth.
         """
         born = self.user.created.strftime("%Y%m%d%H%M%S%f")
-        return Path(self.homes) / "-".join(filter(None, (str(self.user.id), born, self.name)))
+        return f"{self.user.id}-{born}"
 
     def user_env(self, env: dict[str, str]) -> dict[str, str]:
         """A dashboard server's environment, beside JupyterHub's own names."""
         env |= {"HOME": str(self.home), "ATRIUM_NOTEBOOKS": self.notebooks}
+        env |= {"ATRIUM_PUSH_KEY": self.server_key}
         env |= self.server_environment
         return env
 

@@ -27,4 +27,23 @@ document.addEventListener("keydown", (event) => {
   event.preventDefault();
   box.focus();
 });
+
+// What is shared may change while the gallery is open; then it is loaded again, as it was left.
+const KEPT = "atrium-search";
+box.value ||= sessionStorage.getItem(KEPT) ?? "";
+sessionStorage.removeItem(KEPT);
+const changes = new URL(`${document.currentScript.dataset.prefix}changes`, location.href);
+changes.protocol = changes.protocol.replace("http", "ws");
+
+function follow(wait) {
+  const socket = new WebSocket(changes);
+  socket.addEventListener("open", () => { wait = 1000; });
+  socket.addEventListener("message", () => {
+    sessionStorage.setItem(KEPT, box.value);
+    location.reload();
+  });
+  socket.addEventListener("close", () => setTimeout(follow, wait, Math.min(2 * wait, 60000)));
+}
+
+follow(1000);
 search();

@@ -1,0 +1,132 @@
+"""The hub says which groups the owner of this server has now; what they no longer open is closed.
+
+The hub decides and pushes: a page that is only looked at asks nobody. The hub waits for the answer
+of this server, and ends it when none comes.
+"""
+
+from __future__ import annotations
+
+import json
+import secrets
+from dataclasses import dataclass
+from typing import Any
+
+from jupyterhub.services.auth import HubOAuthenticated
+from tornado.web import HTTPError, RequestHandler
+from tornado.websocket import WebSocketHandler
+
+from dashboards.pages import Site
+
+TAKEN = 4403
+"""The close code of a WebSocket whose dashboard is no longer shared with its viewer."""
+
+SIGNED_OUT = 4401
+"""The close code of a WebSocket whose viewer is no longer signed in."""
+
+_LONGEST = 1_000_000
+
+
+@dataclass(frozen=True, kw_only=True)
+class Push:
+    """What the hub says. `ended`: the person has been signed out."""
+
+    groups: frozenset[str]
+    ended: bool
+
+    @property
+    def code(self) -> int:
+        """The close code for what is not allowed any more."""
+        return SIGNED_OUT if self.ended else TAKEN
+
+
+class GroupsHandler(RequestHandler):
+    """`PUT <prefix>groups`: answers when all that is no longer allowed is closed.
+
+    Body: `{"groups": [...], "ended": false}`. 409 says that code of a notebook goes on.
+    """
+
+    def initialize(self, site: Site) -> None:
+        """Called by Tornado with what the route carries."""
+        self.site = site
+
+    def check_xsrf_cookie(self) -> None:
+        """No browser calls this: the hub's key is not in a cookie."""
+
+    def prepare(self) -> None:
+        """Nobody but the hub knows the key of this server."""
+        key = self.site.settings.push_key
+        given = self.request.headers.get("Authorization", "").removeprefix("Bearer ")
+        if not key or not secrets.compare_digest(given.encode(), key.encode()):
+            raise HTTPError(403)
+
+    async def put(self) -> None:
+        """Take the groups over, and close what they do not open."""
+        push = _push_from(self.request.body)
+        self.set_status(204 if await self.site.groups_changed(push) else 409)
+
+
+def _push_from(body: bytes) -> Push:
+    try:
+        told = json.loads(body) if len(body) <= _LONGEST else None
+    except ValueError:
+        told = None
+    groups = told.get("groups") if isinstance(told, dict) else None
+    if not isinstance(groups, list) or not all(isinstance(group, str) for group in groups):
+        raise HTTPError(400)
+    assert isinstance(told, dict)
+    return Push(groups=frozenset(groups), ended=told.get("ended") is True)
+
+
+class AliveHandler(RequestHandler):
+    """`<prefix>alive`: that this server runs, which its address alone tells everybody anyway."""
+
+    def initialize(self, site: Site) -> None:
+        """Called by Tornado with what the route carries."""
+
+    def get(self) -> None:
+        """Nothing to say."""
+        self.set_header("Cache-Control", "no-store")
+        self.set_status(204)
+
+
+class ChangesSocket(HubOAuthenticated, WebSocketHandler):
+    """`<prefix>changes`: an open gallery is told when there is something else to show."""
+
+    async def prepare(self) -> None:
+        """The same checks as for the gallery; 403 for everybody else."""
+        self.site: Site = self.settings["site"]
+        self.hub_auth = self.site.hub.auth
+        visitor = await self.site.hub.visitor(self)
+        if visitor is None or not visitor.is_owner:
+            raise HTTPError(403)
+
+    def check_origin(self, origin: str) -> bool:
+        """Pages of this very address, or of the hub's public one."""
+        return self.site.is_own_origin(origin) or super().check_origin(origin)
+
+    def open(self, *_args: Any) -> None:
+        """Somebody looks at the gallery."""
+        self.site.galleries.add(self)
+
+    def on_message(self, message: str | bytes) -> None:
+        """A gallery has nothing to say."""
+
+    def on_close(self) -> None:
+        """Nobody looks any more."""
+        self.site.galleries.discard(self)
+
+    def tell(self, push: Push) -> None:
+        """There is something else to show, or nothing any more."""
+        if push.ended or not push.groups:
+            self.close(push.code)
+        else:
+            self.write_message("changed")
+
+
+def revoking_routes(prefix: str, site: Site) -> list[tuple[str, type[Any], dict[str, Any]]]:
+    """The addresses of this module. `prefix`: as a regular expression."""
+    return [
+        (prefix + "groups", GroupsHandler, {"site": site}),
+        (prefix + "alive", AliveHandler, {"site": site}),
+        (prefix + "changes", ChangesSocket, {}),
+    ]

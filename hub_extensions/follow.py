@@ -1,0 +1,331 @@
+"""Access that follows the two sources: what is taken away there ends here, within seconds.
+
+Two loops, which no page has to wait for. One asks the provider about everybody who is signed in,
+within a budget of calls. The other compares each running server's groups with the table of grants,
+and tells the server; one that does not answer is ended.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import random
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final, Literal
+
+from jupyterhub.user import User
+
+from . import audit, grants, sessions, sign_out
+from .directory import Directory, DirectoryRefused, Known, TooManyCalls
+from .folders import ADMIN, folders_for
+from .provider import ProviderUnreachable
+
+if TYPE_CHECKING:
+    from .authenticator import DescopeAuthenticator
+
+#: Calls to the provider in a minute, at most.
+CALLS_A_MINUTE: Final = 60
+#: Seconds between two looks at all servers; a change of the table of grants is looked at at once.
+_LOOK_EVERY: Final = 1.0
+#: Seconds after which a provider that is away is asked again: the first and the longest pause.
+_PAUSES: Final = (2.0, 60.0)
+#: Pushes that a server of which nothing was taken may leave without an answer.
+_PATIENCE: Final = 10
+
+#: One run of one server: its owner, its name, when it was started.
+Key = tuple[int, str, Any]
+#: Why somebody's session ended.
+Reason = Literal["dismissed", "too old", "provider away"]
+
+
+@dataclass
+class Told:
+    """What a running server knows. `groups` None: not known yet, it has answered nothing."""
+
+    groups: frozenset[str] | None = None
+    first_seen: frozenset[str] = frozenset()
+    failures: int = 0
+
+
+@dataclass
+class Provider:
+    """How the provider is doing. Moments are those of `time.monotonic`."""
+
+    away_since: float | None = None
+    pause: float = _PAUSES[0]
+    next_try: float = 0.0
+    promise_kept: bool = True
+    last_sweep: float = field(default_factory=time.monotonic)
+
+    @property
+    def waits(self) -> float:
+        """Seconds until it may be asked."""
+        return max(0.0, self.next_try - time.monotonic())
+
+    def failed(self, retry_after: float = 0.0) -> None:
+        """It did not answer: the next pause is twice as long, and never quite the same."""
+        self.next_try = time.monotonic() + max(retry_after, self.pause * random.uniform(0.75, 1.25))
+        self.pause = min(2 * self.pause, _PAUSES[1])
+
+
+class Follower:
+    """Keeps what is served within what the two sources allow.
+
+    Args:
+        seconds: within which a right that is taken away at the provider has ended here.
+        directory: tells of many people with one call; None asks each one's refresh token only.
+    """
+
+    def __init__(
+        self,
+        app: Any,
+        authenticator: DescopeAuthenticator,
+        seconds: float,
+        directory: Directory | None,
+    ) -> None:
+        self.app, self.authenticator, self.seconds = app, authenticator, seconds
+        self.directory = directory
+        self.log = authenticator.log
+        self.provider = Provider()
+        self._told: dict[Key, Told] = {}
+        self._busy: set[Key] = set()
+        self._tasks: set[asyncio.Task[Any]] = set()
+        self._changed = asyncio.Event()
+        grants.when_changed(self._changed.set)
+
+    async def run(self) -> None:
+        """Follow, until cancelled."""
+        while getattr(self.app, "http_server", None) is None:
+            await asyncio.sleep(0.1)  # people's servers are known again once the hub listens
+        await asyncio.gather(
+            self._again_and_again(self.enforce, self._until_changed),
+            self._again_and_again(self._sweep, self._between_sweeps),
+            self._again_and_again(self._refresh_next, self._between_refreshes),
+        )
+
+    async def _again_and_again(self, work: Callable[[], Any], pause: Callable[[], Any]) -> None:
+        while True:
+            try:
+                await work()
+            except Exception:
+                # Whatever went wrong with one must not leave all others unwatched.
+                self.log.exception("Following the roles failed; trying again")
+                self.app.db.rollback()
+                await asyncio.sleep(_LOOK_EVERY)
+            await pause()
+
+    # -- what the hub's own tables say, to the servers ---------------------------------------
+
+    async def _until_changed(self) -> None:
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._changed.wait(), _LOOK_EVERY)
+        self._changed.clear()
+
+    async def enforce(self) -> None:
+        """End what is over, and tell every server of which the groups have changed."""
+        grants.expire(self.app.db)
+        await self._end_what_is_over()
+        running = {}
+        for user in list(self.app.users.values()):
+            groups = frozenset(str(group.name) for group in user.groups)
+            for name, spawner in list(user.spawners.items()):
+                if spawner.ready and not spawner.pending:
+                    started = spawner.orm_spawner and spawner.orm_spawner.started
+                    running[user.id, name, started] = (user, spawner, groups)
+        self._told = {key: told for key, told in self._told.items() if key in running}
+        for key, (user, spawner, groups) in running.items():
+            told = self._told.setdefault(key, Told(first_seen=groups))
+            if told.groups != groups and key not in self._busy:
+                self._busy.add(key)
+                self._beside(self._tell(key, told, user, spawner, groups))
+
+    def _beside(self, work: Any) -> None:
+        """Run something that must not hold up the rest; asyncio itself keeps no hold of a task."""
+        task = asyncio.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _tell(
+        self,
+        key: Key,
+        told: Told,
+        user: User,
+        spawner: Any,
+        groups: frozenset[str],
+    ) -> None:
+        """Tell a server its owner's groups, and end it if it cannot follow or nothing is left."""
+        try:
+            heard = await spawner.tell_groups(groups) if hasattr(spawner, "tell_groups") else True
+            taken = (told.first_seen if told.groups is None else told.groups) - groups
+            told.failures += 0 if heard else 1
+            if not heard and (taken or told.failures > _PATIENCE):
+                self.log.warning("%s does not let go of its dashboards; it is ended", user.name)
+                audit.record("server-stopped", user=user.name, by="hub", reason="no answer")
+                await sign_out.stop_server(self.app, user, spawner.name)
+            elif heard:
+                told.groups, told.failures = groups, 0
+                if not self._has_dashboards(spawner, groups):
+                    await sign_out.stop_server(self.app, user, spawner.name)
+        finally:
+            self._busy.discard(key)
+
+    @staticmethod
+    def _has_dashboards(spawner: Any, groups: frozenset[str]) -> bool:
+        if spawner.name == ADMIN:
+            return ADMIN in groups
+        return bool(folders_for(Path(spawner.notebooks), groups))
+
+    async def _end_what_is_over(self) -> None:
+        """Sessions that are too old, and those that the provider has not confirmed for too long."""
+        moment = grants.now()
+        for session, identity in sessions.everybody(self.app.db):
+            hours = self.authenticator.session_hours_of(session.tenant)
+            if moment - session.signed_in_at >= timedelta(hours=hours):
+                await self.end(session.user_id, "too old")
+            elif moment - identity.confirmed_at >= self.authenticator.grace:
+                await self.end(session.user_id, "provider away")
+
+    async def end(self, user_id: int, reason: Reason) -> None:
+        """End everything of a person; their groups too, if the provider has dismissed them."""
+        user = self.app.users.get(user_id)
+        if user is None:
+            return
+        self.log.info("The session of %s ends: %s", user.name, reason)
+        audit.record("session-ended", user=user.name, by="hub", reason=reason)
+        if reason == "dismissed":  # first: what is taken must not wait for a server's end
+            grants.set_provider_groups(user.db, user.orm_user, (), by="provider")
+        await sign_out.end_everything(self.app, user)
+
+    # -- what the provider says ----------------------------------------------------------------
+
+    @property
+    def _sweep_every(self) -> float:
+        """Seconds from one sweep to the next: three in the promised time, within the budget."""
+        pages = -(-len(sessions.everybody(self.app.db)) // 100)
+        return max(self.seconds / 3, 1.0, 60 * pages / (CALLS_A_MINUTE * 0.8))
+
+    async def _between_sweeps(self) -> None:
+        await asyncio.sleep(max(self._sweep_every, self.provider.waits))
+
+    async def _sweep(self) -> None:
+        """Ask the provider about everybody who is signed in, with a call for each hundred."""
+        people = {
+            identity.subject: session for session, identity in sessions.everybody(self.app.db)
+        }
+        if self.directory is None or not people:
+            self.provider.last_sweep = time.monotonic()
+            return
+        began = grants.now()
+        try:
+            known = await asyncio.to_thread(self.directory.people, list(people))
+        except TooManyCalls as error:
+            self.provider.failed(error.retry_after)
+        except ProviderUnreachable:
+            self._is_away()
+        except DirectoryRefused:
+            self.log.error(
+                "DESCOPE_MANAGEMENT_KEY is refused: what is taken away at Descope counts late"
+            )
+            self.provider.failed(retry_after=60)
+        else:
+            self._is_back()
+            self.provider.last_sweep = time.monotonic()
+            for subject, session in people.items():
+                await self._heard(known[subject], session.user_id, began)
+            self.app.db.commit()
+        self._watch_promise()
+
+    async def _heard(self, known: Known, user_id: int, asked_at: Any) -> None:
+        """Act on what the provider said of a person, unless it is of what is over."""
+        user = self.app.users.get(user_id)
+        if user is None:
+            return
+        session = self.app.db.get(sessions.Session, user_id)
+        if session is None or session.refreshed_at > asked_at:
+            return
+        if not known.confirmed:
+            async with self.authenticator.lock(user.name):
+                await self.end(user_id, "dismissed")
+        elif session.seen != sessions.digest(known.tenants):
+            await self.authenticator.take_over(user, known.tenants, asked_at)
+        else:
+            identity = self.app.db.get(grants.Identity, user_id)
+            identity.confirmed_at = grants.now()
+
+    # -- each one's refresh token ----------------------------------------------------------------
+
+    def _gap(self, people: int) -> float:
+        """Seconds between two refreshes, of whomever: each one's in the promised time, if that
+        is within the budget."""
+        sweeps = 0 if self.directory is None else 60 / self._sweep_every
+        calls = 1 if self.directory else 2
+        least = 60 * calls / max(CALLS_A_MINUTE - 5 - sweeps, 10)
+        often = 0.7 * self.seconds if self.directory else self.authenticator.auth_refresh_age
+        return max(least, often / max(people, 1))
+
+    async def _between_refreshes(self) -> None:
+        gap = self._gap(len(sessions.everybody(self.app.db)))
+        await asyncio.sleep(max(gap * random.uniform(0.9, 1.0), self.provider.waits))
+
+    async def _refresh_next(self) -> None:
+        """Exchange the refresh token of whoever's was exchanged longest ago."""
+        people = [session for session, _ in sessions.everybody(self.app.db)]
+        if not people:
+            return
+        session = min(people, key=lambda session: session.refreshed_at)
+        user = self.app.users.get(session.user_id)
+        if user is None:
+            return
+        try:
+            confirmed = await self.authenticator.confirm(user, ask_roles=self.directory is None)
+        except ProviderUnreachable:
+            self._is_away()
+        else:
+            self._is_back()
+            if not confirmed:
+                self.log.info("The provider no longer confirms %s", user.name)
+
+    # -- how the provider is doing ----------------------------------------------------------------
+
+    def _is_away(self) -> None:
+        self.provider.failed()
+        if self.provider.away_since is None:
+            self.provider.away_since = time.monotonic()
+            self.log.error("The sign-in service does not answer; people work on for the grace time")
+            audit.record("provider-away", user="", by="hub")
+
+    def _is_back(self) -> None:
+        self.provider.pause = _PAUSES[0]
+        if self.provider.away_since is not None:
+            self.provider.away_since = None
+            self.log.warning("The sign-in service answers again")
+            audit.record("provider-back", user="", by="hub")
+
+    def _watch_promise(self) -> None:
+        """Say when what is taken away may count later than promised; once, until it is kept."""
+        kept = time.monotonic() - self.provider.last_sweep < self.seconds
+        if self.provider.promise_kept and not kept:
+            self.log.error("What is taken away at the provider counts later than promised now")
+            audit.record("promise-missed", user="", by="hub", seconds=f"{self.seconds:.0f}")
+        self.provider.promise_kept = kept
+
+    @property
+    def notice(self) -> str:
+        """A sentence for admins on what is wrong just now, "" if nothing is."""
+        if self.provider.away_since is not None:
+            minutes = int((time.monotonic() - self.provider.away_since) // 60)
+            return (
+                f"The sign-in service has not answered for {minutes or 'less than one'} "
+                f"minute{'' if minutes <= 1 else 's'}. Nobody new can sign in, and people work on "
+                f"for at most {int(self.authenticator.grace.total_seconds() // 60)} minutes."
+            )
+        if not self.provider.promise_kept:
+            return (
+                "What is taken away at the sign-in service counts later here than the promised "
+                f"{self.seconds:.0f} seconds: it is not answering fast enough."
+            )
+        return ""

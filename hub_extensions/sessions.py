@@ -1,0 +1,74 @@
+"""Who is signed in: one row a person, from the sign-in to the end of everything."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from jupyterhub import orm
+from sqlalchemy import ForeignKey, Unicode, select
+from sqlalchemy.orm import Mapped, mapped_column
+from sqlalchemy.orm import Session as DatabaseSession
+
+from .grants import Identity, now
+
+
+class Session(orm.Base):
+    """Somebody is signed in. Times are UTC without zone, as in JupyterHub's tables."""
+
+    __tablename__ = "atrium_sessions"
+    user_id: Mapped[int] = mapped_column(
+        ForeignKey("users.id", ondelete="CASCADE"), primary_key=True
+    )
+    #: The tenant that the person belongs to here, "" for none: how long a session may last.
+    tenant: Mapped[str] = mapped_column(Unicode(255))
+    #: A digest of the tenants and roles that were acted on last.
+    seen: Mapped[str] = mapped_column(Unicode(64))
+    signed_in_at: Mapped[datetime]
+    #: When the refresh token was last exchanged.
+    refreshed_at: Mapped[datetime]
+
+
+def begin(db: DatabaseSession, user: orm.User) -> None:
+    """Somebody has signed in, perhaps once more. Does not commit."""
+    moment = now()
+    db.merge(
+        Session(
+            user_id=user.id,
+            tenant="",
+            seen="",
+            signed_in_at=moment,
+            refreshed_at=moment,
+        )
+    )
+
+
+def end(db: DatabaseSession, user: orm.User) -> None:
+    """Nobody is signed in as this person any more. Does not commit."""
+    if session := db.get(Session, user.id):
+        db.delete(session)
+
+
+def everybody(db: DatabaseSession) -> list[tuple[Session, Identity]]:
+    """All who are signed in, with who they are at the provider."""
+    found = db.execute(
+        select(Session, Identity).join(Identity, Identity.user_id == Session.user_id)
+    )
+    return [(session, identity) for session, identity in found]
+
+
+def digest(tenants: Any) -> str:
+    """Names one state of somebody's tenants, roles and permissions, in whatever order they come."""
+    plain = {}
+    for name, held in tenants.items() if isinstance(tenants, Mapping) else ():
+        held = held if isinstance(held, Mapping) else {}
+        plain[name] = [sorted(map(str, held.get(key) or ())) for key in ("roles", "permissions")]
+    return hashlib.sha256(json.dumps(plain, sort_keys=True).encode()).hexdigest()
+
+
+def create_tables(db: DatabaseSession) -> None:
+    """Make the table of this module where it is missing."""
+    Session.__table__.create(db.get_bind(), checkfirst=True)
