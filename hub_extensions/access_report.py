@@ -152,8 +152,12 @@ def detailed_record(person: Person, notebooks: Sequence[Notebook]) -> dict[str, 
 def dashboard_records(
     people: Sequence[Person], notebooks: Iterable[Notebook]
 ) -> list[dict[str, Any]]:
-    """Each dashboard and who can open it: names, and "nobody", "admins", "some" or "everybody"."""
+    """Each dashboard and who can open it: names, and "nobody", "admins", "some" or "everybody".
+
+    Anybody can sign up; who is in no group sees nothing, and does not count to everybody.
+    """
     admins = sum(ADMIN in person.groups for person in people)
+    everybody = sum(bool(person.groups) for person in people)
     who: dict[tuple[str, bool], list[str]] = {}
     found = []
     for notebook in notebooks:
@@ -161,7 +165,7 @@ def dashboard_records(
         if audience not in who:
             who[audience] = [one.name for one in people if notebook.opens_to(one.groups)]
         names = who[audience]
-        kinds = {admins: "admins", len(people): "everybody", 0: "nobody"}  # who can: admins always
+        kinds = {admins: "admins", everybody: "everybody", 0: "nobody"}  # who can: admins always
         record = {"group": notebook.group, "name": notebook.name, "readable": notebook.readable}
         found.append(record | {"people": names, "open_to": kinds.get(len(names), "some")})
     return found

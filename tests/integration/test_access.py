@@ -9,7 +9,6 @@ from html import unescape
 from pathlib import Path
 
 import pytest
-import requests
 
 from tests.conftest import StartHub
 from tests.dashboards.notebooks import code, markdown, write_notebook
@@ -123,7 +122,7 @@ def test_a_role_given_at_the_provider_is_the_reason_from_then_on(
         ("/access/nobody@acme.test", 404),
         (f"/access/{MEMBER}?dashboard=nothing", 404),
         (f"/access/{MEMBER}?dashboard=../user/news", 404),
-        ("/access/%2E%2E", 404),
+        ("/access/a%2Fb", 404),
     ],
 )
 def test_what_is_not_there_is_not_found(path: str, status: int, people: dict[str, Person]) -> None:
@@ -161,9 +160,7 @@ def test_the_command_says_the_same_while_the_hub_runs_and_after(
         assert (unknown.returncode, unknown.stdout) == (2, "")
 
     check()
-    with pytest.raises(requests.ConnectionError):
-        hub.stop()
-        requests.get(hub.url, timeout=5)
+    hub.stop()
     try:
         check()
     finally:

@@ -198,7 +198,9 @@ def test_dashboards_say_who_can_open_them(db: Session) -> None:
     }
     assert {kind for kind, _ in told([]).values()} == {"nobody"}
     ada, bob, eve = people
-    assert told([ada, eve])["user/penguins"] == ("everybody", 2)
+    new_user(db, "zoe@acme.test")
+    zoe = read(db, "zoe@acme.test")
+    assert told([ada, eve, zoe])["user/penguins"] == ("everybody", 2)
     assert told([bob])["user/penguins"] == ("nobody", 0)
 
 
