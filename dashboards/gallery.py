@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import time
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from itertools import groupby
 
@@ -74,6 +75,7 @@ class GalleryHandler(PersonHandler):
                     "gallery.html",
                     sections=sections,
                     count=len(found),
+                    seen=seen(person.groups),
                     person=person.name,
                     may_manage=person.is_admin,
                     roles_held_back=await self.site.hub.roles_held_back(),
@@ -95,6 +97,11 @@ def sections_of(
         )
         for number, (group, members) in enumerate(groupby(ordered, key=lambda d: d.group))
     )
+
+
+def seen(groups: Collection[str]) -> str:
+    """Names what is shared with a member of these groups, for the page that shows it."""
+    return hashlib.sha256("\n".join(sorted(groups)).encode()).hexdigest()[:16]
 
 
 def group_title(group: str) -> str:

@@ -15,6 +15,7 @@ from jupyterhub.services.auth import HubOAuthenticated
 from tornado.web import HTTPError, RequestHandler
 from tornado.websocket import WebSocketHandler
 
+from dashboards.gallery import seen
 from dashboards.pages import Site
 
 TAKEN = 4403
@@ -99,14 +100,17 @@ class ChangesSocket(HubOAuthenticated, WebSocketHandler):
         visitor = await self.site.hub.visitor(self)
         if visitor is None or not visitor.is_owner:
             raise HTTPError(403)
+        self._groups = visitor.groups
 
     def check_origin(self, origin: str) -> bool:
         """Pages of this very address, or of the hub's public one."""
         return self.site.is_own_origin(origin) or super().check_origin(origin)
 
     def open(self, *_args: Any) -> None:
-        """Somebody looks at the gallery."""
+        """Somebody looks at the gallery, perhaps at one that was drawn before the last change."""
         self.site.galleries.add(self)
+        if self.get_argument("seen", "") != seen(self._groups):
+            self.write_message("changed")
 
     def on_message(self, message: str | bytes) -> None:
         """A gallery has nothing to say."""

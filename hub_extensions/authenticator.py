@@ -192,9 +192,10 @@ class DescopeAuthenticator(GenericOAuthenticator):
         """What tells of many people with one call; None without a management key."""
         if not self.management_key:
             self.log.warning(
-                "DESCOPE_MANAGEMENT_KEY is not set: a role that is taken away at Descope counts "
-                "within %d minutes or later, not within %d seconds",
-                self.auth_refresh_age // 60,
+                "DESCOPE_MANAGEMENT_KEY is not set: Descope can be asked about one person at a "
+                "time only, so with more than %d signed in, what is taken away there counts "
+                "later than after %d seconds",
+                int(self.revoke_seconds / 3),
                 self.revoke_seconds,
             )
             return None

@@ -264,8 +264,7 @@ class Follower:
         sweeps = 0 if self.directory is None else 60 / self._sweep_every
         calls = 1 if self.directory else 2
         least = 60 * calls / max(CALLS_A_MINUTE - 5 - sweeps, 10)
-        often = 0.7 * self.seconds if self.directory else self.authenticator.auth_refresh_age
-        return max(least, often / max(people, 1))
+        return max(least, 0.7 * self.seconds / max(people, 1))
 
     async def _between_refreshes(self) -> None:
         gap = self._gap(len(sessions.everybody(self.app.db)))

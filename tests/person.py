@@ -3,14 +3,42 @@
 from __future__ import annotations
 
 import re
+import time
+from contextlib import ExitStack
 from html import unescape
 from urllib.parse import urljoin
 
 import requests
+from websockets import ConnectionClosed
+from websockets.sync.client import ClientConnection, connect
 
 from tests.hub import Hub, wait_until
 
+TAKEN, SIGNED_OUT = 4403, 4401
 OUTBOX = "/services/descope/outbox"
+
+
+def closed_with(socket: ClientConnection, seconds: float = 30) -> int | None:
+    """The code with which a WebSocket is closed; 1006 if it breaks off without one.
+
+    Raises:
+        TimeoutError: it is still open after so many seconds.
+    """
+    end = time.monotonic() + seconds
+    while True:
+        try:
+            socket.recv(timeout=max(0.0, end - time.monotonic()))
+        except ConnectionClosed as closed:
+            return closed.rcvd.code if closed.rcvd else 1006
+
+
+def is_open(socket: ClientConnection) -> bool:
+    """Whether a WebSocket is still open; reads what has arrived."""
+    try:
+        closed_with(socket, 0)
+    except TimeoutError:
+        return True
+    return False
 
 
 class Person(requests.Session):
@@ -19,6 +47,7 @@ class Person(requests.Session):
     def __init__(self, hub: Hub) -> None:
         super().__init__()
         self.hub = hub
+        self._sockets = ExitStack()
 
     def request(
         self, method: str | bytes, url: str | bytes, **options: object
@@ -83,6 +112,35 @@ class Person(requests.Session):
             lambda: (page := self.get(f"/user/{name}/?all")).ok and "/user/" in page.url and page,
             f"the dashboards of {name}",
         )
+
+    def watch(self, group: str, name: str) -> ClientConnection:
+        """Open a dashboard and its WebSocket, as its page would; it has answered once."""
+        place = f"/user/{self.cookies_name()}/dashboards/{group}/{name}"
+        page = wait_until(
+            lambda: (page := self.get(place)).ok and '"token":"' in page.text and page,
+            f"the dashboard {group}/{name}",
+        )
+        token = page.text.partition('"token":"')[2].partition('"')[0]
+        socket = self.connect(f"{place}/ws", "bokeh", token)
+        socket.recv(timeout=20)
+        return socket
+
+    def connect(self, path: str, *protocols: str) -> ClientConnection:
+        """Open a WebSocket with this browser's cookies."""
+        cookie = "; ".join(f"{c.name}={c.value}" for c in self.cookies if path.startswith(c.path))
+        socket = connect(
+            self.hub.url.replace("http:", "ws:") + path,
+            subprotocols=list(protocols) or None,  # pyright: ignore[reportArgumentType]
+            additional_headers={"Cookie": cookie},
+            origin=self.hub.url,  # pyright: ignore[reportArgumentType]
+            proxy=None,
+        )
+        return self._sockets.enter_context(socket)
+
+    def close(self) -> None:
+        """Close the WebSockets too."""
+        self._sockets.close()
+        super().close()
 
     def cookies_name(self) -> str:
         """The signed-in person's name, as the hub says it."""

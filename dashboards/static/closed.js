@@ -4,20 +4,28 @@
   const { hub, prefix, dashboard } = document.currentScript.dataset;
   const codes = new Map([[4401, "signed-out"], [4403, "taken"]]);
 
-  window.atriumClosed = (why) => {
-    document.documentElement.hidden = true;
+  // Whoever signs out in this very page is on the way to another one already.
+  let leaving = false;
+  window.addEventListener("beforeunload", () => {
+    leaving = true;
+    setTimeout(() => { leaving = false; }, 10000);
+  });
+
+  function close(why) {
+    if (leaving) return;
+    document.documentElement.style.visibility = "hidden";
     const page = new URL(`${hub}closed`, location.href);
     page.searchParams.set("why", why);
     if (dashboard) page.searchParams.set("dashboard", dashboard);
     location.replace(page);
-  };
+  }
 
   // A server that blocked was ended without a word; then its address is the hub's.
   async function gone(tries) {
     if (tries === 0) return;
     try {
       const answer = await fetch(`${prefix}alive`, { redirect: "manual", cache: "no-store" });
-      if (answer.status !== 204 && answer.status < 500) window.atriumClosed("stopped");
+      if (answer.status !== 204 && answer.status < 500) close("stopped");
     } catch {
       // Nobody answers: the network, or the hub itself.
       setTimeout(gone, 3000, tries - 1);
@@ -29,7 +37,7 @@
     constructor(...given) {
       super(...given);
       this.addEventListener("close", ({ code }) => {
-        if (codes.has(code)) window.atriumClosed(codes.get(code));
+        if (codes.has(code)) close(codes.get(code));
         else setTimeout(gone, 1500, 20);
       });
     }

@@ -33,6 +33,7 @@ const KEPT = "atrium-search";
 box.value ||= sessionStorage.getItem(KEPT) ?? "";
 sessionStorage.removeItem(KEPT);
 const changes = new URL(`${document.currentScript.dataset.prefix}changes`, location.href);
+changes.searchParams.set("seen", document.currentScript.dataset.seen);
 changes.protocol = changes.protocol.replace("http", "ws");
 
 function follow(wait) {
