@@ -23,7 +23,7 @@ c.JupyterHub.hub_bind_url = f"http://127.0.0.1:{kept.hub_port}{given.path}"
 c.ConfigurableHTTPProxy.api_url = f"http://127.0.0.1:{kept.proxy_api_port}"
 
 # What it keeps.
-c.JupyterHub.db_url = given.db_url or f"sqlite:///{kept.folder}/jupyterhub.sqlite"
+c.JupyterHub.db_url = given.database_url
 c.JupyterHub.cookie_secret = bytes.fromhex(kept.secret("cookie_secret"))
 c.CryptKeeper.keys = [bytes.fromhex(kept.secret("crypt_key"))]
 c.ConfigurableHTTPProxy.auth_token = kept.secret("proxy_token")

@@ -10,13 +10,15 @@ import json
 import urllib.error
 import urllib.parse
 import urllib.request
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
+from urllib.parse import quote, urlencode
 
 import psutil
 
+from dashboards.catalog import Dashboard, dashboards_in, visible
 from dashboards.settings import Settings
 
 TIMEOUT = 5
@@ -92,6 +94,54 @@ class AuditChain:
     problem: str
 
 
+@dataclass(frozen=True, kw_only=True)
+class AccessGroup:
+    """A group that somebody is in, or was taken out of, and `why`, in words.
+
+    `opens` has the dashboards as "group/notebook", where one person was asked for.
+    """
+
+    name: str
+    held: bool
+    why: str
+    opens: tuple[str, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class AccessPerson:
+    """A person and every group that there is a reason for or against."""
+
+    name: str
+    is_hub_admin: bool
+    has_signed_in: bool
+    groups: tuple[AccessGroup, ...]
+
+    @property
+    def held(self) -> frozenset[str]:
+        """The names of the groups that they are in."""
+        return frozenset(group.name for group in self.groups if group.held)
+
+
+@dataclass(frozen=True, kw_only=True)
+class AccessDashboard:
+    """A dashboard and who can open it: "nobody", "admins", "some" or "everybody", and the names."""
+
+    group: str
+    name: str
+    open_to: str
+    people: tuple[str, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class AccessAnswer:
+    """Whether somebody sees a dashboard, why, and what would open it to them ("" if it is)."""
+
+    may: bool
+    verdict: str
+    reasons: tuple[str, ...]
+    mend: str
+
+
 _settings: Settings | None = None
 
 
@@ -121,6 +171,45 @@ def groups() -> list[HubGroup]:
         HubGroup(name=group["name"], users=tuple(sorted(group.get("users") or ())))
         for group in _all("groups")
     ]
+
+
+def access() -> tuple[list[AccessPerson], list[AccessDashboard]]:
+    """Who may see what, and why. Raises PermissionError outside the admin folder, HubDataError."""
+    found = _get("access")
+    return [_access_person(person) for person in found["people"]], [
+        AccessDashboard(
+            group=one["group"],
+            name=one["name"],
+            open_to=one["open_to"],
+            people=tuple(one["people"]),
+        )
+        for one in found["dashboards"]
+    ]
+
+
+def access_of(person: str) -> AccessPerson:
+    """One person's groups, and what each opens. Raises as `access` does."""
+    return _access_person(_get(f"access/{quote(person, safe='')}"))
+
+
+def access_answer(person: str, dashboard: str) -> AccessAnswer:
+    """Whether a person sees a dashboard ("group/notebook"), and why. Raises as `access` does."""
+    query = urlencode({"dashboard": dashboard})
+    found = _get(f"access/{quote(person, safe='')}?{query}")
+    return AccessAnswer(
+        may=found["may"],
+        verdict=found["verdict"],
+        reasons=tuple(found["reasons"]),
+        mend=found["mend"],
+    )
+
+
+def cards(groups: Collection[str]) -> tuple[Dashboard, ...]:
+    """The cards in the gallery of somebody in these groups, by the rule of the gallery itself.
+
+    Raises PermissionError outside the admin folder, OSError for an unreadable folder.
+    """
+    return visible(dashboards_in(_allowed().notebooks), groups)
 
 
 def servers() -> list[HubServer]:
@@ -211,12 +300,34 @@ def _get(path: str) -> Any:
         raise HubDataError("The hub gave an answer of the wrong form.") from None
 
 
-def _read(path: str, timeout: float = TIMEOUT) -> bytes:
+def _access_person(record: dict[str, Any]) -> AccessPerson:
+    return AccessPerson(
+        name=record["name"],
+        is_hub_admin=record["is_hub_admin"],
+        has_signed_in=record["has_signed_in"],
+        groups=tuple(
+            AccessGroup(
+                name=group["name"],
+                held=group["held"],
+                why=group["why"],
+                opens=tuple(group.get("opens", ())),
+            )
+            for group in record["groups"]
+        ),
+    )
+
+
+def _allowed() -> Settings:
     if _settings is None:
         raise PermissionError("Only notebooks in the folder “admin” may read what the hub knows.")
+    return _settings
+
+
+def _read(path: str, timeout: float = TIMEOUT) -> bytes:
+    settings = _allowed()
     request = urllib.request.Request(
-        f"{_settings.api_url}/{path}",
-        headers={"Authorization": f"token {_settings.api_token}", "Accept": "application/json"},
+        f"{settings.api_url}/{path}",
+        headers={"Authorization": f"token {settings.api_token}", "Accept": "application/json"},
     )
     try:
         # An opener without proxies: the hub is on this machine or beside it.

@@ -22,6 +22,7 @@ from tornado.httpclient import HTTPClientError, HTTPRequest
 from traitlets import Dict, Float, Integer, Set, Unicode, default
 
 from . import (
+    access_api,
     audit,
     claims_api,
     closed,
@@ -194,6 +195,7 @@ class DescopeAuthenticator(GenericOAuthenticator):
             *group_api.handlers,
             *claims_api.handlers,
             *audit_api.handlers,
+            *access_api.handlers,
             *deep_links.handlers,
             *closed.handlers,
             *look.handlers(),
@@ -445,4 +447,6 @@ class DescopeAuthenticator(GenericOAuthenticator):
             session.tenant = claim_rules.tenant_of(claims, self.owner_tenant) or ""
         user.admin = self.is_hub_admin(user.name, claims)
         assign_default_roles(db, entity=user)  # rights come from the role, not from the flag
-        grants.set_provider_groups(db, user, self.provider_groups(claims), by="provider")
+        reasons = claim_rules.reasons_from_claims(claims, self.owner_tenant, self.role_groups)
+        given = self.provider_groups(claims)
+        grants.set_provider_groups(db, user, given, by="provider", reasons=reasons)

@@ -23,6 +23,7 @@ NOTEBOOK_CLAIMS: Final = ("sub", "name", "email", "tenants", "roles", "permissio
 
 _ADDRESS: Final = re.compile(r"[a-z0-9][a-z0-9._+'-]{0,63}@[a-z0-9](?:[a-z0-9.-]{0,188}[a-z0-9])?")
 _LONGEST_ROLE: Final = 255
+_LONGEST_REASON: Final = 255
 
 Claims = Mapping[str, Any]
 
@@ -80,6 +81,23 @@ def groups_from_claims(
         return frozenset()
     counted = roles if signed_in_by(claims, required_amr) else frozenset()
     return frozenset({MEMBERS} | {role_groups[role] for role in counted if role in role_groups})
+
+
+def reasons_from_claims(
+    claims: Claims, owner_tenant: str, role_groups: Mapping[str, str] = ROLE_GROUPS
+) -> dict[str, str]:
+    """Why the owner tenant's groups are given, in words: `{"admin": "role Tenant Admin in …"}`."""
+    roles = tenant_roles(claims, owner_tenant)
+    if roles is None:
+        return {}
+    given: dict[str, list[str]] = {}
+    for role in sorted(roles & role_groups.keys()):
+        given.setdefault(role_groups[role], []).append(f"role {role}")
+    reasons = {group: f"{' and '.join(held)} in" for group, held in given.items()}
+    reasons = {MEMBERS: "member of"} | reasons
+    return {
+        group: f"{why} tenant {owner_tenant}"[:_LONGEST_REASON] for group, why in reasons.items()
+    }
 
 
 def signed_in_by(claims: Claims, required_amr: Collection[str]) -> bool:

@@ -6,8 +6,9 @@ with every change to it, so that neither a crash nor a lost `auth_state` makes a
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime
+from types import MappingProxyType
 from typing import Final, Literal
 
 from jupyterhub import orm
@@ -35,6 +36,7 @@ class Grant(orm.Base):
     user_id: Mapped[int] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"))
     group_name: Mapped[str] = mapped_column(Unicode(255), index=True)
     source: Mapped[str] = mapped_column(Unicode(16))
+    #: Who did it; for what the provider gives, why: "role Analyst in tenant acme".
     granted_by: Mapped[str] = mapped_column(Unicode(255))
     granted_at: Mapped[datetime]
     until: Mapped[datetime | None]
@@ -69,23 +71,42 @@ def groups_of(db: Session, user: orm.User) -> frozenset[str]:
             Grant.user_id == user.id, or_(Grant.until.is_(None), Grant.until > now())
         )
     ).all()
+    return union((group, source) for group, source in rows)
+
+
+def union(rows: Iterable[tuple[str, str]]) -> frozenset[str]:
+    """The groups that somebody is in, from the group and source of each of their grants."""
     given: dict[str, set[str]] = {PROVIDER: set(), ADMIN: set(), DENIED: set()}
     for group, source in rows:
         given[source].add(group)
     return frozenset(given[ADMIN] | (given[PROVIDER] - given[DENIED]))
 
 
-def set_provider_groups(db: Session, user: orm.User, groups: Iterable[str], by: str) -> None:
-    """Replace what the provider gives a person, and recompute their membership. Commits."""
+def set_provider_groups(
+    db: Session,
+    user: orm.User,
+    groups: Iterable[str],
+    by: str,
+    reasons: Mapping[str, str] = MappingProxyType({}),
+) -> None:
+    """Replace what the provider gives a person, and recompute their membership. Commits.
+
+    Args:
+        reasons: why the provider gives a group, where that is known.
+    """
     wanted = set(groups)
-    held = set(
-        db.scalars(
-            select(Grant.group_name).where(Grant.user_id == user.id, Grant.source == PROVIDER)
+    held = {
+        row.group_name: row
+        for row in db.scalars(
+            select(Grant).where(Grant.user_id == user.id, Grant.source == PROVIDER)
         )
-    )
-    _drop(db, user, held - wanted, PROVIDER)
-    for group in sorted(wanted - held):
-        _add(db, user, group, PROVIDER, by)
+    }
+    _drop(db, user, held.keys() - wanted, PROVIDER)
+    for group in sorted(wanted):
+        if group not in held:
+            _add(db, user, group, PROVIDER, reasons.get(group, PROVIDER))
+        elif group in reasons and held[group].granted_by != reasons[group]:
+            held[group].granted_by = reasons[group]  # another role gives it now
     apply(db, user, by)
     db.commit()
 

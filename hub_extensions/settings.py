@@ -38,6 +38,7 @@ class SettingsError(SystemExit):
 
     def __init__(self, sentence: str) -> None:
         super().__init__(f"Atrium cannot start: {sentence}")
+        self.sentence = sentence
 
 
 class Settings(BaseSettings):
@@ -180,6 +181,11 @@ class Settings(BaseSettings):
     def address(self) -> str:
         """The public address, without a slash at its end."""
         return self.public_url or DEFAULT_URL
+
+    @property
+    def database_url(self) -> str:
+        """The hub's database."""
+        return self.db_url or f"sqlite:///{self.state}/jupyterhub.sqlite"
 
     @property
     def listen_url(self) -> str:

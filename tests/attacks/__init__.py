@@ -1,0 +1,1 @@
+"""Attacks, one file a class; each is refused, and the guard that refuses it is named."""

@@ -49,6 +49,31 @@ def test_groups_follow_the_owner_tenants_mapped_roles(
     assert rules.groups_from_claims(claims, "acme") == groups
 
 
+@pytest.mark.parametrize(
+    ("roles", "reasons"),
+    [
+        ([], {"user": "member of tenant acme"}),
+        (["Analyst"], {"user": "member of tenant acme", "money": "role Analyst in tenant acme"}),
+        (
+            ["Clerk", "Other", "Analyst"],
+            {
+                "user": "member of tenant acme",
+                "money": "role Analyst and role Clerk in tenant acme",
+            },
+        ),
+    ],
+)
+def test_each_group_has_a_reason(roles: list[str], reasons: dict[str, str]) -> None:
+    claims = {"tenants": {"acme": {"roles": roles}, "globex": {"roles": ["Clerk"]}}}
+    role_groups = {"Analyst": "money", "Clerk": "money"}
+    assert rules.reasons_from_claims(claims, "acme", role_groups) == reasons
+    assert rules.groups_from_claims(claims, "acme", role_groups) == reasons.keys()
+
+
+def test_somebody_of_no_tenant_has_no_reasons() -> None:
+    assert rules.reasons_from_claims({"tenants": {"globex": {}}}, "acme") == {}
+
+
 def test_a_role_map_of_the_operators_own() -> None:
     assert rules.groups_from_claims(ADMIN, "acme", {"Tenant Admin": "finance"}) == {
         "user",

@@ -43,6 +43,17 @@ def test_an_admins_gift_survives_what_the_provider_says(db: Session, ada: orm.Us
     assert groups(ada) == {"finance"}
 
 
+def test_why_the_provider_gives_a_group_follows_what_it_says(db: Session, ada: orm.User) -> None:
+    def say(**reasons: str) -> dict[str, str]:
+        grants.set_provider_groups(db, ada, {"user", "admin"}, by="provider", reasons=reasons)
+        return {row.group_name: row.granted_by for row in db.scalars(select(grants.Grant))}
+
+    assert say() == {"user": "provider", "admin": "provider"}
+    assert say(admin="role A") == {"user": "provider", "admin": "role A"}
+    assert say(admin="role B", other="role C") == {"user": "provider", "admin": "role B"}
+    assert say() == {"user": "provider", "admin": "role B"}
+
+
 def test_a_group_from_both_sources_stays_when_one_takes_it(db: Session, ada: orm.User) -> None:
     grants.set_provider_groups(db, ada, {"analysts"}, by="provider")
     grants.grant(db, ada, "analysts", by="boss")
