@@ -7,7 +7,7 @@ import secrets
 from typing import TYPE_CHECKING, ClassVar
 
 from dashboards.addresses import address
-from dashboards.catalog import Dashboard, find, served_here, visible
+from dashboards.catalog import Dashboard, find, served_here
 from dashboards.cells import cells_of, makes_own_page
 from dashboards.files import usual_scripts
 from dashboards.local_only import NO_ICON_FONT, without_outside
@@ -27,7 +27,7 @@ class DashboardHandler(PersonHandler):
 
     async def get(self, group: str, name: str) -> None:
         """Show a dashboard. What is forbidden and what is missing are answered alike."""
-        shared = visible(self.site.dashboards(), self.person.groups)
+        shared = await self.site.shared_with(self.person)
         dashboard = find(shared, group, name)
         if dashboard is None or not self._is_served_or_sent_on(dashboard):
             self.show(NOT_HERE, 404)

@@ -12,6 +12,7 @@ from jupyterhub.services.auth import HubOAuth
 from tornado.httpclient import AsyncHTTPClient, HTTPClientError, HTTPRequest
 from tornado.web import RequestHandler
 
+from dashboards.catalog import Dashboard
 from dashboards.identity import CurrentUser, user_from
 from dashboards.settings import ADMIN, Settings
 
@@ -61,8 +62,7 @@ class Hub:
             oauth_authorization_url=f"{settings.hub_prefix}api/oauth2/authorize",
             oauth_token_url=f"{settings.api_url}/oauth2/token",
         )
-        self._claims: dict[str, Any] = {}
-        self._claims_until = 0.0
+        self._answers: dict[str, tuple[Any, float]] = {}
 
     async def visitor(self, handler: RequestHandler) -> Visitor | None:
         """Who sent a request; None for nobody the hub knows.
@@ -110,12 +110,28 @@ class Hub:
             else ()
         )
 
+    async def admin_dashboards(self) -> tuple[Dashboard, ...]:
+        """The cards of the admin folder; none where the hub does not tell."""
+        told = await self._ask("admin-dashboards")
+        folder = self.settings.notebooks / ADMIN
+        return tuple(
+            Dashboard(group=ADMIN, path=folder / f"{card['name']}.ipynb", **card)
+            for card in (told if isinstance(told, list) else ())
+        )
+
     async def _known(self) -> dict[str, Any]:
         """What the hub has from the identity provider; {} where it has nothing."""
-        if time.monotonic() < self._claims_until:
-            return self._claims
+        known = await self._ask("claims")
+        is_owners = isinstance(known, dict) and known.get("name") == self.settings.user
+        return known if is_owners else {}
+
+    async def _ask(self, path: str) -> Any:
+        """The hub's answer, None if it gives none; good for a while."""
+        known, until = self._answers.get(path, (None, 0.0))
+        if time.monotonic() < until:
+            return known
         request = HTTPRequest(
-            f"{self.settings.api_url}/claims",
+            f"{self.settings.api_url}/{path}",
             headers={"Authorization": f"token {self.settings.api_token}"},
             connect_timeout=2,
             request_timeout=3,
@@ -123,13 +139,9 @@ class Hub:
         )
         try:
             answer = await AsyncHTTPClient().fetch(request, raise_error=False)
-            known = json.loads(answer.body) if answer.code == 200 else {}
+            known = json.loads(answer.body) if answer.code == 200 else None
         except (HTTPClientError, OSError, ValueError) as error:
-            log.warning(
-                "The hub did not say what it knows of the visitor: %s", type(error).__name__
-            )
-            known = {}
-        is_owners = isinstance(known, dict) and known.get("name") == self.settings.user
-        self._claims = known if is_owners else {}
-        self._claims_until = time.monotonic() + FRESH_FOR
-        return self._claims
+            log.warning("The hub did not answer on %s: %s", path, type(error).__name__)
+            known = None
+        self._answers[path] = (known, time.monotonic() + FRESH_FOR)
+        return known

@@ -14,8 +14,6 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-import psutil
-
 from dashboards.settings import Settings
 
 TIMEOUT = 5
@@ -49,7 +47,7 @@ class HubGroup:
 
 @dataclass(frozen=True, kw_only=True)
 class HubServer:
-    """A running server. `memory_mb` is None where its process is out of sight."""
+    """A running server. `memory_mb` is None where the hub does not tell."""
 
     user: str
     name: str
@@ -93,7 +91,7 @@ def groups() -> list[HubGroup]:
 
 def servers() -> list[HubServer]:
     """Servers that run or start. Raises PermissionError outside the admin folder, HubDataError."""
-    memory = memory_by_prefix()
+    memory = _memory()
     found = []
     for user in _all("users"):
         for name, server in (user.get("servers") or {}).items():
@@ -112,18 +110,13 @@ def servers() -> list[HubServer]:
     return found
 
 
-def memory_by_prefix() -> Mapping[str, float]:
-    """Megabytes in use, by the address under which a server of this machine is seen."""
-    found: dict[str, float] = {}
-    for process in psutil.process_iter(["memory_info"]):
-        try:
-            prefix = process.environ().get("JUPYTERHUB_SERVICE_PREFIX", "")
-        except (psutil.Error, OSError):
-            continue
-        info = process.info["memory_info"]
-        if prefix and info:
-            found[prefix] = found.get(prefix, 0) + info.rss / 1024 / 1024
-    return found
+def _memory() -> Mapping[str, float]:
+    """Megabytes in use, by the address under which a server is seen; none where the hub cannot
+    tell."""
+    try:
+        return _get("memory")
+    except HubDataError:
+        return {}
 
 
 def _all(what: str) -> list[dict[str, Any]]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 import secrets
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -17,9 +18,9 @@ from tornado.web import HTTPError, RequestHandler, StaticFileHandler
 
 from dashboards.activity import Activity
 from dashboards.addresses import admin_server_url
-from dashboards.catalog import Dashboard, dashboards_in
+from dashboards.catalog import Dashboard, dashboards_in, visible
 from dashboards.hub import Hub, Visitor
-from dashboards.settings import Settings
+from dashboards.settings import ADMIN, Settings
 
 if TYPE_CHECKING:
     from dashboards.running import Running
@@ -102,6 +103,13 @@ class Site:
         except OSError as error:
             log.error("The folder of notebooks cannot be read: %s", error.strerror)
             return ()
+
+    async def shared_with(self, visitor: Visitor) -> tuple[Dashboard, ...]:
+        """What somebody may know of. Where the admin folder cannot be read, the hub tells of it."""
+        found = self.dashboards()
+        if visitor.is_admin and not os.access(self.settings.notebooks / ADMIN, os.R_OK | os.X_OK):
+            found += await self.hub.admin_dashboards()
+        return visible(found, visitor.groups)
 
     def page(self, template: str, **values: object) -> str:
         """One of our templates as a page."""

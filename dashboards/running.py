@@ -37,7 +37,7 @@ from tornado.websocket import WebSocketHandler
 
 from dashboards import identity, local_only
 from dashboards.addresses import address
-from dashboards.catalog import Dashboard, find, served_here, visible
+from dashboards.catalog import Dashboard, find, served_here
 from dashboards.identity import CurrentUser
 from dashboards.notebook import Failure, NotebookHandler
 from dashboards.pages import Site, log_request
@@ -192,7 +192,7 @@ class PersonSocket(HubOAuthenticated, WSHandler):
             and visitor.is_owner
             and served_here(dashboard, serves_admin=site.settings.serves_admin)
         ):
-            shared = visible(site.dashboards(), visitor.groups)
+            shared = await site.shared_with(visitor)
             if find(shared, dashboard.group, dashboard.name):
                 self.current_user = visitor
                 return

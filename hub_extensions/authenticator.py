@@ -23,7 +23,18 @@ from tornado.httpclient import HTTPClientError, HTTPRequest
 from traitlets import Dict, Float, Integer, Set, Unicode, default
 
 from . import claims as claim_rules
-from . import claims_api, deep_links, grants, group_api, look, pending, provider, sign_in, sign_out
+from . import (
+    claims_api,
+    deep_links,
+    grants,
+    group_api,
+    look,
+    pending,
+    provider,
+    server_api,
+    sign_in,
+    sign_out,
+)
 from .claims import RefusedClaims
 from .settings import SettingsError
 
@@ -159,6 +170,7 @@ class DescopeAuthenticator(GenericOAuthenticator):
             *sign_out.handlers,
             *group_api.handlers,
             *claims_api.handlers,
+            *server_api.handlers,
             *deep_links.handlers,
             *look.handlers(),
         ]

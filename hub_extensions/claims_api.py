@@ -21,7 +21,7 @@ class ClaimsHandler(APIHandler):
 
     async def get(self) -> None:
         user = self.current_user
-        if not isinstance(user, User) or not self._is_own_server(user):
+        if not isinstance(user, User) or not is_own_server(self, user):
             raise web.HTTPError(403)
         auth_state = await user.get_auth_state() or {}
         claims = auth_state.get(self.authenticator.user_auth_state_key) or {}
@@ -37,11 +37,13 @@ class ClaimsHandler(APIHandler):
             )
         )
 
-    def _is_own_server(self, user: User) -> bool:
-        servers = f"access:servers!server={user.name}/"
-        return self.get_token() is not None and any(
-            scope.startswith(servers) for scope in self.expanded_scopes
-        )
+
+def is_own_server(handler: APIHandler, user: User) -> bool:
+    """Whether a person's own server asks."""
+    servers = f"access:servers!server={user.name}/"
+    return handler.get_token() is not None and any(
+        scope.startswith(servers) for scope in handler.expanded_scopes
+    )
 
 
 handlers: Final = [(r"/api/claims", ClaimsHandler)]
