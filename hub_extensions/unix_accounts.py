@@ -30,6 +30,8 @@ LIMITS: Final = {
     resource.RLIMIT_NOFILE: 4096,
     resource.RLIMIT_FSIZE: 4 * 1024**3,
 }
+#: Where this machine's own accounts stand.
+ACCOUNTS: Final = Path("/etc")
 _PROBE: Final = """
 import os, sys
 from importlib.util import find_spec
@@ -193,7 +195,7 @@ def _holder(ids: range) -> str:
     As its own number, or as a range that it may give out (subuid(5)).
     """
     for file, place in (("passwd", 2), ("group", 2), ("subuid", 1), ("subgid", 1)):
-        for name, first, count in _lines(Path("/etc") / file, place):
+        for name, first, count in _lines(ACCOUNTS / file, place):
             if first <= ids[-1] and first + count > ids[0]:
                 return name
     return ""
