@@ -18,6 +18,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import psutil
+
 from tests.hub import Hub
 
 #: Covers the folder $1 with an empty one that others may enter, but for what is at $2.
@@ -64,18 +66,34 @@ def as_uid(uid: int) -> tuple[str, ...]:
 
 
 @contextmanager
-def hub_of(uid: int, **environment: str) -> Iterator[Hub]:
-    """A hub that runs as `uid`, in a folder that every account can reach (pytest's it cannot)."""
+def open_folder() -> Iterator[Path]:
+    """A folder that every account can reach, which pytest's own are not."""
     folder = Path(tempfile.mkdtemp(prefix="atrium-test-"))
     folder.chmod(0o755)
     try:
+        yield folder
+    finally:
+        shutil.rmtree(folder)
+
+
+@contextmanager
+def hub_of(uid: int, **environment: str) -> Iterator[Hub]:
+    """A hub that will run as `uid`, to be started."""
+    with open_folder() as folder:
         hub = Hub(folder, **environment)
-        hub.before = [*entered(), *(as_uid(uid) if uid else ())]
+        hub.before = [*entered(), *as_uid(uid)]
         for path in (folder, *folder.rglob("*")):
             os.chown(path, uid, uid)
         try:
             yield hub
         finally:
             hub.stop()
-    finally:
-        shutil.rmtree(folder)
+
+
+def server(hub: Hub, name: str, of: str = "") -> psutil.Process:
+    """The process of one of somebody's servers; the default one, or the named one."""
+    for process in hub.processes():
+        found = process.environ()
+        if found.get("JUPYTERHUB_USER") == name and found.get("JUPYTERHUB_SERVER_NAME") == of:
+            return process
+    raise AssertionError(f"no server {of!r} of {name}")

@@ -7,6 +7,7 @@ refusal counts as one: an attempt that is broken must not look like a guard that
 from __future__ import annotations
 
 import ctypes
+import errno
 import gc
 import json
 import os
@@ -16,6 +17,7 @@ import subprocess
 import urllib.error
 import urllib.request
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -174,33 +176,33 @@ def find_a_secret_in_its_environment() -> str:
 # -- other processes --------------------------------------------------------------------------
 
 
-@attempt
-def open_memory_of_sibling() -> str:
-    with open(f"/proc/{T['sibling']}/mem", "rb"):
+def open_memory(pid: int) -> str:
+    with open(f"/proc/{pid}/mem", "rb"):
         return "opened"
 
 
-@attempt
-def open_memory_of_admin_server() -> str:
-    with open(f"/proc/{T['admin_server']}/mem", "rb"):
-        return "opened"
-
-
-@attempt
-def trace_sibling() -> str:
-    done(LIBC.ptrace(PTRACE_ATTACH, T["sibling"], 0, 0))
-    os.waitpid(T["sibling"], 0)
-    done(LIBC.ptrace(PTRACE_DETACH, T["sibling"], 0, 0))
+def trace(pid: int) -> str:
+    done(LIBC.ptrace(PTRACE_ATTACH, pid, 0, 0))
+    os.waitpid(pid, 0)
+    done(LIBC.ptrace(PTRACE_DETACH, pid, 0, 0))
     return "traced"
 
 
-@attempt
-def copy_memory_of_sibling() -> str:
-    """process_vm_readv(2) asks for the same right as ptrace, before it looks at the address."""
+def copy_memory(pid: int) -> str:
+    """process_vm_readv(2) asks for the right first, and for a good address then."""
     buffer = ctypes.create_string_buffer(8)
     here = (ctypes.c_size_t * 2)(ctypes.addressof(buffer), 8)
-    done(LIBC.process_vm_readv(T["sibling"], here, 1, here, 1, 0))
-    return "copied"
+    try:
+        done(LIBC.process_vm_readv(pid, here, 1, here, 1, 0))
+    except OSError as error:
+        if error.errno != errno.EFAULT:
+            raise
+    return "may copy"
+
+
+for _victim in ("sibling", "admin_server", "unhidden"):
+    for _attack in (open_memory, trace, copy_memory):
+        ATTEMPTS[f"{_attack.__name__}_of_{_victim}"] = partial(_attack, T[_victim])
 
 
 def attempt_to_end(name: str, victim: str) -> None:
@@ -224,14 +226,14 @@ def become_root() -> str:
 
 
 @attempt
-def become_sibling() -> str:
-    os.setresuid(*[T["uid_of_sibling"]] * 3)
-    return "sibling"
+def become_somebody_else() -> str:
+    os.setresuid(*[T["another_id"]] * 3)
+    return "somebody else"
 
 
 @attempt
-def join_a_folders_group() -> str:
-    os.setgroups([T["gid_of_finance"]])
+def join_another_group() -> str:
+    os.setgroups([T["another_id"]])
     return "joined"
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -23,6 +24,7 @@ from tests.hub import Hub, wait_until
 from tests.person import Person
 
 VICTIM, ATTACKER = "admin@acme.test", "member@acme.test"
+OTHER_UID = 64_200
 ATTEMPTS = Path(__file__).with_name("attempts.py")
 #: What everybody may do; without it the refusals would mean nothing.
 ALLOWED = ["know_own_name", "read_its_own_files"]
@@ -40,6 +42,9 @@ NEEDS_ACCOUNTS = {
     "change_itself",
     "write_a_folder",
     "open_its_folder_to_all",
+    "open_memory_of_unhidden",  # a process of the hub's account that does not hide its memory
+    "trace_of_unhidden",
+    "copy_memory_of_unhidden",
     "end_the_hub",
     "end_the_proxy",
     "end_sibling",
@@ -65,12 +70,14 @@ GUARDED = [
     "find_a_secret_in_its_environment",
     "open_memory_of_sibling",
     "open_memory_of_admin_server",
-    "trace_sibling",
+    "trace_of_sibling",
+    "trace_of_admin_server",
     "copy_memory_of_sibling",
+    "copy_memory_of_admin_server",
     "end_init",
     "become_root",
-    "become_sibling",
-    "join_a_folders_group",
+    "become_somebody_else",
+    "join_another_group",
     "take_roots_shell",
     "run_something_setuid",
     "mount_something",
@@ -84,24 +91,34 @@ pytestmark = [
 ]
 
 
-def server(hub: Hub, name: str, of: str = "") -> psutil.Process:
-    """The process of one of somebody's servers."""
-    for process in hub.processes():
-        environment = process.environ()
-        if (environment.get("JUPYTERHUB_USER"), environment.get("JUPYTERHUB_SERVER_NAME")) == (
-            name,
-            of,
-        ):
-            return process
-    raise AssertionError(f"no server {of!r} of {name}")
-
-
 def home_of(process: psutil.Process) -> Path:
     return Path(process.environ()["HOME"])
 
 
-def prepare(hub: Hub, folder: Path) -> dict[str, Any]:
-    """Two people with servers, things worth stealing, and the attacker's notebook."""
+def outcomes_on(hub: Hub, uid: int) -> dict[str, str]:
+    """How the attempts of a notebook end on a hub that runs as `uid`."""
+    (hub.notebooks / "finance").mkdir()
+    (hub.notebooks / "finance" / "figures.csv").write_text("figures")
+    os.chown(hub.notebooks / "finance", uid, uid)
+    hub.start()
+    unhidden = subprocess.Popen([*machine.as_uid(uid), "sleep", "600"])
+    try:
+        attacker = sign_everybody_in(hub)
+        user = hub.notebooks / "user"
+        (user / "targets.json").write_text(json.dumps(targets(hub, unhidden.pid)))
+        shutil.copy(ATTEMPTS, user)
+        write_notebook(user / "attack.ipynb", code("import attempts\nattempts.run()"))
+        for path in user.iterdir():
+            os.chown(path, uid, uid)
+        assert attacker.get(f"/user/{ATTACKER}/dashboards/user/attack", timeout=100).ok
+    finally:
+        unhidden.kill()
+        unhidden.wait()
+    return json.loads((home_of(machine.server(hub, ATTACKER)) / "outcomes.json").read_text())
+
+
+def sign_everybody_in(hub: Hub) -> Person:
+    """Start the servers of both people; returns the attacker."""
     victim, attacker = Person(hub), Person(hub)
     victim.sign_in(VICTIM)
     victim.open_dashboards()
@@ -110,13 +127,16 @@ def prepare(hub: Hub, folder: Path) -> dict[str, Any]:
     wait_until(lambda: victim.get(admin_page).ok, "the admin server")
     attacker.sign_in(ATTACKER)
     attacker.open_dashboards()
-    sibling, admin_server = server(hub, VICTIM), server(hub, VICTIM, "admin")
+    return attacker
+
+
+def targets(hub: Hub, unhidden: int) -> dict[str, Any]:
+    """What there is to steal, and where; things that nobody must know by chance."""
     assert hub.process is not None
+    sibling, admin_server = machine.server(hub, VICTIM), machine.server(hub, VICTIM, "admin")
     proxy = next(p for p in hub.processes() if "configurable-http-proxy" in " ".join(p.cmdline()))
     (home_of(sibling) / "private.txt").write_text("private")
-    setuid_id = shutil.copy(shutil.which("id") or "", folder / "setuid-id")
-    os.chmod(setuid_id, 0o4755)
-    targets: dict[str, Any] = {
+    return {
         "me": ATTACKER,
         "victim": VICTIM,
         "victim_url": f"{hub.url}/user/{VICTIM}/",
@@ -136,44 +156,33 @@ def prepare(hub: Hub, folder: Path) -> dict[str, Any]:
         "init": 1,
         "sibling": sibling.pid,
         "admin_server": admin_server.pid,
-        "uid_of_sibling": 70_000 if sibling.uids().real != 70_000 else 70_001,
-        "gid_of_finance": 70_000,
-        "setuid_id": str(setuid_id),
+        "unhidden": unhidden,
+        "another_id": OTHER_UID,
+        "setuid_id": str(setuid_id(hub.folder)),
     }
-    user = hub.notebooks / "user"
-    (user / "targets.json").write_text(json.dumps(targets))
-    shutil.copy(ATTEMPTS, user)
-    write_notebook(user / "attack.ipynb", code("import attempts\nattempts.run()"))
-    owner = user.stat().st_uid
-    for path in user.iterdir():
-        os.chown(path, owner, owner)
-    outcomes = home_of(server(hub, ATTACKER)) / "outcomes.json"
-    assert attacker.get(f"/user/{ATTACKER}/dashboards/user/attack", timeout=100).ok
-    return json.loads(outcomes.read_text())
 
 
-def with_finance(hub: Hub) -> Hub:
-    (hub.notebooks / "finance").mkdir()
-    (hub.notebooks / "finance" / "figures.csv").write_text("figures")
-    return hub
+def setuid_id(folder: Path) -> Path:
+    """A copy of `id` that runs as root, whoever starts it."""
+    copy = folder / "setuid-id"
+    if not copy.exists():
+        shutil.copy(shutil.which("id") or "", copy)
+        copy.chmod(0o4755)
+    return copy
 
 
 @pytest.fixture(scope="module")
-def accounts(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
+def accounts() -> Iterator[dict[str, str]]:
     """How the attempts end where each server has an account of its own."""
     with machine.hub_of(0) as hub:
-        with_finance(hub).start()
-        yield prepare(hub, hub.folder)
+        yield outcomes_on(hub, 0)
 
 
 @pytest.fixture(scope="module")
 def one_account() -> Iterator[dict[str, str]]:
     """How they end where hub and servers are one account's, which is not root."""
     with machine.hub_of(machine.HUB_UID) as hub:
-        with_finance(hub)
-        os.chown(hub.notebooks / "finance", machine.HUB_UID, -1)
-        hub.start()
-        yield prepare(hub, hub.folder)
+        yield outcomes_on(hub, machine.HUB_UID)
 
 
 @pytest.mark.parametrize("name", [*GUARDED, *sorted(NEEDS_ACCOUNTS)])
@@ -198,3 +207,11 @@ def test_what_is_allowed_works(
     assert accounts[name].startswith("got"), accounts[name]
     assert one_account[name].startswith("got"), one_account[name]
     assert accounts.keys() == {*GUARDED, *NEEDS_ACCOUNTS, *ALLOWED}
+
+
+def test_the_setuid_program_would_work_without_its_guard() -> None:
+    with machine.open_folder() as folder:
+        command = [*machine.as_uid(OTHER_UID), str(setuid_id(folder)), "-u"]
+        assert subprocess.run(command, capture_output=True, check=True).stdout == b"0\n"
+        command[1:1] = ["--no-new-privs"]
+        assert subprocess.run(command, capture_output=True, check=True).stdout == b"64200\n"
