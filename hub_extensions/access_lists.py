@@ -65,7 +65,7 @@ def write(folder: Path, entries: Entries) -> None:
     os.setxattr(folder, _ATTRIBUTE, _VERSION + packed, follow_symlinks=False)
 
 
-def guard(folder: Path, wanted: Mapping[Who, int | None], ours: range) -> None:
+def guard(folder: Path, wanted: Mapping[Who, int | None], ours: range = range(0)) -> None:
     """Shut a folder to everybody but its owner and group and those who are wanted.
 
     Args:

@@ -5,11 +5,13 @@ Which folders of notebooks a server can read follows the groups of its person wh
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import os
 import resource
 import subprocess
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
@@ -110,7 +112,7 @@ class AccountSpawner(LocalProcessSpawner):
         if account:
             unix_accounts.end_all(account.uid)
             for folder in audiences(Path(self.notebooks)):
-                self._guard(folder, account, None)
+                self._guard(folder, {access_lists.user(account.uid): None}, range(0))
 
     def open_folders(self) -> None:
         """Let the server read the folders that its person may see now, and no other.
@@ -122,10 +124,14 @@ class AccountSpawner(LocalProcessSpawner):
             return
         readable = self._readable()
         for folder in audiences(Path(self.notebooks)):
-            may = folder.name in readable
-            could = self._folder_id(folder.name) in self.account.groups
+            gid = self._folder_id(folder.name)
+            may, could = folder.name in readable, gid in self.account.groups
             change = access_lists.READ if may else access_lists.NOTHING
-            self._guard(folder, self.account, None if may == could else change)
+            wanted = {
+                access_lists.group(gid): access_lists.READ,
+                access_lists.user(self.account.uid): None if may == could else change,
+            }
+            self._guard(folder, wanted, self.ids)
 
     def _readable(self) -> set[str]:
         groups = [group.name for group in self.user.groups]
@@ -136,11 +142,11 @@ class AccountSpawner(LocalProcessSpawner):
             self._folder_ids[name] = self.unix_id(f"folder {name}")
         return self._folder_ids[name]
 
-    def _guard(self, folder: Path, account: Account, change: int | None) -> None:
-        group = access_lists.group(self._folder_id(folder.name))
-        wanted = {group: access_lists.READ, access_lists.user(account.uid): change}
+    def _guard(
+        self, folder: Path, wanted: Mapping[access_lists.Who, int | None], ours: range
+    ) -> None:
         try:
-            access_lists.guard(folder, wanted, self.ids)
+            access_lists.guard(folder, wanted, ours)
         except OSError as error:
             self.log.error("The rights of %s cannot be set: %s", folder, error.strerror)
 
@@ -148,7 +154,8 @@ class AccountSpawner(LocalProcessSpawner):
         """As JupyterHub's; called every few seconds while the server runs."""
         status = await super().poll()
         if status is None:
-            self.open_folders()
+            with contextlib.suppress(web.HTTPError):  # no id is left, which the log says
+                self.open_folders()
         return status
 
     def clear_state(self) -> None:

@@ -105,7 +105,7 @@ def isolation(given: Settings, homes: Path) -> Isolation:
         _make_way(homes)
         access_lists.write(given.notebooks, access_lists.read(given.notebooks))  # whether it could
         for folder in audiences(given.notebooks):
-            access_lists.guard(folder, {}, ids)
+            access_lists.guard(folder, {})
     except OSError as error:
         return Isolation(obstacle=f"the rights of {error.filename} cannot be set")
     read_by_all = [given.notebooks, homes, *([given.data] if given.data else [])]

@@ -239,8 +239,10 @@ def join_another_group() -> str:
 
 @attempt
 def take_roots_shell() -> str:
-    """`su` is setuid root, so it runs as root and asks root for no password, but for the flag."""
-    ran = subprocess.run(["su", "-c", "id -u"], capture_output=True, text=True, check=False)
+    """`su` asks for root's password; nobody has one here."""
+    ran = subprocess.run(
+        ["su", "-c", "id -u"], capture_output=True, text=True, stdin=subprocess.DEVNULL, check=False
+    )
     if ran.returncode:
         raise Refused(ran.stderr)
     return ran.stdout

@@ -142,13 +142,14 @@ def test_a_folder_that_comes_is_shut_and_opened(hub: Hub, admin: Person) -> None
     wait_until(lambda: "Late" in admin.get(f"/user/{ADMIN}/?all").text, "its card")
 
 
-def test_nothing_of_a_server_is_left(hub: Hub, member: Person) -> None:
+def test_nothing_of_a_server_is_left(hub: Hub, admin: Person, member: Person) -> None:
     assert member.get(f"/user/{MEMBER}/dashboards/user/leave").ok
     process = server(hub, MEMBER)
     left = psutil.Process(int((home(process) / "left").read_text()))
     assert left.is_running()
     uid = process.uids().real
     hub.api(f"/users/{MEMBER}/server", "DELETE")
+    assert can_read(server(hub, ADMIN), hub.notebooks / "user")
     wait_until(lambda: not left.is_running(), "the end of what a notebook had left")
     lists = b"".join(os.getxattr(f, "system.posix_acl_access") for f in hub.notebooks.iterdir())
     assert uid.to_bytes(4, "little") not in lists

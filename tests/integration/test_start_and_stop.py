@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import signal
 import stat
 
@@ -23,6 +24,7 @@ def test_the_start_says_the_address_the_accounts_and_the_state(hub: Hub) -> None
     wait_until(lambda: "Ctrl-C" in hub.log_text(), "the lines for the person at the terminal")
     for part in (hub.url, "admin@acme.test", "member@acme.test", str(hub.state)):
         assert part in hub.log_text()
+    assert len(re.findall("Isolated: |Not isolated: ", hub.log_text())) == 1
 
 
 def test_ctrl_c_leaves_no_process_and_the_next_start_knows_everything(start_hub: StartHub) -> None:
