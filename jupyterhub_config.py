@@ -6,11 +6,13 @@ from hub_extensions; this file wires them together.
 
 from pathlib import Path
 
-from hub_extensions import local_service, look, roles, settings, state
+from hub_extensions import local_service, look, roles, settings, state, unix_accounts
 
 folder = Path(__file__).resolve().parent
 given = settings.load(folder)  # one sentence and an end, if something is missing or wrong
 kept = state.open_state(given)
+homes = kept.folder / "people"
+isolation = unix_accounts.isolation(given, homes)
 
 c = get_config()  # noqa: F821 - traitlets gives it to configuration files
 
@@ -58,8 +60,9 @@ c.JupyterHub.load_roles = roles.ROLES
 # What people get: a dashboard server each, and for admins a second one, for the admin folder.
 c.JupyterHub.spawner_class = "dashboards"
 c.DashboardSpawner.notebooks = str(given.notebooks)
-c.DashboardSpawner.homes = str(kept.folder / "people")
 c.DashboardSpawner.push_key = kept.secret("push_key")
+c.DashboardSpawner.homes = str(homes)
+c.DashboardSpawner.unix_ids = list(given.unix_uids or ()) if isolation.ids else []
 c.DashboardSpawner.server_environment = {"ATRIUM_DATA": str(given.data)} if given.data else {}
 c.JupyterHub.allow_named_servers = True
 c.JupyterHub.last_activity_interval = 0  # the proxy counts WebSocket pings; servers report people
@@ -77,5 +80,5 @@ if given.subdomain_host:  # __Host- cookies are Secure, on the way to a dashboar
 # What runs beside it.
 c.JupyterHub.proxy_class = "hub_extensions.proxy.AtriumProxy"
 c.AtriumProxy.loopback_only = given.is_local
-c.AtriumProxy.welcome = local_service.welcome(given, kept)
+c.AtriumProxy.welcome = local_service.welcome(given, kept, isolation)
 c.JupyterHub.services = local_service.services(given, kept, folder)

@@ -51,7 +51,7 @@ def dashboards_in(root: Path) -> tuple[Dashboard, ...]:
     found: list[Dashboard] = []
     for folder in os.scandir(root):
         if not folder.name.startswith(".") and folder.is_dir(follow_symlinks=False):
-            found.extend(_dashboards_of(Path(folder.path)))
+            found.extend(dashboards_of(Path(folder.path)))
     return tuple(sorted(found, key=lambda d: (d.group, d.title.casefold(), d.name)))
 
 
@@ -77,7 +77,8 @@ def find(dashboards: Iterable[Dashboard], group: str, name: str) -> Dashboard | 
     return next((d for d in dashboards if d.group == group and d.name == name), None)
 
 
-def _dashboards_of(folder: Path) -> Iterable[Dashboard]:
+def dashboards_of(folder: Path) -> Iterable[Dashboard]:
+    """The notebooks of one folder; none, if this server cannot read it."""
     try:
         entries = list(os.scandir(folder))
     except OSError:

@@ -27,7 +27,7 @@ class DashboardHandler(PersonHandler):
 
     async def get(self, group: str, name: str) -> None:
         """Show a dashboard. What is forbidden and what is missing are answered alike."""
-        shared = visible(self.site.dashboards(), self.person.groups)
+        shared = await self.site.shared_with(self.person)
         dashboard = find(shared, group, name)
         if dashboard is None or not self._is_served_or_sent_on(dashboard):
             self.show(NOT_HERE, 404)
@@ -80,8 +80,7 @@ class DashboardHandler(PersonHandler):
     async def _is_still_shared(self, dashboard: Dashboard) -> bool:
         """A notebook may run for long; whoever lost it meanwhile does not get its page."""
         visitor = await self.site.hub.visitor(self)
-        shared = visible(self.site.dashboards(), visitor.groups if visitor else ())
-        return find(shared, dashboard.group, dashboard.name) is not None
+        return visitor is not None and bool(visible([dashboard], visitor.groups))
 
     def _failed(self, reference: str, summary: str = "", trace: str = "") -> str:
         """The message in the frame; what went wrong in detail is for admins."""

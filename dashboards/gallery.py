@@ -11,7 +11,7 @@ from itertools import groupby
 from markupsafe import Markup
 
 from dashboards.addresses import address
-from dashboards.catalog import Dashboard, visible
+from dashboards.catalog import Dashboard
 from dashboards.files import usual_scripts
 from dashboards.pages import Message, PersonHandler
 from dashboards.settings import ADMIN, Settings
@@ -62,7 +62,7 @@ class GalleryHandler(PersonHandler):
             self.redirect(settings.own_prefix)
             return
         person = self.person
-        found = visible(self.site.dashboards(), person.groups)
+        found = await self.site.shared_with(person)
         every = "all" in self.request.query_arguments
         if not found:
             self.show(NOTHING_YET, 200)

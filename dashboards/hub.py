@@ -13,6 +13,7 @@ from jupyterhub.services.auth import HubOAuth
 from tornado.httpclient import AsyncHTTPClient, HTTPClientError, HTTPRequest
 from tornado.web import RequestHandler
 
+from dashboards.catalog import Dashboard
 from dashboards.identity import CurrentUser, user_from
 from dashboards.settings import ADMIN, Settings
 
@@ -62,8 +63,7 @@ class Hub:
             oauth_authorization_url=f"{settings.hub_prefix}api/oauth2/authorize",
             oauth_token_url=f"{settings.api_url}/oauth2/token",
         )
-        self._claims: dict[str, Any] = {}
-        self._claims_until = 0.0
+        self._answers: dict[str, tuple[Any, float]] = {}
         self._told: frozenset[str] | None = None
         self._telling: set[asyncio.Task[None]] = set()
 
@@ -91,7 +91,7 @@ class Hub:
         self._told = groups
         self.auth.cache.timestamps.clear()
         self.auth.cache.values.clear()
-        self._claims_until = 0.0
+        self._answers.clear()
 
     def _visitor(self, model: dict[str, Any] | None) -> Visitor | None:
         if not model or model.get("kind", "user") != "user":
@@ -130,12 +130,28 @@ class Hub:
         notice = (await self._known()).get("notice")
         return notice if isinstance(notice, str) else ""
 
+    async def admin_dashboards(self) -> tuple[Dashboard, ...]:
+        """The cards of the admin folder; none where the hub does not tell."""
+        told = await self._ask("admin-dashboards")
+        folder = self.settings.notebooks / ADMIN
+        return tuple(
+            Dashboard(group=ADMIN, path=folder / f"{card['name']}.ipynb", **card)
+            for card in (told if isinstance(told, list) else ())
+        )
+
     async def _known(self) -> dict[str, Any]:
         """What the hub has from the identity provider; {} where it has nothing."""
-        if time.monotonic() < self._claims_until:
-            return self._claims
+        known = await self._ask("claims")
+        is_owners = isinstance(known, dict) and known.get("name") == self.settings.user
+        return known if is_owners else {}
+
+    async def _ask(self, path: str) -> Any:
+        """The hub's answer, None if it gives none; good for a while."""
+        known, until = self._answers.get(path, (None, 0.0))
+        if time.monotonic() < until:
+            return known
         request = HTTPRequest(
-            f"{self.settings.api_url}/claims",
+            f"{self.settings.api_url}/{path}",
             headers={"Authorization": f"token {self.settings.api_token}"},
             connect_timeout=2,
             request_timeout=3,
@@ -143,16 +159,12 @@ class Hub:
         )
         try:
             answer = await AsyncHTTPClient().fetch(request, raise_error=False)
-            known = json.loads(answer.body) if answer.code == 200 else {}
+            known = json.loads(answer.body) if answer.code == 200 else None
         except (HTTPClientError, OSError, ValueError) as error:
-            log.warning(
-                "The hub did not say what it knows of the visitor: %s", type(error).__name__
-            )
-            known = {}
-        is_owners = isinstance(known, dict) and known.get("name") == self.settings.user
-        self._claims = known if is_owners else {}
-        self._claims_until = time.monotonic() + FRESH_FOR
-        return self._claims
+            log.warning("The hub did not answer on %s: %s", path, type(error).__name__)
+            known = None
+        self._answers[path] = (known, time.monotonic() + FRESH_FOR)
+        return known
 
     def opened(self, group: str, dashboard: str) -> None:
         """Tell the hub's audit trail that the owner opens a dashboard; nobody waits for it."""

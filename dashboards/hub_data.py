@@ -16,8 +16,6 @@ from datetime import datetime
 from typing import Any
 from urllib.parse import quote, urlencode
 
-import psutil
-
 from dashboards.catalog import Dashboard, dashboards_in, visible
 from dashboards.settings import Settings
 
@@ -55,7 +53,7 @@ class HubGroup:
 
 @dataclass(frozen=True, kw_only=True)
 class HubServer:
-    """A running server. `memory_mb` is None where its process is out of sight."""
+    """A running server. `memory_mb` is None where the hub does not tell."""
 
     user: str
     name: str
@@ -214,7 +212,7 @@ def cards(groups: Collection[str]) -> tuple[Dashboard, ...]:
 
 def servers() -> list[HubServer]:
     """Servers that run or start. Raises PermissionError outside the admin folder, HubDataError."""
-    memory = memory_by_prefix()
+    memory = _memory()
     found = []
     for user in _all("users"):
         for name, server in (user.get("servers") or {}).items():
@@ -263,18 +261,13 @@ def audit_chain() -> AuditChain:
     return AuditChain(**json.loads(_read("audit/chain", AUDIT_TIMEOUT)))
 
 
-def memory_by_prefix() -> Mapping[str, float]:
-    """Megabytes in use, by the address under which a server of this machine is seen."""
-    found: dict[str, float] = {}
-    for process in psutil.process_iter(["memory_info"]):
-        try:
-            prefix = process.environ().get("JUPYTERHUB_SERVICE_PREFIX", "")
-        except (psutil.Error, OSError):
-            continue
-        info = process.info["memory_info"]
-        if prefix and info:
-            found[prefix] = found.get(prefix, 0) + info.rss / 1024 / 1024
-    return found
+def _memory() -> Mapping[str, float]:
+    """Megabytes in use, by the address under which a server is seen; none where the hub cannot
+    tell."""
+    try:
+        return _get("memory")
+    except HubDataError:
+        return {}
 
 
 def _all(what: str) -> list[dict[str, Any]]:

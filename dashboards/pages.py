@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 import secrets
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -20,7 +21,7 @@ from dashboards.activity import Activity
 from dashboards.addresses import admin_server_url
 from dashboards.catalog import Dashboard, dashboards_in, visible
 from dashboards.hub import Hub, Visitor
-from dashboards.settings import Settings
+from dashboards.settings import ADMIN, Settings
 
 if TYPE_CHECKING:
     from dashboards.revoking import ChangesSocket, Push
@@ -96,9 +97,8 @@ class Site:
     async def groups_changed(self, push: Push) -> bool:
         """The owner has these groups from now on. False: code of a notebook cannot be stopped."""
         self.hub.told(push.groups)
-        shared = () if push.ended else visible(self.dashboards(), push.groups)
         running = self.running_now
-        closed = running is None or await running.keep_only(shared, push.code)
+        closed = running is None or await running.keep_only(push.groups, push.code)
         for gallery in tuple(self.galleries):
             gallery.tell(push)
         return closed
@@ -120,6 +120,13 @@ class Site:
         except OSError as error:
             log.error("The folder of notebooks cannot be read: %s", error.strerror)
             return ()
+
+    async def shared_with(self, visitor: Visitor) -> tuple[Dashboard, ...]:
+        """What somebody may know of. Where the admin folder cannot be read, the hub tells of it."""
+        found = self.dashboards()
+        if visitor.is_admin and not os.access(self.settings.notebooks / ADMIN, os.R_OK | os.X_OK):
+            found += await self.hub.admin_dashboards()
+        return visible(found, visitor.groups)
 
     def page(self, template: str, **values: object) -> str:
         """One of our templates as a page."""

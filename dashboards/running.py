@@ -170,16 +170,14 @@ class Running:
         """Tornado's delegate for a file of a component that a notebook uses."""
         return self.sessions.get_handler_delegate(request, PersonComponent, {}, [path.encode()], {})
 
-    async def keep_only(self, shared: Collection[Dashboard], code: int) -> bool:
-        """Close every session of a dashboard that is not among these, with this close code.
+    async def keep_only(self, groups: Collection[str], code: int) -> bool:
+        """Close every session of a dashboard that is not for these groups, with this close code.
 
         False: the code of one of them did not come to its end, and goes on.
         """
-        kept = {(dashboard.group, dashboard.name) for dashboard in shared}
         ends = []
         for context in list(self.sessions.contexts.values()):
-            dashboard = _notebook(context).dashboard
-            if (dashboard.group, dashboard.name) not in kept:
+            if not visible([_notebook(context).dashboard], groups):
                 ends += [_end(context, session, code) for session in list(context.sessions)]
         try:
             await asyncio.wait_for(asyncio.gather(*ends), PATIENCE)
@@ -222,7 +220,7 @@ class PersonSocket(HubOAuthenticated, WSHandler):
             and visitor.is_owner
             and served_here(dashboard, serves_admin=site.settings.serves_admin)
         ):
-            shared = visible(site.dashboards(), visitor.groups)
+            shared = await site.shared_with(visitor)
             if find(shared, dashboard.group, dashboard.name):
                 self.current_user = visitor
                 return

@@ -8,6 +8,7 @@ at import, so that a process which has done `warm_up()` can be forked for many p
 from __future__ import annotations
 
 import asyncio
+import ctypes
 import logging
 import os
 import signal
@@ -25,12 +26,15 @@ from dashboards.warm import warm_up
 
 log = logging.getLogger(__name__)
 
+_PR_SET_DUMPABLE = 4
+
 PATIENCE = 2
 """Seconds that a notebook's code may hold up the end of the server."""
 
 
 def main() -> int:
     """Serve until told to stop. Returns the exit status."""
+    _hide_memory()
     logging.basicConfig(format="%(levelname)s %(name)s: %(message)s", level=logging.INFO)
     try:
         settings = settings_from(os.environ)
@@ -45,6 +49,12 @@ def main() -> int:
         log.error("Cannot listen on %s:%d: %s", settings.host, settings.port, error.strerror)
         return 1
     return 0
+
+
+def _hide_memory() -> None:
+    """Let no other process read this one's memory, not even one of the same account (prctl(2))."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_PR_SET_DUMPABLE, 0, 0, 0, 0)
 
 
 async def serve(settings: Settings, warm: ModuleType | None = None) -> None:

@@ -20,15 +20,9 @@ class OwnServerHandler(APIHandler):
     def owner(self) -> User:
         """The person whose server asks. Raises web.HTTPError: 403 for everybody else."""
         user = self.current_user
-        if not isinstance(user, User) or not self._is_own_server(user):
+        if not isinstance(user, User) or not is_own_server(self, user):
             raise web.HTTPError(403)
         return user
-
-    def _is_own_server(self, user: User) -> bool:
-        servers = f"access:servers!server={user.name}/"
-        return self.get_token() is not None and any(
-            scope.startswith(servers) for scope in self.expanded_scopes
-        )
 
 
 class ClaimsHandler(OwnServerHandler):
@@ -57,6 +51,14 @@ class ClaimsHandler(OwnServerHandler):
         """What is wrong just now, for those who can do something about it."""
         is_admin = any(group.name == ADMIN for group in user.groups)
         return self.authenticator.follower.notice if is_admin else ""
+
+
+def is_own_server(handler: APIHandler, user: User) -> bool:
+    """Whether a person's own server asks."""
+    servers = f"access:servers!server={user.name}/"
+    return handler.get_token() is not None and any(
+        scope.startswith(servers) for scope in handler.expanded_scopes
+    )
 
 
 handlers: Final = [(r"/api/claims", ClaimsHandler)]

@@ -12,12 +12,27 @@ ADMIN: Final = "admin"
 def folders_for(notebooks: Path, groups: Iterable[str]) -> list[str]:
     """The folders that somebody in these groups sees, sorted. Members of `admin` see them all."""
     held = set(groups)
+    folders = [folder.name for folder in audiences(notebooks)]
+    return folders if ADMIN in held else [name for name in folders if name in held]
+
+
+def audiences(notebooks: Path) -> list[Path]:
+    """The folders that are audiences, sorted."""
     try:
-        folders = sorted(
-            entry.name
+        return sorted(
+            entry
             for entry in notebooks.iterdir()
             if entry.is_dir() and not entry.is_symlink() and not entry.name.startswith(".")
         )
     except OSError:
         return []
-    return folders if ADMIN in held else [name for name in folders if name in held]
+
+
+def readable_for(notebooks: Path, groups: Iterable[str], server: str) -> set[str]:
+    """The folders that somebody's server reads.
+
+    The server of the admin folder runs no other, but tells of all of them; what runs the others
+    does not even read the admin folder.
+    """
+    folders = set(folders_for(notebooks, groups))
+    return folders if server == ADMIN else folders - {ADMIN}

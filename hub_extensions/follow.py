@@ -159,6 +159,8 @@ class Follower:
     ) -> None:
         """Tell a server its owner's groups, and end it if it cannot follow or nothing is left."""
         try:
+            if hasattr(spawner, "open_folders"):
+                spawner.open_folders()
             heard = await spawner.tell_groups(groups) if hasattr(spawner, "tell_groups") else True
             taken = (told.first_seen if told.groups is None else told.groups) - groups
             told.failures += 0 if heard else 1

@@ -13,6 +13,7 @@ from jupyterhub.utils import subdomain_hook_idna
 from . import provider
 from .settings import LOCAL_PROJECT_ID, Settings
 from .state import State
+from .unix_accounts import Isolation
 
 #: The tenant that owns the hub with the stand-in.
 OWNER_TENANT: Final = "acme"
@@ -77,7 +78,7 @@ def services(settings: Settings, state: State, folder: Path) -> list[dict[str, A
     ]
 
 
-def welcome(settings: Settings, state: State) -> str:
+def welcome(settings: Settings, state: State, isolation: Isolation) -> str:
     """What the terminal says once the hub serves: where, who, state, how to stop."""
     lines = [f"Atrium is ready: {settings.address}"]
     if settings.is_local:
@@ -87,5 +88,5 @@ def welcome(settings: Settings, state: State) -> str:
         lines.append(f"  Its management key: {state.secret_file(MANAGEMENT_KEY)}")
     else:
         lines.append(f"  Sign-in by Descope project {settings.project_id}")
-    lines += [f"  State and secrets: {state.folder}", "  Stop: Ctrl-C"]
+    lines += [f"  {isolation.line}", f"  State and secrets: {state.folder}", "  Stop: Ctrl-C"]
     return "\n".join(["", *lines, ""])

@@ -71,6 +71,9 @@ class Settings(BaseSettings):
     )
     db_url: str | None = Field(None, alias="ATRIUM_DB_URL", repr=False)
     data: Path | None = Field(None, alias="ATRIUM_DATA")
+    unix_uids: Annotated[tuple[int, int] | None, NoDecode] = Field(
+        (70_000, 99_999), alias="ATRIUM_UNIX_UIDS"
+    )
 
     @field_validator("hub_admins", "required_amr", mode="before")
     @classmethod
@@ -127,6 +130,21 @@ class Settings(BaseSettings):
         if parts.scheme not in {"http", "https"} or not parts.hostname or parts.username:
             raise ValueError(f"is not an address; write it as {DEFAULT_URL} is written")
         return value.rstrip("/")
+
+    @field_validator("unix_uids", mode="before")
+    @classmethod
+    def _range(cls, value: Any) -> Any:
+        if not isinstance(value, str):
+            return value
+        if value == "off":
+            return None
+        found = re.fullmatch(r"(\d{4,10})-(\d{4,10})", value)
+        ends = (int(found[1]), int(found[2])) if found else (0, 0)
+        if not 1000 <= ends[0] < ends[1] < 2**31:
+            raise ValueError(
+                "is not a range of Unix ids from 1000 on; write it as 70000-99999, or off"
+            )
+        return ends
 
     @model_validator(mode="after")
     def _whole(self) -> Settings:
@@ -193,6 +211,11 @@ class Settings(BaseSettings):
         if self.bind_url:
             return self.bind_url
         return self.address if is_loopback(self.address) else DEFAULT_URL + self.path
+
+    @property
+    def unix_ids(self) -> range | None:
+        """The Unix ids that are the hub's to give; None to give none."""
+        return range(self.unix_uids[0], self.unix_uids[1] + 1) if self.unix_uids else None
 
     @property
     def path(self) -> str:

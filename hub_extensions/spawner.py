@@ -6,10 +6,8 @@ groups will do.
 
 from __future__ import annotations
 
-import ctypes
 import hmac
 import json
-import os
 import signal
 import sys
 from collections.abc import Collection
@@ -17,15 +15,14 @@ from pathlib import Path
 from typing import Any, Final
 
 import psutil
-from jupyterhub.spawner import LocalProcessSpawner
 from tornado import web
 from tornado.httpclient import AsyncHTTPClient, HTTPClientError, HTTPRequest
 from traitlets import Dict, Unicode, default
 
+from .account_spawner import AccountSpawner
 from .folders import ADMIN, folders_for
 from .roles import READ_ACCESS
 
-_PR_SET_NO_NEW_PRIVS: Final = 38
 #: Seconds that a server gets to close what it must not show any more.
 _PATIENCE: Final = 4
 _BOOT_ID: Final = Path("/proc/sys/kernel/random/boot_id")
@@ -43,11 +40,9 @@ ADMIN_SERVER_SCOPES: Final = [
 ]
 
 
-class DashboardSpawner(LocalProcessSpawner):
+class DashboardSpawner(AccountSpawner):
     """One server per person; the admin folder runs in the named server `admin` of its own."""
 
-    notebooks = Unicode(config=True, help="The folder whose folders are the audiences.")
-    homes = Unicode(config=True, help="The folder under which every person gets a home.")
     push_key = Unicode(config=True, help="The secret from which each server's own is made.")
     server_environment = Dict(config=True, help="More environment for every dashboard server.")
 
@@ -100,7 +95,7 @@ class DashboardSpawner(LocalProcessSpawner):
     @property
     def server_key(self) -> str:
         """By this the server knows the hub. A restarted hub can make it again."""
-        whose = f"{self._number}/{self.name}".encode()
+        whose = f"{self.number}/{self.name}".encode()
         return hmac.new(self.push_key.encode(), whose, "sha256").hexdigest()
 
     async def tell_groups(self, groups: Collection[str], *, ended: bool = False) -> bool:
@@ -136,34 +131,6 @@ class DashboardSpawner(LocalProcessSpawner):
         self._remember_process()
         return address
 
-    def make_preexec_fn(self, name: str) -> Any:
-        """Runs in the child: it can gain no privilege, and its files are its own."""
-        home = self.home
-        home.mkdir(mode=0o700, parents=True, exist_ok=True)
-        libc = ctypes.CDLL(None, use_errno=True)
-
-        def preexec() -> None:
-            os.umask(0o077)
-            os.chdir(home)
-            if sys.platform == "linux":
-                libc.prctl(_PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)
-
-        return preexec
-
-    @property
-    def home(self) -> Path:
-        """The server's home: named by an internal number, never by an address."""
-        return Path(self.homes) / "-".join(filter(None, (self._number, self.name)))
-
-    @property
-    def _number(self) -> str:
-        """Names the person for good.
-
-        SQLite uses the number of a deleted person again, hence the moment of the record's birth.
-        """
-        born = self.user.created.strftime("%Y%m%d%H%M%S%f")
-        return f"{self.user.id}-{born}"
-
     def user_env(self, env: dict[str, str]) -> dict[str, str]:
         """A dashboard server's environment, beside JupyterHub's own names."""
         env |= {"HOME": str(self.home), "ATRIUM_NOTEBOOKS": self.notebooks}
@@ -172,7 +139,7 @@ class DashboardSpawner(LocalProcessSpawner):
         return env
 
     async def move_certs(self, paths: dict[str, str]) -> dict[str, str]:
-        """The hub's own account runs the servers, so certificates stay where they are."""
+        """Servers listen on loopback, without certificates."""
         return paths
 
     # -- knowing the process again ---------------------------------------------------------

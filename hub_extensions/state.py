@@ -1,6 +1,7 @@
 """The state folder: database, secrets, ports, and a mark of which provider it has served.
 
-Only the account that runs the hub can read it. Nothing in it is ever in git.
+Only the account that runs the hub can read it, and where each person's server has an account of
+its own (unix_accounts.py), that account its home. Nothing in it is ever in git.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ class State:
     """The opened state folder.
 
     Attributes:
-        folder: its path, mode 0700.
+        folder: its path, mode 0700; 0711 where people's servers pass through it to their homes.
         hub_port, proxy_api_port, descope_port: loopback ports, chosen once: dashboard servers
             that outlive a restart of the hub go on knowing its address.
     """
@@ -62,7 +63,7 @@ def open_state(settings: Settings) -> State:
                 f"the state folder {folder} belongs to another account; "
                 "set ATRIUM_STATE to a folder of your own"
             )
-        folder.chmod(0o700)
+        folder.chmod(folder.stat().st_mode & 0o711)
         os.umask(0o077)  # a copy of the folder's files must not be open to others either
         _check_mark(folder, settings.project_id or "local stand-in")
         if settings.is_local and (folder / "descope" / "descope.sqlite").exists():

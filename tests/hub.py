@@ -61,6 +61,7 @@ class Hub:
         state: the state folder.
         notebooks: the folder of notebooks, a test's to change.
         process: the running hub.
+        before: a command that starts the hub's, such as one that takes another account.
     """
 
     def __init__(self, folder: Path, **environment: str) -> None:
@@ -80,6 +81,7 @@ class Hub:
             "ATRIUM_PUBLIC_URL": self.url,
             **environment,
         }
+        self.before: list[str] = []
         self.process: psutil.Popen | None = None
         self._processes: set[psutil.Process] = set()
         self._session = requests.Session()
@@ -88,8 +90,8 @@ class Hub:
     def start(self, *options: str) -> Hub:
         """Start the hub, from a working folder of its own, and wait until it answers."""
         self._session = requests.Session()  # a hub forgets at its start what only tests told it
-        command = [sys.executable, "-m", "jupyterhub", "-f", str(ROOT / "jupyterhub_config.py")]
-        command += options
+        command = [*self.before, sys.executable, "-m", "jupyterhub"]
+        command += ["-f", str(ROOT / "jupyterhub_config.py"), *options]
         with self._log.open("ab") as log:
             self.process = psutil.Popen(
                 command,

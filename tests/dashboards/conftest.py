@@ -36,7 +36,10 @@ import panel as pn
 text = str(dict(os.environ))
 text += subprocess.run([sys.executable, "-c", "import os; print(dict(os.environ))"],
                        capture_output=True, text=True).stdout
-text += open("/proc/self/environ", "rb").read().decode(errors="replace")
+try:
+    text += open("/proc/self/environ", "rb").read().decode(errors="replace")
+except PermissionError:  # only root can read it of a process that hides its memory
+    pass
 request = pn.state.curdoc.session_context.request
 text += str(request._request.headers) + str(dict(request.cookies)) + str(request.headers)
 open("peeked.txt", "w").write(text)
@@ -100,7 +103,7 @@ def _write_notebooks(hub: PlainHub) -> None:
         code(
             "from dashboards import hub_data\nimport panel as pn\n"
             "names = [u.name for u in hub_data.users()]\n"
-            "servers = [(s.user, s.name, s.ready, (s.memory_mb or 0) > 20)"
+            "servers = [(s.user, s.name, s.ready, s.memory_mb)"
             " for s in hub_data.servers()]\n"
             "open('read.txt', 'w').write(f'{names} {servers} {hub_data.groups()}')\n"
             "pn.pane.Str('read').servable()"

@@ -48,6 +48,12 @@ def test_three_values_make_a_real_hub(folder: Path, monkeypatch: pytest.MonkeyPa
     assert "an-access-key" not in repr(given)
 
 
+def test_unix_ids_are_a_range_or_none(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    given = load(folder, monkeypatch, ATRIUM_UNIX_UIDS="300000-300009").unix_ids
+    assert given == range(300_000, 300_010)
+    assert load(folder, monkeypatch, ATRIUM_UNIX_UIDS="off").unix_ids is None
+
+
 def test_no_child_process_inherits_a_descope_name(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -72,6 +78,9 @@ WRONG = [
     ({"DESCOPE_MANAGEMENT_KEY": "x"}, "DESCOPE_PROJECT_ID is not set although"),
     ({**REAL, "DESCOPE_MANAGEMENT_KEY": "ké"}, "DESCOPE_MANAGEMENT_KEY has characters"),
     ({**REAL, "DESCOPE_CLIENT_SECRET": "an-access-key\nx"}, "DESCOPE_CLIENT_SECRET has characters"),
+    ({"ATRIUM_UNIX_UIDS": "all"}, "ATRIUM_UNIX_UIDS is not a range .* or off"),
+    ({"ATRIUM_UNIX_UIDS": "0-70000"}, "ATRIUM_UNIX_UIDS is not a range .* or off"),
+    ({"ATRIUM_UNIX_UIDS": "80000-70000"}, "ATRIUM_UNIX_UIDS is not a range .* or off"),
     ({"ATRIUM_DATA": "nothing.csv"}, "no readable file at .*ATRIUM_DATA"),
     ({"ATRIUM_PUBLIC_URL": "hub.example.com"}, "ATRIUM_PUBLIC_URL is not an address"),
     # the stand-in lets everybody be anybody: it is never reachable from elsewhere

@@ -1,0 +1,182 @@
+"""AccountSpawner: local processes, each under a Unix account of its own where the hub can give one.
+
+Which folders of notebooks a server can read follows the groups of its person while it runs.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import os
+import resource
+import subprocess
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Final
+
+from jupyterhub.spawner import LocalProcessSpawner
+from tornado import web
+from traitlets import Dict, Integer, List, Unicode, default
+
+from . import access_lists, unix_accounts
+from .folders import audiences, readable_for
+from .unix_accounts import Account
+
+_PR_SET_NO_NEW_PRIVS: Final = 38
+
+
+class AccountSpawner(LocalProcessSpawner):
+    """Without `unix_ids` its servers run under the hub's account."""
+
+    notebooks = Unicode(config=True, help="The folder whose folders are the audiences.")
+    homes = Unicode(config=True, help="The folder under which every person gets a home.")
+    unix_ids = List(
+        Integer(),
+        config=True,
+        help="First and last Unix id that servers get; none: they run under the hub's account.",
+    )
+    _folder_ids = Dict(help="Unix ids of folders, once they are known.")
+    #: Under what the server runs; None: under the hub's account.
+    account: Account | None = None
+
+    @default("mem_limit")
+    def _mem_limit_default(self) -> str:
+        # Of data, not of what is resident: room for the buffers of numpy's threads.
+        return "4G"
+
+    @default("popen_kwargs")
+    def _popen_kwargs_default(self) -> dict[str, Any]:
+        # What somebody types at the hub's terminal is not for notebooks to read.
+        return {"stdin": subprocess.DEVNULL}
+
+    @property
+    def home(self) -> Path:
+        """The server's home: named by an internal number, never by an address."""
+        return Path(self.homes) / "-".join(filter(None, (self.number, self.name)))
+
+    @property
+    def number(self) -> str:
+        """Names the person for good.
+
+        SQLite uses the number of a deleted person again, hence the moment of the record's birth.
+        """
+        born = self.user.created.strftime("%Y%m%d%H%M%S%f")
+        return f"{self.user.id}-{born}"
+
+    async def start(self) -> tuple[str, int]:
+        """Start the server's process, under its account."""
+        if self.ids:
+            self._open_account()
+        return await super().start()
+
+    def make_preexec_fn(self, name: str) -> Any:
+        """Runs in the child: it can gain no privilege, and its files are its own."""
+        home, account, memory = self.home, self.account, self.mem_limit
+        unix_accounts.make_home(home, account.uid if account else None)
+        libc = ctypes.CDLL(None, use_errno=True)
+
+        def preexec() -> None:
+            os.umask(0o077)
+            resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+            if account:
+                unix_accounts.become(account, memory)
+            os.chdir(home)
+            if sys.platform == "linux":
+                libc.prctl(_PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)
+
+        return preexec
+
+    @property
+    def ids(self) -> range:
+        """The Unix ids that servers get; empty where they run under the hub's account."""
+        return range(self.unix_ids[0], self.unix_ids[1] + 1) if self.unix_ids else range(0)
+
+    def unix_id(self, owner: str) -> int:
+        """The Unix id of a server or a folder.
+
+        Raises:
+            web.HTTPError: 503, none is left.
+        """
+        try:
+            return unix_accounts.id_of(self.db, owner, self.ids, Path(self.homes))
+        except unix_accounts.NoIdLeft:
+            self.log.error("ATRIUM_UNIX_UIDS has no id left for the %s", owner)
+            raise web.HTTPError(503, "There is no room for one more here.") from None
+
+    def _open_account(self) -> None:
+        unix_accounts.create_table(self.db)
+        uid = self.unix_id(f"server {self.home.name}")
+        unix_accounts.end_all(uid)
+        readable = self._readable()
+        self.account = Account(uid=uid, groups=tuple(map(self._folder_id, sorted(readable))))
+        self.open_folders()
+
+    def _close_account(self) -> None:
+        account, self.account = self.account, None
+        if account:
+            unix_accounts.end_all(account.uid)
+            for folder in audiences(Path(self.notebooks)):
+                self._guard(folder, {access_lists.user(account.uid): None}, range(0))
+
+    def open_folders(self) -> None:
+        """Let the server read the folders that its person may see now, and no other.
+
+        A process keeps the groups that it started with, so what has changed since, folders that
+        came included, stands in the folders' lists. Call it once a membership has changed.
+        """
+        if not self.account:
+            return
+        readable = self._readable()
+        for folder in audiences(Path(self.notebooks)):
+            gid = self._folder_id(folder.name)
+            may, could = folder.name in readable, gid in self.account.groups
+            change = access_lists.READ if may else access_lists.NOTHING
+            wanted = {
+                access_lists.group(gid): access_lists.READ,
+                access_lists.user(self.account.uid): None if may == could else change,
+            }
+            self._guard(folder, wanted, self.ids)
+
+    def _readable(self) -> set[str]:
+        groups = [group.name for group in self.user.groups]
+        return readable_for(Path(self.notebooks), groups, self.name)
+
+    def _folder_id(self, name: str) -> int:
+        if name not in self._folder_ids:
+            self._folder_ids[name] = self.unix_id(f"folder {name}")
+        return self._folder_ids[name]
+
+    def _guard(
+        self, folder: Path, wanted: Mapping[access_lists.Who, int | None], ours: range
+    ) -> None:
+        try:
+            access_lists.guard(folder, wanted, ours)
+        except OSError as error:
+            self.log.error("The rights of %s cannot be set: %s", folder, error.strerror)
+
+    async def poll(self) -> int | None:
+        """As JupyterHub's; called every few seconds while the server runs."""
+        status = await super().poll()
+        if status is None:
+            with contextlib.suppress(web.HTTPError):  # no id is left, which the log says
+                self.open_folders()
+        return status
+
+    def clear_state(self) -> None:
+        """Called when the process is gone."""
+        super().clear_state()
+        self._close_account()
+
+    def get_state(self) -> dict[str, Any]:
+        """Its account too: a process keeps the groups that it started with."""
+        state = super().get_state()
+        if self.account:
+            state |= {"uid": self.account.uid, "gids": self.account.groups}
+        return state
+
+    def load_state(self, state: dict[str, Any]) -> None:
+        """Find the account of an earlier run of the hub again."""
+        super().load_state(state)
+        if "uid" in state and self.ids:
+            self.account = Account(uid=state["uid"], groups=tuple(state["gids"]))
