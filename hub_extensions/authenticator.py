@@ -23,7 +23,18 @@ from tornado.httpclient import HTTPClientError, HTTPRequest
 from traitlets import Dict, Float, Integer, Set, Unicode, default
 
 from . import claims as claim_rules
-from . import claims_api, deep_links, grants, group_api, look, pending, provider, sign_in, sign_out
+from . import (
+    claims_api,
+    deep_links,
+    grants,
+    group_api,
+    look,
+    managers,
+    pending,
+    provider,
+    sign_in,
+    sign_out,
+)
 from .claims import RefusedClaims
 from .settings import SettingsError
 
@@ -45,6 +56,9 @@ class DescopeAuthenticator(GenericOAuthenticator):
     base_uri = Unicode(config=True, help="Where Descope answers, without a slash at the end.")
     issuer = Unicode(config=True, help="The OpenID Connect issuer: base address and project id.")
     owner_tenant = Unicode(config=True, help="The tenant whose people own this hub.")
+    customer_tenants = Set(
+        config=True, help="The tenants of customers, whose members get groups of their own."
+    )
     role_groups = Dict(
         dict(claim_rules.ROLE_GROUPS),
         config=True,
@@ -144,6 +158,12 @@ class DescopeAuthenticator(GenericOAuthenticator):
             SettingsError: the provider cannot be reached, or the database is another one's.
         """
         self._app = app
+        customers = claim_rules.customer_groups(self.customer_tenants)
+        if taken := customers.intersection(self.role_groups.values()):
+            raise SettingsError(
+                f"the role map gives people of the owner tenant the group {min(taken)}, which is a"
+                " customer's; give that role another group"
+            )
         grants.create_tables(app.db)
         if other := grants.other_issuer(app.db, self.project_id):
             raise SettingsError(
@@ -152,6 +172,7 @@ class DescopeAuthenticator(GenericOAuthenticator):
             )
         pending.create_tables(app.db)
         grants.adopt_memberships(app.db)
+        managers.keep_roles(app.db, self.provided_groups, self.customer_tenants)
         self.log.info("Signing in through %s", self.provider_metadata["issuer"])
         return [
             *super().get_handlers(app),
@@ -192,13 +213,31 @@ class DescopeAuthenticator(GenericOAuthenticator):
     def provider_groups(self, claims: dict[str, Any]) -> frozenset[str]:
         """The groups that these claims give."""
         return claim_rules.groups_from_claims(
-            claims, self.owner_tenant, self.role_groups, self.required_amr
+            claims,
+            self.owner_tenant,
+            self.role_groups,
+            self.required_amr,
+            self.customer_tenants,
         )
+
+    @property
+    def provided_groups(self) -> frozenset[str]:
+        """The groups that follow the provider: an admin of the hub does not change them."""
+        own = {claim_rules.MEMBERS, *claim_rules.ROLE_GROUPS.values(), *self.role_groups.values()}
+        return claim_rules.customer_groups(self.customer_tenants) | own
+
+    def tenant_of(self, claims: dict[str, Any]) -> str | None:
+        """The tenant that a person belongs to here."""
+        return claim_rules.tenant_of(claims, self.owner_tenant, self.customer_tenants)
 
     def roles_held_back(self, claims: dict[str, Any]) -> frozenset[str]:
         """Roles that would give a group, had this person signed in by a required way."""
         return claim_rules.roles_held_back(
-            claims, self.owner_tenant, self.role_groups, self.required_amr
+            claims,
+            self.owner_tenant,
+            self.role_groups,
+            self.required_amr,
+            self.customer_tenants,
         )
 
     def lock(self, name: str) -> asyncio.Lock:

@@ -9,7 +9,7 @@ from jupyterhub.apihandlers.base import APIHandler
 from jupyterhub.user import User
 from tornado import web
 
-from .claims import notebook_claims, tenant_of
+from .claims import notebook_claims
 
 
 class ClaimsHandler(APIHandler):
@@ -30,7 +30,7 @@ class ClaimsHandler(APIHandler):
                 {
                     "name": user.name,
                     "groups": sorted(group.name for group in user.groups),
-                    "tenant": tenant_of(claims, self.authenticator.owner_tenant),
+                    "tenant": self.authenticator.tenant_of(claims),
                     "claims": notebook_claims(claims),
                     "roles_held_back": sorted(self.authenticator.roles_held_back(claims)),
                 }
