@@ -11,8 +11,14 @@ ids = [f"{path.parent.name}/{path.stem}" for path in NOTEBOOKS]
 each_notebook = pytest.mark.parametrize("notebook", NOTEBOOKS, ids=ids)
 
 
-def test_two_folders_come_with_the_project() -> None:
-    assert ids == ["admin/the_hub", "admin/who_am_i", "user/penguins", "user/sensor_explorer"]
+def test_three_folders_come_with_the_project() -> None:
+    assert ids == [
+        "admin/the_hub",
+        "admin/who_am_i",
+        "customers/your_orders",
+        "user/penguins",
+        "user/sensor_explorer",
+    ]
 
 
 @each_notebook

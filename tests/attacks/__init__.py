@@ -1,0 +1,1 @@
+"""Attempts that must be refused, a file for each class of attack."""
