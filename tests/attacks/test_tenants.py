@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from typing import Any
+from urllib.parse import unquote
+
 import pytest
 
 from tests.attacks.companies import ADMIN, COMPANIES, GLOBEX, INITECH, MEMBER, Company, Town

@@ -104,8 +104,8 @@ def test_by_globexs_own_provider(
     page.get_by_placeholder("sub").fill("bob")
     page.get_by_role("button", name="Authorize").click()
     # a customer's people see nothing of the owner's, wherever a link leads
-    expect(page.get_by_text(re.compile("nothing is shared", re.IGNORECASE))).to_be_visible()
-    assert groups(hub, "bob@globex.test") == set()
+    expect(page.get_by_text(re.compile("not shared with you", re.IGNORECASE))).to_be_visible()
+    assert groups(hub, "bob@globex.test") == {"globex", "customers"}
 
 
 def test_one_company_cannot_sign_in_anothers_people(
