@@ -204,7 +204,6 @@ CLIMBS = [
     ("POST", "/groups/mine.admin", {"users": ["{me}"]}),
     ("DELETE", "/groups/{group}", {}),
     ("PUT", "/groups/{group}/properties", {"roles": ["admin"]}),
-    ("POST", "/groups/{group}/users", {"users": ["{me}"], "roles": ["admin"]}),
     ("POST", "/groups/{group}.admin/users", {"users": ["{me}"]}),
     ("POST", "/groups/{managers}/users", {"users": ["{other}"]}),
     ("DELETE", "/groups/{managers}/users", {"users": ["{me}"]}),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 from urllib.parse import unquote
 
@@ -249,7 +250,8 @@ def unguarded(tmp_path_factory: pytest.TempPathFactory, start_hub: StartHub) -> 
 
 
 @pytest.mark.parametrize("attack", ATTACKS, ids=lambda attack: attack.__name__)
-def test_the_guard_is_what_refuses(attack: object, town: Town, unguarded: Town) -> None:
-    assert callable(attack)
+def test_the_guard_is_what_refuses(
+    attack: Callable[[Town], bool], town: Town, unguarded: Town
+) -> None:
     assert not attack(town)
     assert attack(unguarded)
