@@ -68,12 +68,11 @@ def test_a_manager_sees_their_people_and_fills_their_group(
 def test_an_admin_is_not_offered_the_groups_that_follow_the_provider(
     new_visitor: NewVisitor, town: Town
 ) -> None:
-    page = new_visitor(town.hub).sign_in(ADMIN, "/hub/admin#/groups")
+    page = new_visitor(town.hub).sign_in(ADMIN, "/hub/admin")
     page.get_by_role("button", name="Manage Groups").click()
-    expect(page.get_by_role("link", name="finance", exact=True)).to_be_visible()
+    expect(page.get_by_text("finance", exact=True)).not_to_have_attribute("inert", "")
     for group in ("admin", "user", "globex", "globex.admin", "customers"):
-        expect(page.get_by_text(group, exact=True)).to_be_visible()
-        expect(page.get_by_role("link", name=group, exact=True)).to_have_count(0)
+        expect(page.get_by_text(group, exact=True)).to_have_attribute("inert", "")
 
 
 @pytest.mark.parametrize("company", [GLOBEX, INITECH], ids=lambda company: company.tenant)

@@ -17,7 +17,7 @@ LANDED = re.compile(r"/user/[^/]+/(dashboards/.+)?$")
 @pytest.mark.parametrize(
     ("email", "folders"),
     [
-        ("admin@acme.test", {"Everybody", "Admin"}),
+        ("admin@acme.test", {"Everybody", "All customers", "Admin"}),
         ("analyst@acme.test", {"Everybody"}),
         ("member@acme.test", {"Everybody"}),
     ],

@@ -98,7 +98,7 @@ def test_by_acmes_own_provider(new_visitor: NewVisitor, hub: Hub, acme: Provider
 def test_by_globexs_own_provider(
     new_visitor: NewVisitor, hub: Hub, acme: Provider, globex: Provider
 ) -> None:
-    visitor = employee(new_visitor, hub, globex, "status of 403")
+    visitor = employee(new_visitor, hub, globex, "status of 404")
     page = begin(visitor, SSO, "bob@globex.test")
     expect(page).to_have_url(re.compile(f"^{re.escape(globex.url)}/"))
     page.get_by_placeholder("sub").fill("bob")
