@@ -36,6 +36,7 @@ c.JupyterHub.authenticator_class = "descope"
 c.DescopeAuthenticator.project_id = given.project_id or settings.LOCAL_PROJECT_ID
 c.DescopeAuthenticator.client_secret = given.client_secret or kept.secret("descope_client_secret")
 c.DescopeAuthenticator.owner_tenant = given.owner_tenant or local_service.OWNER_TENANT
+c.DescopeAuthenticator.customer_tenants = set(given.customers)
 c.DescopeAuthenticator.oauth_callback_url = f"{given.address}/hub/oauth_callback"
 c.DescopeAuthenticator.hub_admins = set(given.hub_admins)
 c.DescopeAuthenticator.required_amr = set(given.required_amr)

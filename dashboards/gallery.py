@@ -7,6 +7,7 @@ import time
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from itertools import groupby
+from typing import Final
 
 from markupsafe import Markup
 
@@ -66,7 +67,7 @@ class GalleryHandler(PersonHandler):
         every = "all" in self.request.query_arguments
         if not found:
             self.show(NOTHING_YET, 200)
-        elif len(found) == 1 and not person.is_admin and not every:
+        elif len(found) == 1 and not person.may_manage and not every:
             self.redirect(address(found[0], settings))
         else:
             sections = sections_of(found, settings, time.time())
@@ -77,7 +78,7 @@ class GalleryHandler(PersonHandler):
                     count=len(found),
                     seen=seen(person.groups),
                     person=person.name,
-                    may_manage=person.is_admin,
+                    may_manage=person.may_manage,
                     notice=await self.site.hub.notice(),
                     roles_held_back=await self.site.hub.roles_held_back(),
                     scripts=[settings.prefix + script for script in usual_scripts()],
@@ -107,8 +108,8 @@ def seen(groups: Collection[str]) -> str:
 
 def group_title(group: str) -> str:
     """The name of a folder, for people."""
-    if group == "user":
-        return "Everybody"
+    if group in _TITLES:
+        return _TITLES[group]
     return group[:1].upper() + group[1:]
 
 
@@ -121,6 +122,9 @@ def updated(seconds: float) -> str:
                 return "Updated yesterday"
             return f"Updated {number} {name}{'' if number == 1 else 's'} ago"
     return "Updated just now" if seconds < 120 else f"Updated {int(seconds // 60)} minutes ago"
+
+
+_TITLES: Final = {"user": "Everybody", "customers": "All customers"}
 
 
 def _place(group: str) -> int:

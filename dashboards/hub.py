@@ -36,6 +36,11 @@ class Visitor:
         """Whether they see every folder, and what went wrong in it."""
         return ADMIN in self.groups
 
+    @property
+    def may_manage(self) -> bool:
+        """Whether the hub's page of people and groups has something for them."""
+        return self.is_admin or any(group.endswith(f".{ADMIN}") for group in self.groups)
+
 
 class Hub:
     """Asks the hub, with the visitor's token who they are and with the server's own the rest."""

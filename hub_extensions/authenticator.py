@@ -31,6 +31,7 @@ from . import (
     grants,
     group_api,
     look,
+    managers,
     pending,
     provider,
     server_api,
@@ -58,6 +59,9 @@ class DescopeAuthenticator(GenericOAuthenticator):
     base_uri = Unicode(config=True, help="Where Descope answers, without a slash at the end.")
     issuer = Unicode(config=True, help="The OpenID Connect issuer: base address and project id.")
     owner_tenant = Unicode(config=True, help="The tenant whose people own this hub.")
+    customer_tenants = Set(
+        config=True, help="The tenants of customers, whose members get groups of their own."
+    )
     role_groups = Dict(
         dict(claim_rules.ROLE_GROUPS),
         config=True,
@@ -172,6 +176,12 @@ class DescopeAuthenticator(GenericOAuthenticator):
         Raises:
             SettingsError: the provider cannot be reached, or the database is another one's.
         """
+        customers = claim_rules.customer_groups(self.customer_tenants)
+        if taken := customers.intersection(self.role_groups.values()):
+            raise SettingsError(
+                f"the role map gives people of the owner tenant the group {min(taken)}, which is a"
+                " customer's; give that role another group"
+            )
         grants.create_tables(app.db)
         sessions.create_tables(app.db)
         if other := grants.other_issuer(app.db, self.project_id):
@@ -186,6 +196,7 @@ class DescopeAuthenticator(GenericOAuthenticator):
             raise SettingsError(f"{error}; stop it first, or set ATRIUM_STATE") from None
         forget.follow(app, Path(self.state_folder))
         grants.adopt_memberships(app.db)
+        managers.keep_roles(app.db, self.provided_groups, self.customer_tenants)
         self.log.info("Signing in through %s", self.provider_metadata["issuer"])
         self.follower = Follower(app, self, self.revoke_seconds, self._directory())
         self._following = asyncio.get_running_loop().create_task(self.follower.run())
@@ -242,16 +253,34 @@ class DescopeAuthenticator(GenericOAuthenticator):
         """Whether somebody signed in by a way for which their roles count."""
         return claim_rules.signed_in_by(claims, self.required_amr)
 
-    def provider_groups(self, claims: dict[str, Any]) -> frozenset[str]:
-        """The groups that these claims give."""
+    def provider_groups(self, claims: dict[str, Any]) -> dict[str, str]:
+        """The groups that these claims give, each with the reason."""
         return claim_rules.groups_from_claims(
-            claims, self.owner_tenant, self.role_groups, self.required_amr
+            claims,
+            self.owner_tenant,
+            self.role_groups,
+            self.required_amr,
+            self.customer_tenants,
         )
+
+    @property
+    def provided_groups(self) -> frozenset[str]:
+        """The groups that follow the provider: an admin of the hub does not change them."""
+        own = {claim_rules.MEMBERS, *claim_rules.ROLE_GROUPS.values(), *self.role_groups.values()}
+        return claim_rules.customer_groups(self.customer_tenants) | own
+
+    def tenant_of(self, claims: dict[str, Any]) -> str | None:
+        """The tenant that a person belongs to here."""
+        return claim_rules.tenant_of(claims, self.owner_tenant, self.customer_tenants)
 
     def roles_held_back(self, claims: dict[str, Any]) -> frozenset[str]:
         """Roles that would give a group, had this person signed in by a required way."""
         return claim_rules.roles_held_back(
-            claims, self.owner_tenant, self.role_groups, self.required_amr
+            claims,
+            self.owner_tenant,
+            self.role_groups,
+            self.required_amr,
+            self.customer_tenants,
         )
 
     def lock(self, name: str) -> asyncio.Lock:
@@ -446,9 +475,8 @@ class DescopeAuthenticator(GenericOAuthenticator):
         identity.confirmed_at = grants.now()
         if session := db.get(sessions.Session, user.id):
             session.seen = sessions.digest(claims.get("tenants"))
-            session.tenant = claim_rules.tenant_of(claims, self.owner_tenant) or ""
+            session.tenant = self.tenant_of(claims) or ""
         user.admin = self.is_hub_admin(user.name, claims)
         assign_default_roles(db, entity=user)  # rights come from the role, not from the flag
-        reasons = claim_rules.reasons_from_claims(claims, self.owner_tenant, self.role_groups)
         given = self.provider_groups(claims)
-        grants.set_provider_groups(db, user, given, by="provider", reasons=reasons)
+        grants.set_provider_groups(db, user, given, by="provider", reasons=given)

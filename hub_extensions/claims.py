@@ -15,6 +15,13 @@ ROLE_GROUPS: Final[Mapping[str, str]] = {"Tenant Admin": "admin", "Analyst": "an
 #: The group of every member of the owner tenant.
 MEMBERS: Final = "user"
 
+#: The group of every member of a customer's tenant.
+CUSTOMERS: Final = "customers"
+
+#: The role that manages a customer's tenant, and what its group adds to the tenant's name.
+CUSTOMER_ADMIN_ROLE: Final = "Tenant Admin"
+MANAGERS_SUFFIX: Final = ".admin"
+
 #: What the hub asks for; an application at Descope has to support each of them.
 SCOPES: Final = ("openid", "email", "profile", "descope.claims", "descope.custom_claims")
 
@@ -71,33 +78,37 @@ def groups_from_claims(
     owner_tenant: str,
     role_groups: Mapping[str, str] = ROLE_GROUPS,
     required_amr: Collection[str] = (),
-) -> frozenset[str]:
-    """The plain groups that the provider gives: those of the owner tenant's members only.
+    customer_tenants: Collection[str] = (),
+) -> dict[str, str]:
+    """The groups that the provider gives, each with the reason in words: plain ones to the owner
+    tenant's members, and to a listed customer's members that customer's own.
 
     `required_amr`: the ways of signing in of which one is needed for roles to count.
     """
-    roles = tenant_roles(claims, owner_tenant)
-    if roles is None:
-        return frozenset()
-    counted = roles if signed_in_by(claims, required_amr) else frozenset()
-    return frozenset({MEMBERS} | {role_groups[role] for role in counted if role in role_groups})
+    roles_count = signed_in_by(claims, required_amr)
+    reasons: dict[str, str] = {}
+    owner_roles = tenant_roles(claims, owner_tenant)
+    if owner_roles is not None:
+        reasons[MEMBERS] = f"member of tenant {owner_tenant}"
+        given: dict[str, list[str]] = {}
+        for role in sorted(owner_roles & role_groups.keys()) if roles_count else ():
+            given.setdefault(role_groups[role], []).append(f"role {role}")
+        for group, held in given.items():
+            reasons[group] = f"{' and '.join(held)} in tenant {owner_tenant}"
+    for tenant in customer_tenants:  # the listed ones, however many the claims name
+        roles = tenant_roles(claims, tenant)
+        if roles is not None:
+            reasons[CUSTOMERS] = reasons[tenant] = f"member of tenant {tenant}"
+            if roles_count and CUSTOMER_ADMIN_ROLE in roles:
+                managers = tenant + MANAGERS_SUFFIX
+                reasons[managers] = f"role {CUSTOMER_ADMIN_ROLE} in tenant {tenant}"
+    return {group: reason[:_LONGEST_REASON] for group, reason in reasons.items()}
 
 
-def reasons_from_claims(
-    claims: Claims, owner_tenant: str, role_groups: Mapping[str, str] = ROLE_GROUPS
-) -> dict[str, str]:
-    """Why the owner tenant's groups are given, in words: `{"admin": "role Tenant Admin in …"}`."""
-    roles = tenant_roles(claims, owner_tenant)
-    if roles is None:
-        return {}
-    given: dict[str, list[str]] = {}
-    for role in sorted(roles & role_groups.keys()):
-        given.setdefault(role_groups[role], []).append(f"role {role}")
-    reasons = {group: f"{' and '.join(held)} in" for group, held in given.items()}
-    reasons = {MEMBERS: "member of"} | reasons
-    return {
-        group: f"{why} tenant {owner_tenant}"[:_LONGEST_REASON] for group, why in reasons.items()
-    }
+def customer_groups(customer_tenants: Collection[str]) -> frozenset[str]:
+    """Every group that the provider gives to customers."""
+    managers = {tenant + MANAGERS_SUFFIX for tenant in customer_tenants}
+    return frozenset({CUSTOMERS, *customer_tenants} | managers)
 
 
 def signed_in_by(claims: Claims, required_amr: Collection[str]) -> bool:
@@ -111,22 +122,36 @@ def signed_in_by(claims: Claims, required_amr: Collection[str]) -> bool:
 
 
 def roles_held_back(
-    claims: Claims, owner_tenant: str, roles: Collection[str], required_amr: Collection[str]
+    claims: Claims,
+    owner_tenant: str,
+    roles: Collection[str],
+    required_amr: Collection[str],
+    customer_tenants: Collection[str] = (),
 ) -> frozenset[str]:
-    """Those of these roles that somebody has, and that do not count for how they signed in."""
+    """Those roles that somebody has, and that do not count for how they signed in."""
     if signed_in_by(claims, required_amr):
         return frozenset()
-    return (tenant_roles(claims, owner_tenant) or frozenset()) & frozenset(roles)
+    held_back = (tenant_roles(claims, owner_tenant) or frozenset()) & frozenset(roles)
+    for tenant in customer_tenants:
+        held_back |= (tenant_roles(claims, tenant) or frozenset()) & {CUSTOMER_ADMIN_ROLE}
+    return held_back
 
 
-def tenant_of(claims: Claims, owner_tenant: str) -> str | None:
-    """The tenant that a person belongs to here: the owner tenant first, else their only one."""
+def tenant_of(
+    claims: Claims, owner_tenant: str, customer_tenants: Collection[str] = ()
+) -> str | None:
+    """The tenant that a person belongs to here: the owner tenant first, else the listed customer
+    that they chose when they signed in (Descope's claim `dct`), else their only listed one."""
     tenants = claims.get("tenants")
     if not isinstance(tenants, Mapping):
         return None
     if owner_tenant in tenants:
         return owner_tenant
-    return next(iter(tenants)) if len(tenants) == 1 else None
+    own = [tenant for tenant in customer_tenants if tenant in tenants]
+    chosen = claims.get("dct")
+    if isinstance(chosen, str) and chosen in own:
+        return chosen
+    return own[0] if len(own) == 1 else None
 
 
 def notebook_claims(claims: Claims) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from jupyterhub.apihandlers.base import APIHandler
 from jupyterhub.user import User
 from tornado import web
 
-from .claims import notebook_claims, tenant_of
+from .claims import notebook_claims
 from .folders import ADMIN
 
 
@@ -39,7 +39,7 @@ class ClaimsHandler(OwnServerHandler):
                 {
                     "name": user.name,
                     "groups": sorted(group.name for group in user.groups),
-                    "tenant": tenant_of(claims, self.authenticator.owner_tenant),
+                    "tenant": self.authenticator.tenant_of(claims),
                     "claims": notebook_claims(claims),
                     "roles_held_back": sorted(self.authenticator.roles_held_back(claims)),
                     "notice": self._notice(user),

@@ -3,22 +3,26 @@
 The handlers of `jupyterhub.apihandlers.groups` do the work; these add two things: what an admin
 grants is recorded with it, in the same transaction, and the groups that carry rights are changed
 by full admins or the provider only. JupyterHub's `groups` scope would let its holder add anybody,
-himself too, to any group.
+himself too, to any group. Whoever manages some groups only (managers.py) sees and names nobody
+outside their tenant: somebody else is answered like nobody.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from functools import cached_property
 from typing import Any, Final
 
 from jupyterhub import orm
 from jupyterhub.apihandlers import groups as stock
-from jupyterhub.scopes import needs_scope
+from jupyterhub.scopes import Scope, needs_scope
+from sqlalchemy import func, or_, select
 from tornado import web
 
-from . import grants
-from .claims import MEMBERS, ROLE_GROUPS
+from . import grants, managers
+from .claims import MANAGERS_SUFFIX
+from .managers import alike
 
 #: Only full admins hold it: JupyterHub's own measure of one.
 FULL_ADMIN_SCOPE: Final = "admin:users"
@@ -33,15 +37,61 @@ class _GuardedGroup(stock._GroupAPIHandler):
         """Who asks, for the table of grants."""
         return str(self.current_user.name)
 
+    @cached_property
+    def people_seen(self) -> set[str] | None:
+        """The names that a manager of some groups may know; None for who manages all groups."""
+        if self.has_scope("read:groups"):
+            return None
+        seen = self.parsed_scopes.get("read:users:name", {})
+        if seen == Scope.ALL:
+            return None
+        query = select(orm.User.name).where(
+            or_(
+                orm.User.name.in_(seen.get("user", ())),
+                orm.User.groups.any(orm.Group.name.in_(seen.get("group", ()))),
+            )
+        )
+        return set(self.db.scalars(query))
+
+    def group_model(self, group: orm.Group) -> dict[str, Any]:
+        """JupyterHub's, without the names of people whom the asker may not know."""
+        model = super().group_model(group)
+        if "users" in model and self.people_seen is not None:
+            model["users"] = [name for name in model["users"] if name in self.people_seen]
+        return model
+
+    def _usernames_to_users(self, usernames: list[str]) -> list[orm.User]:
+        """JupyterHub's; one name after the other, so that the first wrong one is the answer."""
+        users: list[orm.User] = []
+        for username in usernames:
+            (user,) = super()._usernames_to_users([username])
+            if self.people_seen is not None and user.name not in self.people_seen:
+                raise web.HTTPError(400, f"No such user: {user.name}")
+            users.append(user)
+        return users
+
     def check_may_change(self, group_name: str) -> None:
         """Refuse a change of a group that carries rights by anyone but a full admin."""
         group = orm.Group.find(self.db, name=group_name)
-        provided = {MEMBERS, *ROLE_GROUPS.values(), *self.authenticator.role_groups.values()}
-        guarded = group_name in provided or (group is not None and bool(group.roles))
+        provided = {alike(name) for name in self.authenticator.provided_groups}
+        guarded = alike(group_name) in provided or (
+            group is not None and not all(map(managers.is_managers_role, group.roles))
+        )
         if guarded and not self.has_scope(FULL_ADMIN_SCOPE):
             raise web.HTTPError(
                 403, f"The group {group_name} follows the sign-in provider; change the role there"
             )
+
+    def check_may_manage(self, group_name: str, users: Iterable[orm.User]) -> None:
+        """Refuse a manager who would see the people of a tenant that is not theirs."""
+        if not group_name.endswith(MANAGERS_SUFFIX):
+            return
+        people = managers.people_for(group_name, self.authenticator.customer_tenants)
+        for user in users:
+            if people not in {group.name for group in user.groups}:
+                raise web.HTTPError(
+                    400, f"{user.name} is not in the group {people}, whose people {group_name} sees"
+                )
 
     def check_new_name(self, group_name: Any) -> None:
         """A group is a folder: refuse a name no folder can have, or one that looks like another."""
@@ -57,8 +107,13 @@ class _GuardedGroup(stock._GroupAPIHandler):
                 400, "A group's name is the name of a folder: no slash, no dot first"
             )
         for (name,) in self.db.query(orm.Group.name):
-            if name.casefold() == group_name.casefold():
+            if alike(name) == alike(group_name):
                 raise web.HTTPError(409, f"There is a group {name} already")
+        for tenant in self.authenticator.customer_tenants:
+            if alike(group_name).startswith(alike(f"{tenant}.")) and not group_name.startswith(
+                f"{tenant}."
+            ):
+                raise web.HTTPError(409, f"The groups of {tenant} begin with {tenant}.")
 
     def named(self, key: str) -> list[str]:
         """The names that the body of this request lists under a key, each once.
@@ -99,7 +154,17 @@ class _GuardedGroup(stock._GroupAPIHandler):
 
 
 class GroupListHandler(_GuardedGroup, stock.GroupListAPIHandler):
-    """Create several groups: `POST /api/groups`."""
+    """List groups and create several: `GET` and `POST /api/groups`."""
+
+    def paginated_model(
+        self, items: list[Any], offset: int, limit: int, total_count: int
+    ) -> dict[str, Any]:
+        """JupyterHub's, whose total counts the groups too that the asker may not see."""
+        seen = self.parsed_scopes["list:groups"]
+        if seen != Scope.ALL:
+            mine = orm.Group.name.in_(seen["group"])
+            total_count = self.db.scalar(select(func.count()).select_from(orm.Group).where(mine))
+        return super().paginated_model(items, offset, limit, total_count)
 
     @needs_scope("admin:groups")
     async def post(self) -> None:
@@ -107,6 +172,7 @@ class GroupListHandler(_GuardedGroup, stock.GroupListAPIHandler):
         for name in names:
             self.check_may_change(name)
             self.check_new_name(name)
+            self.check_may_manage(name, users)
         if len({name.casefold() for name in names}) != len(names):
             raise web.HTTPError(400, "groups names something twice")
         await super().post()
@@ -121,6 +187,7 @@ class GroupHandler(_GuardedGroup, stock.GroupAPIHandler):
         self.check_may_change(group_name)
         self.check_new_name(group_name)
         users = self.named_users()
+        self.check_may_manage(group_name, users)
         await super().post(group_name)
         self.record_new([group_name], users)
 
@@ -140,6 +207,7 @@ class GroupUsersHandler(_GuardedGroup, stock.GroupUsersAPIHandler):
         self.check_may_change(group_name)
         self.find_group(group_name)
         users = self.named_users()
+        self.check_may_manage(group_name, users)
         with self.all_or_nothing():
             for user in users:
                 grants.grant(self.db, user, group_name, self.actor)
@@ -159,7 +227,7 @@ class GroupUsersHandler(_GuardedGroup, stock.GroupUsersAPIHandler):
 class GroupPropertiesHandler(_GuardedGroup, stock.GroupPropertiesAPIHandler):
     """Change a group's properties: `PUT /api/groups/{name}/properties`."""
 
-    @needs_scope("groups")
+    @needs_scope("admin:groups")  # who manages a group changes its members and nothing else
     def put(self, group_name: str) -> None:
         self.check_may_change(group_name)
         super().put(group_name)

@@ -11,12 +11,12 @@ from urllib.parse import urlsplit, urlunsplit
 from jupyterhub.utils import subdomain_hook_idna
 
 from . import provider
-from .settings import LOCAL_PROJECT_ID, Settings
+from .settings import LOCAL_OWNER_TENANT, LOCAL_PROJECT_ID, Settings
 from .state import State
 from .unix_accounts import Isolation
 
 #: The tenant that owns the hub with the stand-in.
-OWNER_TENANT: Final = "acme"
+OWNER_TENANT: Final = LOCAL_OWNER_TENANT
 #: The state folder's secret that opens the stand-in's management API.
 MANAGEMENT_KEY: Final = "descope_management_key"
 _NAME: Final = "descope"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any, Final
 
 #: Read who may see what and why, and the audit trail.
@@ -28,3 +29,14 @@ ROLES: Final[list[dict[str, Any]]] = [
         ],
     },
 ]
+
+
+def manager_scopes(managers: str, managed: Iterable[str], people: str) -> list[str]:
+    """What the members of a group `<x>.admin` may do: put people of their tenant into groups."""
+    return [
+        "admin-ui",  # open the hub's admin page,
+        f"list:users!group={people}",  # choose among the people of their tenant, by name only,
+        f"list:groups!group={managers}",  # see their own group (the page needs one),
+        f"read:groups!group={managers}",  # and so who manages with them,
+        *(f"groups!group={name}" for name in managed),  # see and change who is in these groups.
+    ]

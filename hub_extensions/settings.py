@@ -21,9 +21,14 @@ from pydantic_settings.sources import DotEnvSettingsSource
 
 #: Project id of the stand-in; it has the form of a real one and cannot be one.
 LOCAL_PROJECT_ID = "PlocalStandInForDescope00000"
+#: The stand-in's tenants: who owns the hub, and who is a customer of theirs.
+LOCAL_OWNER_TENANT = "acme"
+LOCAL_CUSTOMER_TENANTS = frozenset({"globex"})
 DEFAULT_URL = "http://127.0.0.1:8000"
 #: What Descope can say of how somebody signed in (docs.descope.com, Session Management).
 AMR = frozenset({"email", "fed", "mfa", "oauth", "pwd", "sms", "totp", "webauthn", "whatsapp"})
+#: Groups, folders and servers of the hub's own, after which no tenant may be called.
+OWN_NAMES = ("admin", "user", "analysts", "customers", "lab")
 
 
 _NEEDED = {
@@ -69,13 +74,17 @@ class Settings(BaseSettings):
     session_hours: Annotated[dict[str, float], NoDecode] = Field(
         {"": 12.0}, alias="ATRIUM_SESSION_HOURS"
     )
+    customer_tenants: Annotated[frozenset[str] | None, NoDecode] = Field(
+        None, alias="ATRIUM_CUSTOMER_TENANTS"
+    )
+    trust_authors: bool = Field(False, alias="ATRIUM_TRUST_AUTHORS")
     db_url: str | None = Field(None, alias="ATRIUM_DB_URL", repr=False)
     data: Path | None = Field(None, alias="ATRIUM_DATA")
     unix_uids: Annotated[tuple[int, int] | None, NoDecode] = Field(
         (70_000, 99_999), alias="ATRIUM_UNIX_UIDS"
     )
 
-    @field_validator("hub_admins", "required_amr", mode="before")
+    @field_validator("hub_admins", "required_amr", "customer_tenants", mode="before")
     @classmethod
     def _listed(cls, value: Any) -> Any:
         return re.split(r"[\s,]+", value.strip()) if isinstance(value, str) else value
@@ -103,6 +112,17 @@ class Settings(BaseSettings):
                 raise ValueError('is not understood; write it as "12", or as "12, globex=8"')
             hours[tenant] = float(number)
         return hours
+
+    @field_validator("customer_tenants")
+    @classmethod
+    def _tenants(cls, value: frozenset[str] | None) -> frozenset[str] | None:
+        for tenant in sorted(value or ()):
+            if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}", tenant):
+                raise ValueError(
+                    "has an id that cannot name a group and a folder; such an id has letters,"
+                    ' digits, "-" and "_", and at most 64 of them'
+                )
+        return value
 
     @field_validator("client_secret", "management_key")
     @classmethod
@@ -160,6 +180,7 @@ class Settings(BaseSettings):
             )
             if value
         }
+        self._distinct_tenants()
         if self.project_id is None:
             if given:
                 names = " and ".join(given)
@@ -175,6 +196,20 @@ class Settings(BaseSettings):
                     f"{name} is not https; only an address of this machine may be http"
                 )
         return self
+
+    def _distinct_tenants(self) -> None:
+        """A customer's groups are named by its tenant: no two of them may be taken for another."""
+        owner = self.owner_tenant or LOCAL_OWNER_TENANT
+        taken = {name: f"the group {name}" for name in OWN_NAMES} | {
+            owner.casefold(): "the tenant that owns the hub"
+        }
+        for tenant in sorted(self.customer_tenants or ()):
+            if other := taken.get(tenant.casefold()):
+                raise ValueError(
+                    f"ATRIUM_CUSTOMER_TENANTS has {tenant}, which could be taken for {other};"
+                    " take it out, or make that tenant anew with another id"
+                )
+            taken[tenant.casefold()] = f"the tenant {tenant}"
 
     def _loopback_only(self) -> None:
         """The stand-in lets everybody be anybody, so it must not be reached from elsewhere."""
@@ -194,6 +229,12 @@ class Settings(BaseSettings):
     def is_local(self) -> bool:
         """Whether the local stand-in plays Descope."""
         return self.project_id is None
+
+    @property
+    def customers(self) -> frozenset[str]:
+        """The tenants that are served beside the owner's."""
+        served = LOCAL_CUSTOMER_TENANTS if self.is_local else frozenset()
+        return self.customer_tenants or served
 
     @property
     def address(self) -> str:
@@ -244,10 +285,21 @@ def load(folder: Path) -> Settings:
     if settings.project_id:
         require("DESCOPE_CLIENT_SECRET", settings.client_secret)
         require("DESCOPE_TENANT_ID", settings.owner_tenant)
+        _check_wall_between_tenants(settings)
     _check_readable("ATRIUM_NOTEBOOKS", settings.notebooks, "folder", Path.is_dir)
     if settings.data:
         _check_readable("ATRIUM_DATA", settings.data, "file", Path.is_file)
     return settings
+
+
+def _check_wall_between_tenants(settings: Settings) -> None:
+    """One origin is no wall: a dashboard's script could use the hub as whoever looks at it."""
+    if settings.customers and not settings.subdomain_host and not settings.trust_authors:
+        raise SettingsError(
+            "ATRIUM_CUSTOMER_TENANTS is set and ATRIUM_SUBDOMAIN_HOST is not; set it to the hub's"
+            " address with a wildcard name below it, or set ATRIUM_TRUST_AUTHORS=yes if you trust"
+            " every author of a dashboard with every tenant"
+        )
 
 
 def require(name: str, value: str | None) -> str:

@@ -27,7 +27,6 @@ from tornado import web
 from tornado.httputil import url_concat
 
 from . import audit, grants, provider, sessions, sign_out
-from .claims import tenant_of
 from .pending import (
     LIFETIME,
     HeldSignIn,
@@ -145,7 +144,7 @@ class _SignsIn(BaseHandler):
         self._check_identity(user.name, claims["sub"])
         sessions.begin(self.db, user.orm_user)
         self.authenticator.record(self.db, user.orm_user, claims)
-        tenant = tenant_of(claims, self.authenticator.owner_tenant) or ""
+        tenant = self.authenticator.tenant_of(claims) or ""
         audit.record("signed-in", user=user.name, how=_methods(claims), tenant=tenant)
         return user
 

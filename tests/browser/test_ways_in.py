@@ -98,14 +98,14 @@ def test_by_acmes_own_provider(new_visitor: NewVisitor, hub: Hub, acme: Provider
 def test_by_globexs_own_provider(
     new_visitor: NewVisitor, hub: Hub, acme: Provider, globex: Provider
 ) -> None:
-    visitor = employee(new_visitor, hub, globex, "status of 403")
+    visitor = employee(new_visitor, hub, globex, "status of 404")
     page = begin(visitor, SSO, "bob@globex.test")
     expect(page).to_have_url(re.compile(f"^{re.escape(globex.url)}/"))
     page.get_by_placeholder("sub").fill("bob")
     page.get_by_role("button", name="Authorize").click()
     # a customer's people see nothing of the owner's, wherever a link leads
-    expect(page.get_by_text(re.compile("nothing is shared", re.IGNORECASE))).to_be_visible()
-    assert groups(hub, "bob@globex.test") == set()
+    expect(page.get_by_text(re.compile("not shared with you", re.IGNORECASE))).to_be_visible()
+    assert groups(hub, "bob@globex.test") == {"globex", "customers"}
 
 
 def test_one_company_cannot_sign_in_anothers_people(

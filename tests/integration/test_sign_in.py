@@ -136,14 +136,16 @@ def test_an_outside_next_is_not_followed(person: Person) -> None:
 
 
 def test_somebody_with_no_folder_is_told_so_and_gets_no_server(hub: Hub) -> None:
+    newcomer = "newcomer@elsewhere.test"
+    hub.project.mgmt.user.create(newcomer, email=newcomer, verified_email=True, display_name="N")
     person = Person(hub)
-    landed = person.sign_in("member@globex.test", "/")
+    landed = person.sign_in(newcomer, "/")
     assert "Nothing is shared with you yet" in landed.text
     assert person.get("/hub/spawn").status_code == 403
-    user = hub.api("/users/member@globex.test").json()
+    user = hub.api(f"/users/{newcomer}").json()
     assert user["servers"] == {}
     assert user["groups"] == []
-    assert hub.api("/users/member@globex.test/tokens").json()["api_tokens"] == []
+    assert hub.api(f"/users/{newcomer}/tokens").json()["api_tokens"] == []
 
 
 def test_full_admins_are_named_by_the_operator_only(hub: Hub) -> None:

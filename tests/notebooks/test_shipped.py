@@ -11,9 +11,16 @@ ids = [f"{path.parent.name}/{path.stem}" for path in NOTEBOOKS]
 each_notebook = pytest.mark.parametrize("notebook", NOTEBOOKS, ids=ids)
 
 
-def test_two_folders_come_with_the_project() -> None:
-    admins = ["admin/audit", "admin/the_hub", "admin/who_am_i"]
-    assert ids == [*admins, "user/penguins", "user/sensor_explorer"]
+def test_three_folders_come_with_the_project() -> None:
+    assert ids == [
+        "admin/access",
+        "admin/audit",
+        "admin/the_hub",
+        "admin/who_am_i",
+        "customers/your_orders",
+        "user/penguins",
+        "user/sensor_explorer",
+    ]
 
 
 @each_notebook

@@ -54,6 +54,33 @@ def test_unix_ids_are_a_range_or_none(folder: Path, monkeypatch: pytest.MonkeyPa
     assert load(folder, monkeypatch, ATRIUM_UNIX_UIDS="off").unix_ids is None
 
 
+@pytest.mark.parametrize(
+    ("names", "customers"),
+    [
+        ({}, {"globex"}),
+        ({"ATRIUM_CUSTOMER_TENANTS": "initech, Umbrella-2"}, {"initech", "Umbrella-2"}),
+        (REAL, set()),
+        (
+            {
+                **REAL,
+                "ATRIUM_CUSTOMER_TENANTS": "globex",
+                "ATRIUM_SUBDOMAIN_HOST": "https://h.example",
+            },
+            {"globex"},
+        ),
+        (
+            {**REAL, "ATRIUM_CUSTOMER_TENANTS": "globex", "ATRIUM_TRUST_AUTHORS": "yes"},
+            {"globex"},
+        ),
+    ],
+    ids=str,
+)
+def test_customers_are_served_when_they_are_listed(
+    names: dict[str, str], customers: set[str], folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert load(folder, monkeypatch, **names).customers == customers
+
+
 def test_no_child_process_inherits_a_descope_name(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -82,6 +109,27 @@ WRONG = [
     ({"ATRIUM_UNIX_UIDS": "0-70000"}, "ATRIUM_UNIX_UIDS is not a range .* or off"),
     ({"ATRIUM_UNIX_UIDS": "80000-70000"}, "ATRIUM_UNIX_UIDS is not a range .* or off"),
     ({"ATRIUM_DATA": "nothing.csv"}, "no readable file at .*ATRIUM_DATA"),
+    *(
+        ({"ATRIUM_CUSTOMER_TENANTS": f"initech, {tenant}"}, f"ATRIUM_CUSTOMER_TENANTS has {said}")
+        for tenant, said in (
+            ("Admin", "Admin, which could be taken for the group admin"),
+            ("customers", "customers, which could be taken"),
+            ("lab", "lab, which could be taken"),
+            ("Acme", "Acme, which could be taken for the tenant that owns"),
+            ("Initech", "initech, which could be taken for the tenant Initech"),
+            ("../x", "an id that cannot name"),
+            (".hidden", "an id that cannot name"),
+            ("globex.admin", "an id that cannot name"),
+            ("gl\u00f6bex", "an id that cannot name"),
+            ("x" * 65, "an id that cannot name"),
+        )
+    ),
+    ({**REAL, "ATRIUM_CUSTOMER_TENANTS": "t1"}, "has t1, which could be taken for the tenant that"),
+    (
+        {**REAL, "ATRIUM_CUSTOMER_TENANTS": "globex"},
+        "ATRIUM_SUBDOMAIN_HOST is not; set it to .*ATRIUM_TRUST_AUTHORS=yes",
+    ),
+    ({"ATRIUM_TRUST_AUTHORS": "perhaps"}, "ATRIUM_TRUST_AUTHORS is not right"),
     ({"ATRIUM_PUBLIC_URL": "hub.example.com"}, "ATRIUM_PUBLIC_URL is not an address"),
     # the stand-in lets everybody be anybody: it is never reachable from elsewhere
     (

@@ -1,0 +1,257 @@
+"""Members of one customer never see another's dashboards, names or counts."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+from urllib.parse import unquote
+
+import pytest
+
+from tests.attacks.companies import ADMIN, COMPANIES, GLOBEX, INITECH, MEMBER, Company, Town
+from tests.attacks.without import without
+from tests.conftest import StartHub
+
+TENANTS = "globex, initech"
+BOTH_WAYS = pytest.mark.parametrize(
+    ("mine", "theirs"), [COMPANIES, COMPANIES[::-1]], ids=lambda company: company.tenant
+)
+
+
+@pytest.fixture(scope="module")
+def town(start_hub: StartHub) -> Town:
+    return Town(start_hub(ATRIUM_CUSTOMER_TENANTS=TENANTS))
+
+
+def test_what_a_customers_people_are_given(town: Town) -> None:
+    for company in COMPANIES:
+        assert town.groups_of(company.member) == {company.tenant, "customers", company.group}
+        assert town.groups_of(company.boss) == {
+            company.tenant,
+            "customers",
+            f"{company.tenant}.admin",
+        }
+
+
+def test_the_canaries_sing_where_they_may(town: Town) -> None:
+    for company in COMPANIES:
+        gallery = town.person(company.member).open_dashboards()
+        assert company.secret in gallery.text
+        assert "Your orders" in gallery.text
+        page = town.person(company.member).get(f"/user/{company.member}/{company.dashboard}")
+        assert page.ok
+        assert company.secret in page.text
+        people = town.ask(company.boss, "GET", "/users").json()
+        assert {user["name"] for user in people["items"]} == {company.boss, company.member}
+        groups = town.ask(company.boss, "GET", "/groups").json()
+        assert {group["name"] for group in groups["items"]} == {
+            f"{company.tenant}.admin",
+            company.group,
+        }
+
+
+#: What somebody of one customer may ask for; `{me}` is they, the rest is the other customer's.
+ADDRESSES = [
+    "/",
+    "/hub/home",
+    "/hub/admin",
+    "/hub/token",
+    "/hub/spawn/{other}",
+    "/hub/user/{other}/",
+    "/hub/user-redirect/{dashboard}",
+    "/hub/no-such-page",
+    "/hub/error/404",
+    "/hub/api/",
+    "/hub/api/info",
+    "/hub/api/user",
+    "/hub/api/users",
+    "/hub/api/users?offset=0&limit=1",
+    "/hub/api/users?state=active",
+    "/hub/api/users?sort=-last_activity&include_stopped_servers=1",
+    "/hub/api/users?name_filter=a",
+    "/hub/api/users/{other}",
+    "/hub/api/users/{other}/shared",
+    "/hub/api/groups",
+    "/hub/api/groups?offset=0&limit=1",
+    "/hub/api/groups/{tenant}",
+    "/hub/api/groups/{group}",
+    "/hub/api/groups/{group}/shared",
+    "/hub/api/groups/customers",
+    "/hub/api/services",
+    "/hub/api/proxy",
+    "/hub/api/claims",
+    "/hub/api/shares/{other}",
+    "/user/{me}/",
+    "/user/{me}/?all",
+    "/user/{me}/{dashboard}",
+    "/user/{me}/dashboards/{tenant}/data.csv",
+    "/user/{me}/dashboards/{tenant}/",
+    "/user/{me}/dashboards/customers/your_orders",
+    "/user/{me}/dashboards/customers/..%2F{tenant}%2F{canary}",
+    "/user/{me}/no-such-page",
+    "/user/{other}/",
+    "/user/{other}/{dashboard}",
+]
+
+
+@BOTH_WAYS
+@pytest.mark.parametrize("role", ["member", "boss"])
+def test_no_answer_holds_what_is_anothers(
+    mine: Company, theirs: Company, role: str, town: Town
+) -> None:
+    me = mine.member if role == "member" else mine.boss
+    person = town.person(me)
+    person.open_dashboards()
+    for address in ADDRESSES:
+        asked = address.format(
+            me=me,
+            other=theirs.member,
+            dashboard=theirs.dashboard,
+            tenant=theirs.tenant,
+            group=theirs.group,
+            canary=theirs.canary,
+        )
+        api = asked.startswith("/hub/api")
+        answer = town.ask(me, "GET", asked.removeprefix("/hub/api")) if api else person.get(asked)
+        said = unquote(f"{answer.text} {answer.headers}").replace("\\/", "/")
+        assert theirs.secret not in said, asked
+        for part in (unquote(asked), *unquote(asked).split("/")):  # an answer may repeat these
+            said = said.replace(part, "") if part else said
+        assert theirs.canary not in said, asked
+        assert theirs.tenant not in said.casefold(), asked
+
+
+@BOTH_WAYS
+def test_counts_are_of_ones_own(mine: Company, theirs: Company, town: Town) -> None:
+    for path, number in (("/users", 2), ("/groups", 2)):
+        assert town.ask(mine.boss, "GET", path).json()["_pagination"]["total"] == number
+
+
+UNSEEN = [
+    ("GET", "/users/{}", {}),
+    ("GET", "/users/{}/tokens", {}),
+    ("POST", "/users/{}/server", {}),
+    ("DELETE", "/users/{}", {}),
+    ("POST", "/groups/{group}/users", {"users": ["{}"]}),
+    ("POST", "/groups/{group}/users", {"users": ["{}", "nobody@x.test"]}),
+    ("DELETE", "/groups/{group}/users", {"users": ["{}"]}),
+    ("GET", "/shares/{}", {}),
+]
+
+
+@BOTH_WAYS
+@pytest.mark.parametrize(("method", "path", "body"), UNSEEN, ids=str)
+def test_somebody_unseen_is_answered_like_nobody(
+    method: str, path: str, body: dict[str, Any], mine: Company, theirs: Company, town: Town
+) -> None:
+    said = []
+    for name in (theirs.member, "nobody.at.all@nowhere.test"):
+        users = {key: [each.format(name) for each in names] for key, names in body.items()}
+        answer = town.ask(mine.boss, method, path.format(name, group=mine.group), **users)
+        assert answer.status_code >= 400
+        said.append((answer.status_code, answer.text.replace(name, "NAME")))
+    assert said[0] == said[1]
+
+
+def test_the_owners_people_are_unseen_too(town: Town) -> None:
+    town.person(MEMBER)
+    answer = town.ask(GLOBEX.boss, "POST", f"/groups/{GLOBEX.group}/users", users=[MEMBER])
+    assert answer.status_code == 400
+    assert "acme" not in town.ask(GLOBEX.boss, "GET", "/users").text
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("globex", "Globex", "\uff47lobex", "customers", "Customers"),
+        *("globex.admin", "GLOBEX.admin", "initech.admin", "Globex.sales", "\uff49nitech.sales"),
+    ],
+)
+def test_no_group_can_be_taken_for_a_customers(name: str, town: Town) -> None:
+    before = town.hub.api("/groups").json()
+    for path, body in ((f"/groups/{name}", {}), ("/groups", {"groups": [name]})):
+        assert town.ask(ADMIN, "POST", path, **body).status_code in {403, 409}
+    assert town.ask(ADMIN, "POST", f"/groups/{name}/users", users=[MEMBER]).status_code >= 400
+    assert town.hub.api("/groups").json() == before
+
+
+@pytest.mark.parametrize("name", ["globex.new", "initech.new", "new"])
+def test_only_an_admin_of_the_hub_makes_a_customers_groups(name: str, town: Town) -> None:
+    assert town.ask(GLOBEX.boss, "POST", f"/groups/{name}").status_code in {403, 404}
+    assert town.ask(ADMIN, "POST", f"/groups/{name}").status_code == 201
+    seen = {g["name"] for g in town.ask(GLOBEX.boss, "GET", "/groups").json()["items"]}
+    assert (name in seen) == name.startswith("globex.")
+    assert town.ask(ADMIN, "DELETE", f"/groups/{name}").status_code == 204
+    assert name not in town.ask(GLOBEX.boss, "GET", "/groups").text
+
+
+def test_a_tenant_that_is_not_listed_gives_nothing(start_hub: StartHub) -> None:
+    town = Town(start_hub(ATRIUM_CUSTOMER_TENANTS="initech"))
+    assert town.groups_of(GLOBEX.boss) == set()
+    assert town.person(GLOBEX.boss).get("/hub/admin").status_code == 403
+    assert "Nothing is shared with you yet" in town.person(GLOBEX.boss).get("/hub/home").text
+
+
+WITHOUT_GUARDS = """
+from hub_extensions import group_api
+group_api._GuardedGroup.people_seen = None
+group_api._GuardedGroup.check_may_manage = lambda *_: None
+group_api.alike = lambda name: name
+del group_api.GroupListHandler.paginated_model
+group_api.GroupPropertiesHandler.put = group_api.stock.GroupPropertiesAPIHandler.put
+"""
+
+
+def counts_all_groups(town: Town) -> bool:
+    total = town.ask(GLOBEX.boss, "GET", "/groups").json()["_pagination"]["total"]
+    return total > len(town.ask(GLOBEX.boss, "GET", "/groups").json()["items"])
+
+
+def reads_a_foreign_name_in_a_group(town: Town) -> bool:
+    town.ask(ADMIN, "POST", f"/groups/{GLOBEX.group}/users", users=[INITECH.boss])
+    said = town.ask(GLOBEX.boss, "GET", f"/groups/{GLOBEX.group}").text
+    town.ask(ADMIN, "DELETE", f"/groups/{GLOBEX.group}/users", users=[INITECH.boss])
+    return INITECH.boss in said
+
+
+def adds_somebody_by_guessing_the_name(town: Town) -> bool:
+    town.ask(GLOBEX.boss, "POST", f"/groups/{GLOBEX.group}/users", users=[INITECH.member])
+    return GLOBEX.group in town.groups_of(INITECH.member)
+
+
+def changes_a_groups_properties(town: Town) -> bool:
+    return town.ask(GLOBEX.boss, "PUT", f"/groups/{GLOBEX.group}/properties", x="y").ok
+
+
+def makes_a_group_that_looks_like_a_customers(town: Town) -> bool:
+    return town.ask(ADMIN, "POST", "/groups/\uff47lobex").ok
+
+
+def sees_the_owners_people_as_a_manager(town: Town) -> bool:
+    town.ask(ADMIN, "POST", "/groups/finance.admin")
+    town.ask(ADMIN, "POST", "/groups/finance.admin/users", users=[GLOBEX.member])
+    return ADMIN in town.ask(GLOBEX.member, "GET", "/users").text
+
+
+ATTACKS = [
+    counts_all_groups,
+    reads_a_foreign_name_in_a_group,
+    adds_somebody_by_guessing_the_name,
+    changes_a_groups_properties,
+    makes_a_group_that_looks_like_a_customers,
+    sees_the_owners_people_as_a_manager,
+]
+
+
+@pytest.fixture(scope="module")
+def unguarded(tmp_path_factory: pytest.TempPathFactory, start_hub: StartHub) -> Town:
+    patches = without(tmp_path_factory.mktemp("without"), WITHOUT_GUARDS)
+    return Town(start_hub(ATRIUM_CUSTOMER_TENANTS=TENANTS, **patches))
+
+
+@pytest.mark.parametrize("attack", ATTACKS, ids=lambda attack: attack.__name__)
+def test_the_guard_is_what_refuses(
+    attack: Callable[[Town], bool], town: Town, unguarded: Town
+) -> None:
+    assert not attack(town)
+    assert attack(unguarded)
