@@ -106,6 +106,28 @@ def test_a_users_tenants_and_roles(mgmt: Any) -> None:
     mgmt.user.delete("kim@example.test")
 
 
+def test_users_are_searched(mgmt: Any) -> None:
+    def found(**search: Any) -> set[str]:
+        return {user["email"] for user in mgmt.user.search_all(**search)["users"]}
+
+    acme = {"admin@acme.test", "analyst@acme.test", "member@acme.test"}
+    assert found(tenant_ids=["acme"]) == acme
+    assert found(tenant_ids=["acme"], role_names=["Analyst"]) == {"analyst@acme.test"}
+    assert found(tenant_ids=["acme"], statuses=["disabled"]) == set()
+    admin = mgmt.user.load("admin@acme.test")["user"]
+    answer = mgmt.user.search_all(user_ids=[admin["userId"], "U2nobody"])
+    assert answer == {"users": [admin], "total": 1}
+    assert found(login_ids=["member@acme.test", "nobody@acme.test"]) == {"member@acme.test"}
+    pages = [mgmt.user.search_all(tenant_ids=["acme"], limit=2, page=page) for page in range(3)]
+    assert [len(page["users"]) for page in pages] == [2, 1, 0]
+    assert {page["total"] for page in pages} == {3}
+    assert {user["email"] for page in pages for user in page["users"]} == acme
+    with refused(400, "E011003"):
+        mgmt.user.search_all(limit=101)
+    with refused(400, "E011003"):
+        mgmt.user.search_all(text="acme")  # not served, so not ignored either
+
+
 def test_a_tenant_from_first_to_last(mgmt: Any) -> None:
     made = mgmt.tenant.create("Initech", id="initech", self_provisioning_domains=["initech.test"])
     assert made == {"id": "initech"}

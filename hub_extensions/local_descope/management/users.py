@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Annotated, Any, Final, Literal
+
+from pydantic import ConfigDict, Field
 
 from ..errors import DescopeError
 from ..oidc.claims import authority
@@ -15,6 +17,8 @@ from .named import usable_roles
 
 #: What says who a user is, and is not for a caller to say.
 OWN = {"loginId", "additionalLoginIds", "displayName", "userId", "loginIds", "createdTime"}
+#: The most users in one answer.
+LARGEST_PAGE: Final = 100
 
 
 class UserFields(Record):
@@ -38,6 +42,34 @@ class UserStatus(UserName):
 class UserRoles(UserName):
     roleNames: list[str] = []
     tenantId: str = ""
+
+
+class UserSearch(Record):
+    """Which users: an empty list leaves all, a filter that is not here is refused."""
+
+    model_config = ConfigDict(extra="forbid")
+    tenantIds: list[str] = []
+    roleNames: list[str] = []
+    loginIds: list[str] = []
+    userIds: list[str] = []
+    statuses: list[str] = []
+    withTestUser: bool = False  # there are none here
+    testUsersOnly: Literal[False] = False
+    limit: Annotated[int, Field(ge=0, le=LARGEST_PAGE)] = 0
+    page: Annotated[int, Field(ge=0)] = 0
+
+    def finds(self, user: User) -> bool:
+        """Whether a user has one of each list: a tenant, a role there or of the project, a name."""
+        roles = {role for at in [user, *user.userTenants] for role in at.roleNames}
+        has = {
+            "tenantIds": {place.tenantId for place in user.userTenants},
+            "roleNames": roles,
+            "loginIds": set(user.loginIds),
+            "userIds": {user.userId},
+            "statuses": {user.status},
+        }
+        wanted = {name: getattr(self, name) for name in has}
+        return all(not wanted[name] or has[name] & set(wanted[name]) for name in has)
 
 
 def user_named(db: Transaction, told: Any) -> User:
@@ -100,6 +132,14 @@ def update_user(db: Transaction, told: UserFields) -> dict[str, Any]:
 @call("v1/mgmt/user", UserName, method="GET")
 def load_user(db: Transaction, told: UserName) -> dict[str, Any]:
     return {"user": shown(db, user_named(db, told))}
+
+
+@call("v2/mgmt/user/search", UserSearch)
+def search_users(db: Transaction, told: UserSearch) -> dict[str, Any]:
+    found = [user for user in db.records(User) if told.finds(user)]
+    size = told.limit or LARGEST_PAGE
+    page = found[told.page * size : (told.page + 1) * size]
+    return {"users": [shown(db, user) for user in page], "total": len(found)}
 
 
 @call("v1/mgmt/user/delete", UserName)
