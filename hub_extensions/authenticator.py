@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import functools
 import json
+import math
 import time
 from datetime import timedelta
 from typing import Any, Final
@@ -20,11 +21,23 @@ from oauthenticator.generic import GenericOAuthenticator
 from sqlalchemy.orm import Session
 from tornado import web
 from tornado.httpclient import HTTPClientError, HTTPRequest
-from traitlets import Dict, Float, Integer, Set, Unicode, default
+from traitlets import Dict, Float, Integer, List, Set, Unicode, default
 
+from . import (
+    back_channel,
+    claims_api,
+    deep_links,
+    grants,
+    group_api,
+    look,
+    pending,
+    provider,
+    sign_in,
+    sign_out,
+)
 from . import claims as claim_rules
-from . import claims_api, deep_links, grants, group_api, look, pending, provider, sign_in, sign_out
 from .claims import RefusedClaims
+from .rate_limit import RateLimits
 from .settings import SettingsError
 
 #: Seconds that a page waits for the provider's word on somebody last confirmed long ago.
@@ -67,14 +80,22 @@ class DescopeAuthenticator(GenericOAuthenticator):
         config=True,
         help="How long a signed-in person works on while the provider is away, from its last yes.",
     )
+    sign_in_limit = Integer(
+        300, config=True, help="Sign-ins that one address may begin in a minute."
+    )
+    trusted_proxies = List(
+        config=True, help="Networks of the proxies whose X-Forwarded-For is believed."
+    )
     provider_timeout = Float(8.0, config=True, help="Seconds to wait for one of its answers.")
 
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self._keys: KeySet | None = None
+        self._keys_at = 0.0
         self._refreshing: dict[str, asyncio.Task[bool]] = {}
         self._locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
         self._app: Any = None
+        self.rate_limits = RateLimits(self.sign_in_limit)
         self._away_until = 0.0
 
     # -- what a project id says about the rest ---------------------------------------------
@@ -153,10 +174,16 @@ class DescopeAuthenticator(GenericOAuthenticator):
         pending.create_tables(app.db)
         grants.adopt_memberships(app.db)
         self.log.info("Signing in through %s", self.provider_metadata["issuer"])
+        if self.oauth_callback_url.startswith("https:") and not self.trusted_proxies:
+            self.log.warning(
+                "ATRIUM_TRUSTED_PROXIES is not set: for the limit on sign-ins everybody behind the "
+                "proxy that ends TLS is one address; set it to that proxy's"
+            )
         return [
             *super().get_handlers(app),
             *sign_in.handlers,
             *sign_out.handlers,
+            *back_channel.handlers,
             *group_api.handlers,
             *claims_api.handlers,
             *deep_links.handlers,
@@ -284,12 +311,19 @@ class DescopeAuthenticator(GenericOAuthenticator):
         self.log.warning("%s", refused)
         raise web.HTTPError(403, "The sign-in service's answer could not be trusted.")
 
+    async def keys(self, known_for: float = math.inf) -> KeySet:
+        """The provider's keys; those kept for more than so many seconds are fetched anew."""
+        if self._keys and time.monotonic() - self._keys_at <= known_for:
+            return self._keys
+        return await self._fetch_keys()
+
     async def _fetch_keys(self) -> KeySet:
         document = await self.httpfetch(self.provider_metadata["jwks_uri"], "Fetching keys")
         try:
             self._keys = KeySet.import_key_set(document)
         except (JoseError, ValueError, TypeError, KeyError) as error:
             raise provider.ProviderUnreachable from error
+        self._keys_at = time.monotonic()
         return self._keys
 
     # -- following the provider while somebody is signed in ---------------------------------

@@ -25,7 +25,8 @@ DEFAULT_URL = "http://127.0.0.1:8000"
 #: What Descope can say of how somebody signed in (docs.descope.com, Session Management).
 AMR = frozenset({"email", "fed", "mfa", "oauth", "pwd", "sms", "totp", "webauthn", "whatsapp"})
 
-
+Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+_LOOPBACK = (ipaddress.ip_network("127.0.0.1"), ipaddress.ip_network("::1"))
 _NEEDED = {
     "DESCOPE_CLIENT_SECRET": "a Descope access key",
     "DESCOPE_TENANT_ID": "the id of the Descope tenant whose people own this hub",
@@ -66,6 +67,22 @@ class Settings(BaseSettings):
     )
     db_url: str | None = Field(None, alias="ATRIUM_DB_URL", repr=False)
     data: Path | None = Field(None, alias="ATRIUM_DATA")
+    sign_in_limit: Annotated[int, Field(ge=10, le=100_000)] = Field(
+        300, alias="ATRIUM_SIGN_IN_LIMIT"
+    )
+    trusted: Annotated[tuple[Network, ...], NoDecode] = Field((), alias="ATRIUM_TRUSTED_PROXIES")
+
+    @field_validator("trusted", mode="before")
+    @classmethod
+    def _networks(cls, value: Any) -> Any:
+        if not isinstance(value, str):
+            return value
+        try:
+            return tuple(map(ipaddress.ip_network, re.split(r"[\s,]+", value.strip())))
+        except ValueError:
+            raise ValueError(
+                "is no list of addresses; write those of your proxies as 10.0.0.5 or 10.0.0.0/24"
+            ) from None
 
     @field_validator("hub_admins", "required_amr", mode="before")
     @classmethod
@@ -169,6 +186,13 @@ class Settings(BaseSettings):
         if self.bind_url:
             return self.bind_url
         return self.address if is_loopback(self.address) else DEFAULT_URL + self.path
+
+    @property
+    def trusted_proxies(self) -> tuple[Network, ...]:
+        """Whose word on who asks is taken: the proxy for TLS, known where it must be of this
+        machine because nobody else reaches the hub's own."""
+        of_this_machine = self.address.startswith("https:") and is_loopback(self.listen_url)
+        return self.trusted or (_LOOPBACK if of_this_machine else ())
 
     @property
     def path(self) -> str:
