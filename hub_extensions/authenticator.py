@@ -29,9 +29,11 @@ from . import (
     deep_links,
     grants,
     group_api,
+    identity_notices,
     look,
     pending,
     provider,
+    sessions,
     sign_in,
     sign_out,
 )
@@ -172,6 +174,7 @@ class DescopeAuthenticator(GenericOAuthenticator):
                 f"{self.project_id}; set DESCOPE_PROJECT_ID back, or use another database"
             )
         pending.create_tables(app.db)
+        identity_notices.create_tables(app.db)
         grants.adopt_memberships(app.db)
         self.log.info("Signing in through %s", self.provider_metadata["issuer"])
         if self.oauth_callback_url.startswith("https:") and not self.trusted_proxies:
@@ -183,6 +186,7 @@ class DescopeAuthenticator(GenericOAuthenticator):
             *super().get_handlers(app),
             *sign_in.handlers,
             *sign_out.handlers,
+            *sessions.handlers,
             *back_channel.handlers,
             *group_api.handlers,
             *claims_api.handlers,
@@ -423,6 +427,7 @@ class DescopeAuthenticator(GenericOAuthenticator):
             )
             db.add(identity)
         identity.confirmed_at = grants.now()
+        identity_notices.settled(db, claims["sub"])
         user.admin = self.is_hub_admin(user.name, claims)
         assign_default_roles(db, entity=user)  # rights come from the role, not from the flag
         grants.set_provider_groups(db, user, self.provider_groups(claims), by="provider")

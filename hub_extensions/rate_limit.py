@@ -16,7 +16,7 @@ from limits import RateLimitItem, RateLimitItemPerMinute
 from limits.storage import MemoryStorage
 from limits.strategies import SlidingWindowCounterRateLimiter
 from tornado import web
-from tornado.httputil import HTTPServerRequest
+from tornado.httputil import HTTPHeaders
 
 from . import audit
 from .settings import Network
@@ -103,14 +103,14 @@ class RateLimits:
         return TooMany(limit.namespace, wait, self._limiter.hit(self._said, limit.namespace, key))
 
 
-def client_address(request: HTTPServerRequest, trusted: Collection[Network]) -> str:
+def client_address(headers: HTTPHeaders, trusted: Collection[Network]) -> str:
     """Who asks, as the hub's proxy says: the last address in `X-Forwarded-For`, to which each
     proxy adds the one that it saw, that is not one of the trusted proxies in front of it.
 
     Of IPv6 the network is told, which is one customer's. "" where no proxy was passed.
     """
     found = ""
-    for entry in reversed(request.headers.get("X-Forwarded-For", "").split(",")):
+    for entry in reversed(headers.get("X-Forwarded-For", "").split(",")):
         try:
             address = ip_address(entry.strip())
         except ValueError:
@@ -136,7 +136,7 @@ class RateLimited(BaseHandler):
 
     @property
     def client_address(self) -> str:
-        return client_address(self.request, self.authenticator.trusted_proxies)
+        return client_address(self.request.headers, self.authenticator.trusted_proxies)
 
     async def prepare(self) -> None:
         """Called by Tornado before anything else, so that a flood costs little."""

@@ -25,7 +25,7 @@ from sqlalchemy import delete, select
 from tornado import web
 from tornado.httputil import url_concat
 
-from . import grants, provider, sign_out
+from . import audit, grants, identity_notices, provider, sign_out
 from .pending import (
     LIFETIME,
     HeldSignIn,
@@ -174,6 +174,8 @@ class _SignsIn(RateLimited):
         identity = self.db.get(grants.Identity, known.id) if known else None
         if identity and identity.subject != subject:
             self.log.error("Refused: another identity came with the address of %s", name)
+            audit.record("identity-refused", user=name, by="hub", subject=subject)
+            identity_notices.notice(self.db, known.orm_user, subject)
             raise web.HTTPError(
                 403,
                 "This e-mail address belongs to somebody who used it here before you. "
