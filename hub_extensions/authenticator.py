@@ -30,6 +30,7 @@ from . import (
     grants,
     group_api,
     identity_notices,
+    log,
     look,
     pending,
     provider,
@@ -167,6 +168,7 @@ class DescopeAuthenticator(GenericOAuthenticator):
             SettingsError: the provider cannot be reached, or the database is another one's.
         """
         self._app = app
+        log.keep_tokens_out()
         grants.create_tables(app.db)
         if other := grants.other_issuer(app.db, self.project_id):
             raise SettingsError(

@@ -37,7 +37,9 @@ def sign_out(person: Person, name: str) -> requests.Response:
 def living_sessions(hub: Hub, email: str) -> int:
     """How many refresh tokens the provider still honours, of those that it gave the hub."""
     user = hub.project.mgmt.user.load(email)["user"]["userId"]
-    query = "select count(*) from sessions where user_id = ? and client_id != '' and ended_at is null"
+    query = (
+        "select count(*) from sessions where user_id = ? and client_id != '' and ended_at is null"
+    )
     with closing(sqlite3.connect(hub.state / "descope" / "project.sqlite")) as store:
         return store.execute(query, (user,)).fetchone()[0]
 
