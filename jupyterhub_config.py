@@ -21,6 +21,7 @@ c.JupyterHub.bind_url = given.listen_url
 c.JupyterHub.public_url = given.public_url or ""
 c.JupyterHub.subdomain_host = given.subdomain_host or ""
 c.JupyterHub.cookie_host_prefix_enabled = bool(given.subdomain_host)
+c.JupyterHub.trusted_downstream_ips = [str(n[0]) for n in given.trusted_proxies if n[0] == n[-1]]
 c.JupyterHub.hub_bind_url = f"http://127.0.0.1:{kept.hub_port}{given.path}"
 c.ConfigurableHTTPProxy.api_url = f"http://127.0.0.1:{kept.proxy_api_port}"
 
@@ -45,6 +46,8 @@ c.DescopeAuthenticator.session_hours = given.session_hours
 c.DescopeAuthenticator.management_key = given.management_key or ""
 c.DescopeAuthenticator.state_folder = str(kept.folder)
 c.DescopeAuthenticator.audit_key = kept.secret("audit_key")
+c.DescopeAuthenticator.sign_in_limit = given.sign_in_limit
+c.DescopeAuthenticator.trusted_proxies = list(given.trusted_proxies)
 for name in ("client_id", "base_uri", "issuer"):  # those left out follow from the project id
     if value := getattr(given, name):
         setattr(c.DescopeAuthenticator, name, value)

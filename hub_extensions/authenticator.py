@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import json
+import math
+import time
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -19,17 +21,20 @@ from oauthenticator.generic import GenericOAuthenticator
 from sqlalchemy.orm import Session
 from tornado import web
 from tornado.httpclient import HTTPClientError, HTTPRequest
-from traitlets import Dict, Float, Integer, Set, Unicode, default
+from traitlets import Dict, Float, Integer, List, Set, Unicode, default
 
 from . import (
     access_api,
     audit,
+    back_channel,
     claims_api,
     closed,
     deep_links,
     forget,
     grants,
     group_api,
+    identity_notices,
+    log,
     look,
     managers,
     pending,
@@ -38,12 +43,14 @@ from . import (
     sessions,
     sign_in,
     sign_out,
+    signed_in,
 )
 from . import claims as claim_rules
 from .audit import api as audit_api
 from .claims import RefusedClaims
 from .directory import Directory
 from .follow import Follower
+from .rate_limit import RateLimits
 from .settings import SettingsError
 
 
@@ -96,6 +103,12 @@ class DescopeAuthenticator(GenericOAuthenticator):
         config=True,
         help="How long a signed-in person works on while the provider is away, from its last yes.",
     )
+    sign_in_limit = Integer(
+        300, config=True, help="Sign-ins that one address may begin in a minute."
+    )
+    trusted_proxies = List(
+        config=True, help="Networks of the proxies whose X-Forwarded-For is believed."
+    )
     provider_timeout = Float(8.0, config=True, help="Seconds to wait for one of its answers.")
 
     state_folder = Unicode(config=True, help="The hub's state folder, for the audit trail.")
@@ -104,7 +117,9 @@ class DescopeAuthenticator(GenericOAuthenticator):
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self._keys: KeySet | None = None
+        self._keys_at = 0.0
         self._locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
+        self.rate_limits = RateLimits(self.sign_in_limit)
 
     # -- what a project id says about the rest ---------------------------------------------
 
@@ -182,6 +197,7 @@ class DescopeAuthenticator(GenericOAuthenticator):
                 f"the role map gives people of the owner tenant the group {min(taken)}, which is a"
                 " customer's; give that role another group"
             )
+        log.keep_tokens_out()
         grants.create_tables(app.db)
         sessions.create_tables(app.db)
         if other := grants.other_issuer(app.db, self.project_id):
@@ -195,15 +211,23 @@ class DescopeAuthenticator(GenericOAuthenticator):
         except audit.TrailInUse as error:
             raise SettingsError(f"{error}; stop it first, or set ATRIUM_STATE") from None
         forget.follow(app, Path(self.state_folder))
+        identity_notices.create_tables(app.db)
         grants.adopt_memberships(app.db)
         managers.keep_roles(app.db, self.provided_groups, self.customer_tenants)
         self.log.info("Signing in through %s", self.provider_metadata["issuer"])
         self.follower = Follower(app, self, self.revoke_seconds, self._directory())
         self._following = asyncio.get_running_loop().create_task(self.follower.run())
+        if self.oauth_callback_url.startswith("https:") and not self.trusted_proxies:
+            self.log.warning(
+                "ATRIUM_TRUSTED_PROXIES is not set: for the limit on sign-ins everybody behind the "
+                "proxy that ends TLS is one address; set it to that proxy's"
+            )
         return [
             *super().get_handlers(app),
             *sign_in.handlers,
             *sign_out.handlers,
+            *signed_in.handlers,
+            *back_channel.handlers,
             *group_api.handlers,
             *claims_api.handlers,
             *audit_api.handlers,
@@ -366,12 +390,19 @@ class DescopeAuthenticator(GenericOAuthenticator):
         self.log.warning("%s", refused)
         raise web.HTTPError(403, "The sign-in service's answer could not be trusted.")
 
+    async def keys(self, known_for: float = math.inf) -> KeySet:
+        """The provider's keys; those kept for more than so many seconds are fetched anew."""
+        if self._keys and time.monotonic() - self._keys_at <= known_for:
+            return self._keys
+        return await self._fetch_keys()
+
     async def _fetch_keys(self) -> KeySet:
         document = await self.httpfetch(self.provider_metadata["jwks_uri"], "Fetching keys")
         try:
             self._keys = KeySet.import_key_set(document)
         except (JoseError, ValueError, TypeError, KeyError) as error:
             raise provider.ProviderUnreachable from error
+        self._keys_at = time.monotonic()
         return self._keys
 
     # -- following the provider while somebody is signed in ---------------------------------
@@ -476,6 +507,7 @@ class DescopeAuthenticator(GenericOAuthenticator):
         if session := db.get(sessions.Session, user.id):
             session.seen = sessions.digest(claims.get("tenants"))
             session.tenant = self.tenant_of(claims) or ""
+        identity_notices.settled(db, claims["sub"])
         user.admin = self.is_hub_admin(user.name, claims)
         assign_default_roles(db, entity=user)  # rights come from the role, not from the flag
         given = self.provider_groups(claims)

@@ -66,6 +66,8 @@ def services(settings: Settings, state: State, folder: Path) -> list[dict[str, A
         "LOCAL_DESCOPE_MANAGEMENT_KEY_FILE": str(state.secret_file(MANAGEMENT_KEY)),
         "LOCAL_DESCOPE_PARENT": str(os.getpid()),
         "LOCAL_DESCOPE_REDIRECTS": f"{hub}/oauth_callback {hub}/signed-out",
+        "LOCAL_DESCOPE_LOGOUT_URL": f"http://127.0.0.1:{state.hub_port}{settings.path}/hub/"
+        "backchannel-logout",
     }
     return [
         {

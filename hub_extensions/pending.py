@@ -7,6 +7,7 @@ import hashlib
 import json
 import secrets
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
@@ -101,6 +102,13 @@ def hold(held: HeldSignIn) -> str:
     key = secrets.token_urlsafe(32)
     _held[key] = held
     return key
+
+
+def forget_held(is_over: Callable[[HeldSignIn], bool]) -> None:
+    """Drop the sign-ins that the provider has ended meanwhile."""
+    for key, held in list(_held.items()):
+        if is_over(held):
+            del _held[key]
 
 
 def take_held(key: str) -> HeldSignIn | None:

@@ -35,7 +35,11 @@ _OPTIONAL: Final = ("end_session_endpoint", "revocation_endpoint")
 
 
 class InvalidToken(ValueError):
-    """An ID token that signs nobody in. The message never repeats the token."""
+    """A token that does not count. The message never repeats the token."""
+
+
+class UnknownSignature(InvalidToken):
+    """A token that none of the keys has signed; a key may be new."""
 
 
 class ProviderUnreachable(web.HTTPError):
@@ -150,10 +154,7 @@ def verified_claims(
     Raises:
         InvalidToken: signature, algorithm, issuer, audience, time or nonce are not right.
     """
-    try:
-        claims = dict(jwt.decode(id_token, keys, algorithms=ALGORITHMS).claims)
-    except (JoseError, ValueError, TypeError) as error:
-        raise InvalidToken(f"ID token not accepted ({type(error).__name__})") from None
+    claims = signed_claims(id_token, keys)
     named = claims.get("aud")
     audiences = named if isinstance(named, list) else [named]
     moment = time.time()
@@ -161,9 +162,9 @@ def verified_claims(
         "issuer": claims.get("iss") == issuer,
         "audience": audience in audiences,
         "authorized party": len(audiences) == 1 or claims.get("azp", audience) == audience,
-        "expiry": _number(claims.get("exp")) > moment - LEEWAY,
-        "time of issue": 0 < _number(claims.get("iat")) < moment + LEEWAY,
-        "start": _number(claims.get("nbf", 0)) < moment + LEEWAY,
+        "expiry": number(claims.get("exp")) > moment - LEEWAY,
+        "time of issue": 0 < number(claims.get("iat")) < moment + LEEWAY,
+        "start": number(claims.get("nbf", 0)) < moment + LEEWAY,
         "nonce": nonce is None or claims.get("nonce") == nonce,
         "subject": isinstance(claims.get("sub"), str) and bool(claims.get("sub")),
     }
@@ -173,5 +174,18 @@ def verified_claims(
     return claims
 
 
-def _number(value: Any) -> float:
+def signed_claims(token: str, keys: KeySet) -> dict[str, Any]:
+    """What a token says that one of these keys has signed. Nothing that it says is checked.
+
+    Raises:
+        UnknownSignature: it is no token, or none of theirs.
+    """
+    try:
+        return dict(jwt.decode(token, keys, algorithms=ALGORITHMS).claims)
+    except (JoseError, ValueError, TypeError) as error:
+        raise UnknownSignature(f"Token not accepted ({type(error).__name__})") from None
+
+
+def number(value: Any) -> float:
+    """A claim that has to be a number, -1 where it is none."""
     return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else -1.0

@@ -8,8 +8,12 @@ from typing import Any, Final
 #: Read who may see what and why, and the audit trail.
 READ_ACCESS: Final = "custom:atrium:read"
 
+#: Sign anybody out everywhere.
+SIGN_OUT: Final = "custom:atrium:sign-out"
+
 CUSTOM_SCOPES: Final[dict[str, dict[str, Any]]] = {
     READ_ACCESS: {"description": "Read who may see what and why, and the audit trail"},
+    SIGN_OUT: {"description": "See who is signed in, and sign people out everywhere"},
 }
 
 ROLES: Final[list[dict[str, Any]]] = [
@@ -25,6 +29,7 @@ ROLES: Final[list[dict[str, Any]]] = [
             "list:groups",  # see the groups,
             "read:groups",  # who is in them,
             "admin:groups",  # make them and change their members (group_api.py guards which);
+            SIGN_OUT,  # end the sessions of somebody whose device is lost, or who has left;
             READ_ACCESS,  # see why who may see what (their server of the admin folder gets it).
         ],
     },

@@ -30,7 +30,8 @@ AMR = frozenset({"email", "fed", "mfa", "oauth", "pwd", "sms", "totp", "webauthn
 #: Groups, folders and servers of the hub's own, after which no tenant may be called.
 OWN_NAMES = ("admin", "user", "analysts", "customers", "lab")
 
-
+Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+_LOOPBACK = (ipaddress.ip_network("127.0.0.1"), ipaddress.ip_network("::1"))
 _NEEDED = {
     "DESCOPE_CLIENT_SECRET": "a Descope access key",
     "DESCOPE_TENANT_ID": "the id of the Descope tenant whose people own this hub",
@@ -83,6 +84,23 @@ class Settings(BaseSettings):
     unix_uids: Annotated[tuple[int, int] | None, NoDecode] = Field(
         (70_000, 99_999), alias="ATRIUM_UNIX_UIDS"
     )
+
+    sign_in_limit: Annotated[int, Field(ge=10, le=100_000)] = Field(
+        300, alias="ATRIUM_SIGN_IN_LIMIT"
+    )
+    trusted: Annotated[tuple[Network, ...], NoDecode] = Field((), alias="ATRIUM_TRUSTED_PROXIES")
+
+    @field_validator("trusted", mode="before")
+    @classmethod
+    def _networks(cls, value: Any) -> Any:
+        if not isinstance(value, str):
+            return value
+        try:
+            return tuple(map(ipaddress.ip_network, re.split(r"[\s,]+", value.strip())))
+        except ValueError:
+            raise ValueError(
+                "is no list of addresses; write those of your proxies as 10.0.0.5 or 10.0.0.0/24"
+            ) from None
 
     @field_validator("hub_admins", "required_amr", "customer_tenants", mode="before")
     @classmethod
@@ -257,6 +275,13 @@ class Settings(BaseSettings):
     def unix_ids(self) -> range | None:
         """The Unix ids that are the hub's to give; None to give none."""
         return range(self.unix_uids[0], self.unix_uids[1] + 1) if self.unix_uids else None
+
+    @property
+    def trusted_proxies(self) -> tuple[Network, ...]:
+        """Whose word on who asks is taken: the proxy for TLS, known where it must be of this
+        machine because nobody else reaches the hub's own."""
+        of_this_machine = self.address.startswith("https:") and is_loopback(self.listen_url)
+        return self.trusted or (_LOOPBACK if of_this_machine else ())
 
     @property
     def path(self) -> str:

@@ -26,7 +26,7 @@ from sqlalchemy import delete, select
 from tornado import web
 from tornado.httputil import url_concat
 
-from . import audit, grants, provider, sessions, sign_out
+from . import audit, grants, identity_notices, provider, sessions, sign_out
 from .pending import (
     LIFETIME,
     HeldSignIn,
@@ -38,6 +38,7 @@ from .pending import (
     state_id_of,
     take_held,
 )
+from .rate_limit import RateLimited
 
 BROWSER_COOKIE: Final = "atrium-browser"
 
@@ -50,8 +51,10 @@ def browser_cookie(handler: BaseHandler) -> str:
     return f"__Host-{BROWSER_COOKIE}" if handler.subdomain_host else BROWSER_COOKIE
 
 
-class SignInHandler(OAuthLoginHandler):
+class SignInHandler(RateLimited, OAuthLoginHandler):
     """`/hub/oauth_login`: sends the browser to the provider with state, nonce and PKCE."""
+
+    begins_sign_in = True
 
     def get(self) -> None:
         again = self.get_argument("again", "")
@@ -98,7 +101,7 @@ class SignInHandler(OAuthLoginHandler):
         super().authorize_redirect(*args, **kwargs)
 
 
-class _SignsIn(BaseHandler):
+class _SignsIn(RateLimited):
     """What the handlers that end a sign-in share."""
 
     @property
@@ -186,6 +189,7 @@ class _SignsIn(BaseHandler):
         if identity and identity.subject != subject:
             self.log.error("Refused: another identity came with the address of %s", name)
             self.refusal, self.refused = "identity-refused", name
+            identity_notices.notice(self.db, known.orm_user, subject)
             raise web.HTTPError(
                 403,
                 "This e-mail address belongs to somebody who used it here before you. "
@@ -226,6 +230,8 @@ class CallbackHandler(_SignsIn, OAuthCallbackHandler):
         self._authenticated = await self.authenticate(None)
         if not self._authenticated:
             raise web.HTTPError(403, self.authenticator.custom_403_message)
+        claims = self.authenticator.claims_of(self._authenticated)
+        self.authenticator.rate_limits.signs_in(claims["sub"])
         self.bind(self._authenticated)
         live = self.current_user
         somebody_else = live is not None and live.name != self._authenticated["name"]
@@ -257,6 +263,8 @@ class CallbackHandler(_SignsIn, OAuthCallbackHandler):
 
     def _start_again(self, state_id: str, pending: PendingSignIn | None) -> None:
         """A link opened elsewhere, or a forged return: code and state are thrown away."""
+        if pending is None:  # not a state of ours, or one that was used
+            self.authenticator.rate_limits.went_wrong(self.client_address)
         if pending is not None and pending.confirm and not self.browser:
             raise web.HTTPError(
                 400, "Your browser keeps no cookies for this site. Allow them and sign in again."
@@ -297,7 +305,9 @@ class ContinueHandler(_SignsIn):
         if self.get_body_argument("answer", "") == "yes":
             self._answered = held
             return await self.finish_sign_in(held.next_url)
-        self.redirect(await sign_out.end_provider_session(self, held.auth_model["auth_state"]))
+        auth_state = held.auth_model["auth_state"]
+        await sign_out.revoke(self.authenticator, auth_state)
+        self.redirect(sign_out.end_session_url(self, auth_state))
 
     async def authenticate(self, data: Any = None) -> dict[str, Any] | None:
         """The auth model that was held. Called by `login_user`."""

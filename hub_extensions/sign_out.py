@@ -60,32 +60,51 @@ async def stop_server(app: Any, user: User, name: str) -> None:
         app.log.exception("Could not stop %s", spawner._log_name)
 
 
-async def end_provider_session(handler: BaseHandler, auth_state: dict[str, Any]) -> str:
-    """Revoke the refresh token (RFC 7009); returns where the browser ends its provider session.
+async def sign_out_everywhere(app: Any, user: User) -> dict[str, Any]:
+    """End everything of a person, here and what the provider gave for it.
+
+    Returns what was kept of their sign-in.
+    """
+    authenticator = app.authenticator
+    async with authenticator.lock(user.name):
+        auth_state = await user.get_auth_state() or {}
+        await end_everything(app, user)
+    await revoke(authenticator, auth_state)
+    return auth_state
+
+
+async def revoke(authenticator: Any, auth_state: dict[str, Any]) -> None:
+    """Revoke the refresh token at the provider (RFC 7009)."""
+    endpoints = authenticator.provider_metadata
+    token = auth_state.get("refresh_token")
+    if not token or "revocation_endpoint" not in endpoints:
+        return
+    form = {
+        "token": token,
+        "token_type_hint": "refresh_token",
+        "client_id": authenticator.client_id,
+        "client_secret": authenticator.client_secret,
+    }
+    try:
+        await authenticator.httpfetch(
+            endpoints["revocation_endpoint"],
+            "Revoking a refresh token",
+            method="POST",
+            body=urlencode(form),
+            parse_json=False,
+        )
+    except web.HTTPError:
+        authenticator.log.warning("A refresh token could not be revoked; it ends by itself")
+
+
+def end_session_url(handler: BaseHandler, auth_state: dict[str, Any]) -> str:
+    """Where the browser ends its provider session.
 
     OpenID Connect RP-Initiated Logout 1.0: the browser itself has to go there, with the ID token
     as hint.
     """
     authenticator = handler.authenticator
     endpoints = authenticator.provider_metadata
-    token = auth_state.get("refresh_token")
-    if token and "revocation_endpoint" in endpoints:
-        form = {
-            "token": token,
-            "token_type_hint": "refresh_token",
-            "client_id": authenticator.client_id,
-            "client_secret": authenticator.client_secret,
-        }
-        try:
-            await authenticator.httpfetch(
-                endpoints["revocation_endpoint"],
-                "Revoking a refresh token",
-                method="POST",
-                body=urlencode(form),
-                parse_json=False,
-            )
-        except web.HTTPError:
-            handler.log.warning("A refresh token could not be revoked; it ends by itself")
     back = url_path_join(handler.hub.base_url, "signed-out")
     if "end_session_endpoint" not in endpoints:
         return back
@@ -116,13 +135,11 @@ class SignOutHandler(OAuthLogoutHandler):
         self._next = url_path_join(self.hub.base_url, "signed-out")
         if user is None:
             return
-        auth_state = await user.get_auth_state() or {}
-        async with self.authenticator.lock(user.name):
-            await end_everything(self.app, user)
-        audit.record("signed-out", user=user.name)
+        auth_state = await sign_out_everywhere(self.app, user)
+        audit.record("signed-out", user=user.name, by=user.name)
         self._backend_logout_cleanup(user.name)
         self._set_cookie(ASK_COOKIE, "yes", encrypted=False, path=self.hub.base_url, max_age=86400)
-        self._next = await end_provider_session(self, auth_state)
+        self._next = end_session_url(self, auth_state)
 
     async def render_logout_page(self) -> None:
         self.redirect(self._next)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import base64
 import json
+import secrets
 import threading
 import time
 from collections.abc import Iterator
@@ -96,22 +97,38 @@ class OddProvider:
             "nonce": self.nonce,
             **self.id_token,
         }
-        claims = {name: value for name, value in claims.items() if value is not None}
-        if self.alg == "none":
-            parts = [json.dumps(part).encode() for part in ({"alg": "none"}, claims)]
-            signed = (
-                ".".join([base64.urlsafe_b64encode(p).decode().rstrip("=") for p in parts]) + "."
-            )
-        else:
-            key = self.key if self.alg.startswith("RS") else OctKey.generate_key(256)
-            signed = jwt.encode({"alg": self.alg, "kid": self.kid}, claims, key)
         answer = {
             "access_token": "an-access-token",
             "token_type": "Bearer",
             "refresh_token": "a-refresh-token",
-            "id_token": signed,
+            "id_token": self.signed(claims),
         }
         return {name: value for name, value in answer.items() if name not in self.without}
+
+    def logout_token(self, **changes: Any) -> str:
+        """A back-channel logout token; None takes a claim away."""
+        moment = int(time.time())
+        claims = {
+            "iss": self.url,
+            "aud": PROJECT,
+            "sub": self.claims["sub"],
+            "iat": moment,
+            "exp": moment + 120,
+            "jti": secrets.token_hex(8),
+            "events": {"http://schemas.openid.net/event/backchannel-logout": {}},
+            **changes,
+        }
+        return self.signed(claims)
+
+    def signed(self, claims: dict[str, Any]) -> str:
+        """These claims as a token, signed as this provider signs just now."""
+        claims = {name: value for name, value in claims.items() if value is not None}
+        if self.alg == "none":
+            parts = [json.dumps(part).encode() for part in ({"alg": "none"}, claims)]
+            encoded = [base64.urlsafe_b64encode(part).decode().rstrip("=") for part in parts]
+            return ".".join([*encoded, ""])
+        key = self.key if self.alg.startswith("RS") else OctKey.generate_key(256)
+        return jwt.encode({"alg": self.alg, "kid": self.kid}, claims, key)
 
 
 class _Handler(BaseHTTPRequestHandler):

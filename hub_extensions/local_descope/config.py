@@ -79,6 +79,8 @@ class Config(BaseModel):
     redirects: Annotated[tuple[Address, ...], BeforeValidator(str.split), Field(min_length=1)] = (
         Field(alias="LOCAL_DESCOPE_REDIRECTS")
     )
+    #: Where the hub wants to hear of sessions that end.
+    logout_url: Address | None = Field(None, alias="LOCAL_DESCOPE_LOGOUT_URL")
     #: Start without tenants, roles, flows and accounts, as a new project does.
     empty: bool = Field(False, alias="LOCAL_DESCOPE_EMPTY")
     #: Mails to one address in ten minutes, and calls of the API in a minute.

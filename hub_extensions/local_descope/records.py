@@ -178,6 +178,7 @@ class OidcApplication(Record):
     claims: list[str] = []
     approvedRedirectUrls: list[str] = []
     forcePkce: bool = False
+    backChannelLogoutUrl: WebAddress = ""
 
 
 DEFAULT_APP = "descope-default-oidc"

@@ -51,6 +51,7 @@ def seed(store: Store, config: Config) -> None:
             known = application.oidc.approvedRedirectUrls
             approved = list(dict.fromkeys([*known, *config.redirects]))
             application.oidc.approvedRedirectUrls = approved
+            application.oidc.backChannelLogoutUrl = config.logout_url or ""
             _load_flow_file(db, config)
         db.keep(application)
         digest = digest_of(config.client_secret)

@@ -81,6 +81,28 @@ def test_customers_are_served_when_they_are_listed(
     assert load(folder, monkeypatch, **names).customers == customers
 
 
+@pytest.mark.parametrize(
+    ("names", "trusted"),
+    [
+        ({}, []),
+        ({"ATRIUM_PUBLIC_URL": "https://hub.example.com"}, ["127.0.0.1/32", "::1/128"]),
+        (
+            {
+                "ATRIUM_PUBLIC_URL": "https://hub.example.com",
+                "ATRIUM_BIND_URL": "http://0.0.0.0:8000",
+            },
+            [],  # it may come from anywhere
+        ),
+        ({"ATRIUM_TRUSTED_PROXIES": "10.0.0.5, fd00::/8"}, ["10.0.0.5/32", "fd00::/8"]),
+    ],
+)
+def test_the_proxy_for_tls_is_known_where_it_must_be_of_this_machine(
+    names: dict[str, str], trusted: list[str], folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given = load(folder, monkeypatch, **REAL, **names)
+    assert [str(network) for network in given.trusted_proxies] == trusted
+
+
 def test_no_child_process_inherits_a_descope_name(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -108,6 +130,12 @@ WRONG = [
     ({"ATRIUM_UNIX_UIDS": "all"}, "ATRIUM_UNIX_UIDS is not a range .* or off"),
     ({"ATRIUM_UNIX_UIDS": "0-70000"}, "ATRIUM_UNIX_UIDS is not a range .* or off"),
     ({"ATRIUM_UNIX_UIDS": "80000-70000"}, "ATRIUM_UNIX_UIDS is not a range .* or off"),
+    ({"ATRIUM_SIGN_IN_LIMIT": "1"}, "ATRIUM_SIGN_IN_LIMIT is not right: input should be greater"),
+    (
+        {"ATRIUM_TRUSTED_PROXIES": "proxy.internal"},
+        "ATRIUM_TRUSTED_PROXIES is no list of addresses",
+    ),
+    ({"ATRIUM_TRUSTED_PROXIES": "10.0.0.5/24"}, "ATRIUM_TRUSTED_PROXIES is no list"),
     ({"ATRIUM_DATA": "nothing.csv"}, "no readable file at .*ATRIUM_DATA"),
     *(
         ({"ATRIUM_CUSTOMER_TENANTS": f"initech, {tenant}"}, f"ATRIUM_CUSTOMER_TENANTS has {said}")

@@ -14,10 +14,12 @@ from ..flows import runner
 from ..flows.flow import FlowError
 from ..models import Run, Session
 from ..parts import parts
-from . import keys
+from . import back_channel, keys
 from .claims import SCOPES
 from .keys import ALGORITHM
 from .server import AUTH_METHODS, clients, server, stored_request
+
+__all__ = ["back_channel", "blueprint"]
 
 blueprint = Blueprint("protocol", __name__)
 
@@ -57,10 +59,12 @@ def discovery(project: str, application: str = "") -> dict[str, Any]:
         "revocation_endpoint_auth_methods_supported": AUTH_METHODS,
         "scopes_supported": list(SCOPES),
         "claims_supported": [
-            *("iss", "aud", "iat", "exp", "sub", "amr", "auth_time", "nonce", "email"),
-            *("email_verified", "name", "tenants", "roles", "permissions"),
+            *("iss", "aud", "iat", "exp", "sub", "sid", "amr", "auth_time", "nonce"),
+            *("email", "email_verified", "name", "tenants", "roles", "permissions"),
         ],
         "prompt_values_supported": ["none", "login"],
+        "backchannel_logout_supported": True,
+        "backchannel_logout_session_supported": True,
     }
 
 

@@ -190,7 +190,7 @@ class IdToken(OpenIDCode):
 
     def generate_user_info(self, user: Session, scope: str) -> Any:
         claims = _claims(user, scope)
-        return claims | {"auth_time": user.auth_time, "amr": user.amr}
+        return claims | {"auth_time": user.auth_time, "amr": user.amr, "sid": user.id}
 
 
 class _SessionTokens(BearerTokenValidator):

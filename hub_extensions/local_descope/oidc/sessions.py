@@ -11,7 +11,7 @@ import uuid
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, delete, or_, update
+from sqlalchemy import ColumnElement, and_, delete, or_, select, update
 
 from ..errors import DescopeError
 from ..models import Session
@@ -25,6 +25,8 @@ SESSION = "DS"
 REFRESH = "DSR"
 #: An ended session is remembered for as long, so that its tokens are known as its.
 FORGET_SECONDS = 28 * 24 * 3600
+#: Where a transaction keeps the applications' sessions that end with it (`back_channel.py`).
+ENDED = "ended"
 
 
 def begin(user_id: str, amr: list[str], **columns: Any) -> Session:
@@ -151,4 +153,7 @@ def end_sessions(db: Transaction, user_id: str) -> None:
 
 
 def _end(db: Transaction, which: ColumnElement[bool]) -> None:
-    db.execute(update(Session).where(which, Session.ended_at.is_(None)).values(ended_at=now()))
+    living = and_(which, Session.ended_at.is_(None))
+    theirs = list(db.scalars(select(Session).where(living, Session.client_id != "")))
+    db.info[ENDED] = [*db.info.get(ENDED, ()), *theirs]
+    db.execute(update(Session).where(living).values(ended_at=now()))
