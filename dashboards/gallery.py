@@ -76,6 +76,7 @@ class GalleryHandler(PersonHandler):
                     count=len(found),
                     person=person.name,
                     may_manage=person.is_admin,
+                    open_requests=await self.site.hub.open_requests(),
                     roles_held_back=await self.site.hub.roles_held_back(),
                     scripts=[settings.prefix + script for script in usual_scripts()],
                 )

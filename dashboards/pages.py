@@ -50,12 +50,13 @@ class Message:
     detail: str = ""
     next_words: str = "Back to my dashboards"
     next_url: str = ""
+    ask_url: str = ""
 
 
 NOT_HERE = Message(
     title="This dashboard is not here, or not shared with you",
-    text="Check the address, or ask whoever sent it to you. "
-    "An admin of your team can share it with you.",
+    text="Check the address, or ask for access: those who look after the dashboard can "
+    "share it with you.",
 )
 NOT_YOURS = Message(
     title="This page is somebody else’s",

@@ -22,8 +22,20 @@ from tornado import web
 from tornado.httpclient import HTTPClientError, HTTPRequest
 from traitlets import Dict, Float, Integer, Set, Unicode, default
 
+from . import (
+    access_requests,
+    asking,
+    claims_api,
+    deep_links,
+    grants,
+    group_api,
+    look,
+    pending,
+    provider,
+    sign_in,
+    sign_out,
+)
 from . import claims as claim_rules
-from . import claims_api, deep_links, grants, group_api, look, pending, provider, sign_in, sign_out
 from .claims import RefusedClaims
 from .settings import SettingsError
 
@@ -45,6 +57,9 @@ class DescopeAuthenticator(GenericOAuthenticator):
     base_uri = Unicode(config=True, help="Where Descope answers, without a slash at the end.")
     issuer = Unicode(config=True, help="The OpenID Connect issuer: base address and project id.")
     owner_tenant = Unicode(config=True, help="The tenant whose people own this hub.")
+    customer_tenants = Set(
+        config=True, help="The tenants of customers, whose members get groups of their own."
+    )
     role_groups = Dict(
         dict(claim_rules.ROLE_GROUPS),
         config=True,
@@ -151,6 +166,7 @@ class DescopeAuthenticator(GenericOAuthenticator):
                 f"{self.project_id}; set DESCOPE_PROJECT_ID back, or use another database"
             )
         pending.create_tables(app.db)
+        access_requests.create_tables(app.db)
         grants.adopt_memberships(app.db)
         self.log.info("Signing in through %s", self.provider_metadata["issuer"])
         return [
@@ -160,6 +176,7 @@ class DescopeAuthenticator(GenericOAuthenticator):
             *group_api.handlers,
             *claims_api.handlers,
             *deep_links.handlers,
+            *asking.handlers,
             *look.handlers(),
         ]
 
@@ -194,6 +211,12 @@ class DescopeAuthenticator(GenericOAuthenticator):
         return claim_rules.groups_from_claims(
             claims, self.owner_tenant, self.role_groups, self.required_amr
         )
+
+    @property
+    def provided_groups(self) -> frozenset[str]:
+        """The groups that follow the provider: an admin of the hub does not change them."""
+        own = {claim_rules.MEMBERS, *claim_rules.ROLE_GROUPS.values(), *self.role_groups.values()}
+        return own | claim_rules.customer_groups(self.customer_tenants)
 
     def roles_held_back(self, claims: dict[str, Any]) -> frozenset[str]:
         """Roles that would give a group, had this person signed in by a required way."""

@@ -15,6 +15,12 @@ ROLE_GROUPS: Final[Mapping[str, str]] = {"Tenant Admin": "admin", "Analyst": "an
 #: The group of every member of the owner tenant.
 MEMBERS: Final = "user"
 
+#: The group of every member of a customer's tenant.
+CUSTOMERS: Final = "customers"
+
+#: What the group of those who manage others adds to their name.
+MANAGERS_SUFFIX: Final = ".admin"
+
 #: What the hub asks for; an application at Descope has to support each of them.
 SCOPES: Final = ("openid", "email", "profile", "descope.claims", "descope.custom_claims")
 
@@ -80,6 +86,12 @@ def groups_from_claims(
         return frozenset()
     counted = roles if signed_in_by(claims, required_amr) else frozenset()
     return frozenset({MEMBERS} | {role_groups[role] for role in counted if role in role_groups})
+
+
+def customer_groups(customer_tenants: Collection[str]) -> frozenset[str]:
+    """Every group that the provider gives to customers."""
+    managers = {tenant + MANAGERS_SUFFIX for tenant in customer_tenants}
+    return frozenset({CUSTOMERS, *customer_tenants} | managers)
 
 
 def signed_in_by(claims: Claims, required_amr: Collection[str]) -> bool:

@@ -10,11 +10,12 @@ from jupyterhub.user import User
 from tornado import web
 
 from .claims import notebook_claims, tenant_of
+from .desk import open_requests
 
 
 class ClaimsHandler(APIHandler):
-    """Name, groups, tenant and allow-listed claims of the server's owner, and which of their
-    roles do not count for how they signed in. Never tokens.
+    """Name, groups, tenant and allow-listed claims of the server's owner, which of their roles do
+    not count for how they signed in, and how many requests for access wait for them. Never tokens.
 
     Only a person's own server may ask: its token can access that server, others' cannot.
     """
@@ -33,6 +34,7 @@ class ClaimsHandler(APIHandler):
                     "tenant": tenant_of(claims, self.authenticator.owner_tenant),
                     "claims": notebook_claims(claims),
                     "roles_held_back": sorted(self.authenticator.roles_held_back(claims)),
+                    "open_requests": open_requests(user),
                 }
             )
         )

@@ -18,7 +18,7 @@ from jupyterhub.spawner import LocalProcessSpawner
 from tornado import web
 from traitlets import Dict, Unicode, default
 
-from .folders import ADMIN, folders_for
+from .folders import ADMIN, dashboard_in, folders_for
 from .roles import READ_ACCESS
 
 _PR_SET_NO_NEW_PRIVS: Final = 38
@@ -35,6 +35,17 @@ ADMIN_SERVER_SCOPES: Final = [
     "read:servers",  # and the servers that run;
     READ_ACCESS,  # "Access" and "Audit" show why.
 ]
+
+
+class NothingShared(web.HTTPError):
+    """Somebody has no folder, so no server.
+
+    `asked`: the dashboard that they came for, "" for none. Our error page offers to ask for it.
+    """
+
+    def __init__(self, address: str) -> None:
+        super().__init__(403, "Nothing is shared with you yet.")
+        self.asked = dashboard_in(address)
 
 
 class DashboardSpawner(LocalProcessSpawner):
@@ -81,7 +92,7 @@ class DashboardSpawner(LocalProcessSpawner):
         if self.name == ADMIN and ADMIN not in groups:
             raise web.HTTPError(403, "This is for administrators only.")
         if not folders_for(Path(self.notebooks), groups):
-            raise web.HTTPError(403, "Nothing is shared with you yet.")
+            raise NothingShared(self.handler.get_argument("next", "") if self.handler else "")
 
     async def run_auth_state_hook(self, auth_state: Any) -> None:
         """Called by JupyterHub before anything else of a start, and before its page."""
