@@ -216,7 +216,7 @@ class DescopeAuthenticator(GenericOAuthenticator):
     def provided_groups(self) -> frozenset[str]:
         """The groups that follow the provider: an admin of the hub does not change them."""
         own = {claim_rules.MEMBERS, *claim_rules.ROLE_GROUPS.values(), *self.role_groups.values()}
-        return own | claim_rules.customer_groups(self.customer_tenants)
+        return claim_rules.customer_groups(self.customer_tenants) | own
 
     def roles_held_back(self, claims: dict[str, Any]) -> frozenset[str]:
         """Roles that would give a group, had this person signed in by a required way."""

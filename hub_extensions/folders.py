@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Final
-from urllib.parse import unquote, urlsplit
+from urllib.parse import unquote
 
 ADMIN: Final = "admin"
 _LONGEST_NAME: Final = 100
@@ -32,7 +32,7 @@ def dashboard_named(text: str) -> tuple[str, str] | None:
 
 def dashboard_in(address: str) -> str:
     """The `<group>/<notebook>` that an address of a dashboard leads to, "" for any other."""
-    parts = urlsplit(address).path.rstrip("/").split("/")
+    parts = address.partition("?")[0].rstrip("/").split("/")
     if len(parts) < 3 or parts[-3] != "dashboards":
         return ""
     text = "/".join(map(unquote, parts[-2:]))
