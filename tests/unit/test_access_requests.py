@@ -16,7 +16,7 @@ from hub_extensions.access_requests import MOST, AccessRequest, Refused
 from hub_extensions.desk import Desk
 from hub_extensions.folders import dashboard_in, dashboard_named
 
-CUSTOMERS = {"globex", "initech"}
+CUSTOMERS = {"globex", "globex.eu", "initech"}
 PROVIDED = {"admin", "user", "analysts", "globex", "globex.admin"}
 
 
