@@ -21,7 +21,7 @@ OPEN: Final[State] = "open"
 
 LONGEST_REASON: Final = 500
 LONGEST_NOTE: Final = 500
-#: So many requests of one person may be open, or have been made within a day.
+#: So many requests of one person may be open, with those made and taken back within a day.
 MOST: Final = 20
 _KEPT: Final = timedelta(days=90)
 _FARTHEST: Final = timedelta(days=5 * 366)
@@ -82,10 +82,12 @@ def ask(db: Session, user: orm.User, asked: tuple[str, str], reason: str) -> Non
         raise Refused("Please say in a few words what you need it for.")
     if any(request.group_name == group for request in open_of(db, user)):
         return
-    counted = or_(
-        AccessRequest.state == OPEN, AccessRequest.asked_at > grants.now() - timedelta(days=1)
+    taken_back = (AccessRequest.state == "withdrawn") & (
+        AccessRequest.asked_at > grants.now() - timedelta(days=1)
     )
-    made = select(func.count()).where(AccessRequest.user_id == user.id, counted)
+    made = select(func.count()).where(
+        AccessRequest.user_id == user.id, or_(AccessRequest.state == OPEN, taken_back)
+    )
     if (db.scalar(made) or 0) >= MOST:
         raise Refused("You have asked for much already. Wait for the answers, please.", 429)
     db.execute(delete(AccessRequest).where(AccessRequest.decided_at < grants.now() - _KEPT))

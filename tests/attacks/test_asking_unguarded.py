@@ -1,4 +1,4 @@
-"""The attacks on asking succeed when their guards are taken out: so the guards are what stops them."""
+"""The attacks on asking succeed when their guards are taken out."""
 
 from __future__ import annotations
 
