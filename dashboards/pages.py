@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import jinja2
 from jupyterhub.services.auth import HubOAuthCallbackHandler, HubOAuthenticated
+from tornado.httputil import url_concat
 from tornado.web import HTTPError, RequestHandler, StaticFileHandler
 
 from dashboards.activity import Activity
@@ -202,7 +203,8 @@ class PersonHandler(PlainHandler):
         headers = self.request.headers
         is_page = headers.get("Sec-Fetch-Mode", "navigate") == "navigate"
         if self.request.method in {"GET", "HEAD"} and is_page and "Upgrade" not in headers:
-            self.redirect(self.get_login_url())
+            # Should they be somebody else, the hub leads them to this page of their own.
+            self.redirect(url_concat(self.get_login_url(), {"dashboard": self.request.path}))
         else:
             raise HTTPError(403)
 

@@ -47,9 +47,10 @@ def test_a_link_is_followed_asked_for_granted_and_opened(new_visitor: NewVisitor
 
     def opens() -> bool:
         page.goto(f"{hub.url}{link}")
-        return page.locator(".bk-Figure").first.is_visible()
+        return page.get_by_role("link", name="Ask for access").is_hidden()
 
     wait_until(opens, "the dashboard that was asked for")
+    expect(page.locator(".bk-Figure").first).to_be_visible()
 
 
 def test_somebody_with_nothing_asks_and_takes_it_back(new_visitor: NewVisitor, hub: Hub) -> None:

@@ -187,6 +187,7 @@ def test_the_page_for_what_is_not_open_leads_to_asking(dashboard: str, member: P
     [
         "/hub/user-redirect/dashboards/finance/money",
         f"/user/{STRANGER}/dashboards/finance/money?a=1",
+        "/user/somebody@acme.test/dashboards/finance/money?a=1",
     ],
 )
 def test_somebody_with_nothing_can_ask_from_the_link_they_followed(link: str, hub: Hub) -> None:
@@ -195,6 +196,25 @@ def test_somebody_with_nothing_can_ask_from_the_link_they_followed(link: str, hu
     assert page.status_code == 403
     assert "/hub/ask?dashboard=finance/money" in page.text
     assert "finance/money" in stranger.get("/hub/ask?dashboard=finance/money").text
+
+
+def test_an_address_copied_from_anothers_browser_leads_to_ones_own(hub: Hub, admin: Person) -> None:
+    admin.open_dashboards()
+    copied = f"/user/{ADMIN}/dashboards/user/penguins"
+    assert admin.get(copied).ok
+    other = Person(hub)
+    assert (
+        "/hub/ask?dashboard=finance/money"
+        in other.sign_in(STRANGER, copied.replace("user/penguins", "finance/money")).text
+    )
+    colleague = Person(hub)
+    colleague.sign_in(MEMBER)
+    colleague.open_dashboards()
+    page = colleague.get(copied)
+    assert page.ok
+    assert page.url.endswith(f"/user/{MEMBER}/dashboards/user/penguins")
+    elsewhere = colleague.get(f"/user/{ADMIN}/")
+    assert elsewhere.status_code == 403
 
 
 def test_the_wish_survives_the_sign_in(hub: Hub) -> None:
