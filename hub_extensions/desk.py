@@ -16,7 +16,7 @@ from . import access_requests, grants
 from .access_requests import OPEN, AccessRequest, Refused
 from .folders import ADMIN, has_dashboard
 from .group_api import alike, carries_rights
-from .managers import decides, manages_any
+from .who_decides import decides, manages_any
 
 
 @dataclass(frozen=True, kw_only=True)

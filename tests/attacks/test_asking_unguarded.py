@@ -10,7 +10,7 @@ import pytest
 from jupyterhub import orm
 from sqlalchemy.orm import Session
 
-from hub_extensions import access_requests, desk, managers
+from hub_extensions import access_requests, desk, who_decides
 from hub_extensions.access_requests import AccessRequest, Refused
 from tests.unit.test_access_requests import asked, groups, person
 from tests.unit.test_access_requests import desk as desk_of
@@ -57,15 +57,15 @@ def no(*_: Any) -> bool:
 
 ATTACKS = {
     "a manager of another area": (
-        (managers.__name__, "manages", yes),
+        (who_decides.__name__, "manages", yes),
         (("sales.admin",), ("user",), "finance"),
     ),
     "a customer's manager, another customer whose name begins alike": (
-        (managers.__name__, "customer_of", lambda *_: None),
+        (who_decides.__name__, "customer_of", lambda *_: None),
         (("globex.admin",), ("globex",), "globex.eu"),
     ),
     "a customer's manager, somebody else's person": (
-        (desk.__name__, "decides", lambda held, group, *_: managers.manages(held, group)),
+        (desk.__name__, "decides", lambda held, group, *_: who_decides.manages(held, group)),
         (("globex", "globex.admin"), ("initech",), "globex.reports"),
     ),
     "a group of the provider": (

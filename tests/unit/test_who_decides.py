@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from hub_extensions.managers import decides, manages
+from hub_extensions.who_decides import decides, manages
 
 CUSTOMERS = {"globex", "initech", "globex.eu"}
 
@@ -17,6 +17,8 @@ CUSTOMERS = {"globex", "initech", "globex.eu"}
         ({"finance.admin"}, "finance", True),
         ({"finance.admin"}, "finance.board", True),
         ({"globex.admin"}, "globex.reports", True),
+        ({"finance.admin"}, "finance.admin", False),
+        ({"finance.admin"}, "finance.board.admin", False),
         (set(), "finance", False),
         ({"finance"}, "finance", False),
         ({"user", "analysts"}, "user", False),

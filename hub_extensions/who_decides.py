@@ -1,4 +1,4 @@
-"""Who manages which group: pure functions of the names of groups."""
+"""Who manages which group, and so decides who is let in: pure functions of groups' names."""
 
 from __future__ import annotations
 
@@ -12,10 +12,12 @@ def manages(groups: Collection[str], group: str, customer_tenants: Collection[st
     """Whether somebody in `groups` manages the members of `group`.
 
     Members of `admin` manage every group, those of `<x>.admin` the groups `<x>` and `<x>.…`; but
-    a manager of one customer never those of another, whatever their tenants are called.
+    a manager of one customer never those of another, whatever their tenants are called, and none
+    of them makes others managers.
     """
     return ADMIN in groups or any(
         (group == area or group.startswith(f"{area}."))
+        and not group.endswith(MANAGERS_SUFFIX)
         and customer_of(area, customer_tenants) == customer_of(group, customer_tenants)
         for area in areas(groups)
     )
