@@ -20,6 +20,11 @@ def address(dashboard: Dashboard, settings: Settings, query: str = "") -> str:
     return admin_server_url(settings, f"{settings.own_prefix}{ADMIN}/{place}")
 
 
+def ask_url(settings: Settings, group: str, name: str) -> str:
+    """Where at the hub somebody asks for a dashboard, whether or not there is such a one."""
+    return f"{settings.hub_prefix}ask?{urlencode({'dashboard': f'{group}/{name}'})}"
+
+
 def admin_server_url(settings: Settings, target: str) -> str:
     """Where the hub starts the admin's own server, if need be, and sends the browser to target."""
     user = settings.own_prefix.rstrip("/").rpartition("/")[2]

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import logging
 import secrets
+from dataclasses import replace
 from typing import TYPE_CHECKING, ClassVar
 
-from dashboards.addresses import address
+from dashboards.addresses import address, ask_url
 from dashboards.catalog import Dashboard, find, served_here, visible
 from dashboards.cells import cells_of, makes_own_page
 from dashboards.files import usual_scripts
@@ -30,7 +31,7 @@ class DashboardHandler(PersonHandler):
         shared = await self.site.shared_with(self.person)
         dashboard = find(shared, group, name)
         if dashboard is None or not self._is_served_or_sent_on(dashboard):
-            self.show(NOT_HERE, 404)
+            self.show(replace(NOT_HERE, ask_url=ask_url(self.site.settings, group, name)), 404)
         elif not self._finished:
             await self._answer(dashboard)
 

@@ -80,6 +80,7 @@ class GalleryHandler(PersonHandler):
                     person=person.name,
                     may_manage=person.may_manage,
                     notice=await self.site.hub.notice(),
+                    open_requests=await self.site.hub.open_requests(),
                     roles_held_back=await self.site.hub.roles_held_back(),
                     scripts=[settings.prefix + script for script in usual_scripts()],
                 )

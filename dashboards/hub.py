@@ -144,6 +144,11 @@ class Hub:
             for card in (told if isinstance(told, list) else ())
         )
 
+    async def open_requests(self) -> int | None:
+        """How many requests for access wait for the owner; None for who manages nothing."""
+        waiting = (await self._known()).get("open_requests")
+        return waiting if isinstance(waiting, int) else None
+
     async def _known(self) -> dict[str, Any]:
         """What the hub has from the identity provider; {} where it has nothing."""
         known = await self._ask("claims")

@@ -15,6 +15,7 @@ from urllib.parse import urlparse
 
 import jinja2
 from jupyterhub.services.auth import HubOAuthCallbackHandler, HubOAuthenticated
+from tornado.httputil import url_concat
 from tornado.web import HTTPError, RequestHandler, StaticFileHandler
 
 from dashboards.activity import Activity
@@ -53,12 +54,13 @@ class Message:
     detail: str = ""
     next_words: str = "Back to my dashboards"
     next_url: str = ""
+    ask_url: str = ""
 
 
 NOT_HERE = Message(
     title="This dashboard is not here, or not shared with you",
-    text="Check the address, or ask whoever sent it to you. "
-    "An admin of your team can share it with you.",
+    text="Check the address, or ask for access: those who look after the dashboard can "
+    "share it with you.",
 )
 NOT_YOURS = Message(
     title="This page is somebody else’s",
@@ -226,7 +228,8 @@ class PersonHandler(PlainHandler):
         headers = self.request.headers
         is_page = headers.get("Sec-Fetch-Mode", "navigate") == "navigate"
         if self.request.method in {"GET", "HEAD"} and is_page and "Upgrade" not in headers:
-            self.redirect(self.get_login_url())
+            # Should they be somebody else, the hub leads them to this page of their own.
+            self.redirect(url_concat(self.get_login_url(), {"dashboard": self.request.path}))
         else:
             raise HTTPError(403)
 

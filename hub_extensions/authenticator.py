@@ -25,6 +25,8 @@ from traitlets import Dict, Float, Integer, List, Set, Unicode, default
 
 from . import (
     access_api,
+    access_requests,
+    asking,
     audit,
     back_channel,
     claims_api,
@@ -212,6 +214,7 @@ class DescopeAuthenticator(GenericOAuthenticator):
             raise SettingsError(f"{error}; stop it first, or set ATRIUM_STATE") from None
         forget.follow(app, Path(self.state_folder))
         identity_notices.create_tables(app.db)
+        access_requests.create_tables(app.db)
         grants.adopt_memberships(app.db)
         managers.keep_roles(app.db, self.provided_groups, self.customer_tenants)
         self.log.info("Signing in through %s", self.provider_metadata["issuer"])
@@ -235,6 +238,7 @@ class DescopeAuthenticator(GenericOAuthenticator):
             *server_api.handlers,
             *deep_links.handlers,
             *closed.handlers,
+            *asking.handlers,
             *look.handlers(),
         ]
 

@@ -10,6 +10,7 @@ from jupyterhub.user import User
 from tornado import web
 
 from .claims import notebook_claims
+from .desk import open_requests
 from .folders import ADMIN
 
 
@@ -26,8 +27,8 @@ class OwnServerHandler(APIHandler):
 
 
 class ClaimsHandler(OwnServerHandler):
-    """Name, groups, tenant and allow-listed claims of the server's owner, and which of their
-    roles do not count for how they signed in. Never tokens.
+    """Name, groups, tenant and allow-listed claims of the server's owner, which of their roles do
+    not count for how they signed in, and what waits for them as a manager. Never tokens.
     """
 
     async def get(self) -> None:
@@ -43,6 +44,7 @@ class ClaimsHandler(OwnServerHandler):
                     "claims": notebook_claims(claims),
                     "roles_held_back": sorted(self.authenticator.roles_held_back(claims)),
                     "notice": self._notice(user),
+                    "open_requests": open_requests(user),
                 }
             )
         )

@@ -5,8 +5,48 @@ from __future__ import annotations
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Final
+from urllib.parse import unquote
 
 ADMIN: Final = "admin"
+_LONGEST_NAME: Final = 100
+_LONGEST_FILE_NAME: Final = 200
+
+
+def is_folder_name(name: str, longest: int = _LONGEST_NAME) -> bool:
+    """Whether a folder of notebooks, and so a group, can have this name; or a notebook."""
+    return (
+        0 < len(name) <= longest
+        and name == name.strip()
+        and not name.startswith(".")
+        and name.isprintable()
+        and not set(name) & set("/\\")
+    )
+
+
+def dashboard_named(text: str) -> tuple[str, str] | None:
+    """Group and notebook in `<group>/<notebook>`, None for what can be no dashboard's name."""
+    group, _, name = text.partition("/")
+    fits = is_folder_name(group) and is_folder_name(name, _LONGEST_FILE_NAME)
+    return (group, name) if fits else None
+
+
+def dashboard_in(address: str) -> str:
+    """The `<group>/<notebook>` that an address of a dashboard leads to, "" for any other."""
+    parts = address.partition("?")[0].rstrip("/").split("/")
+    if len(parts) < 3 or parts[-3] != "dashboards":
+        return ""
+    text = "/".join(map(unquote, parts[-2:]))
+    return text if dashboard_named(text) else ""
+
+
+def has_dashboard(notebooks: Path, group: str, name: str) -> bool:
+    """Whether a folder has a notebook of this name; both compared exactly, with what is there."""
+    if group not in folders_for(notebooks, {ADMIN}):
+        return False
+    try:
+        return any(entry.name == f"{name}.ipynb" for entry in (notebooks / group).iterdir())
+    except OSError:
+        return False
 
 
 def folders_for(notebooks: Path, groups: Iterable[str]) -> list[str]:

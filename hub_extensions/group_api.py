@@ -9,7 +9,7 @@ outside their tenant: somebody else is answered like nobody.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from contextlib import contextmanager
 from functools import cached_property
 from typing import Any, Final
@@ -18,15 +18,34 @@ from jupyterhub import orm
 from jupyterhub.apihandlers import groups as stock
 from jupyterhub.scopes import Scope, needs_scope
 from sqlalchemy import func, or_, select
+from sqlalchemy.orm import Session
 from tornado import web
 
 from . import grants, managers
 from .claims import MANAGERS_SUFFIX
+from .folders import is_folder_name
 from .managers import alike
 
 #: Only full admins hold it: JupyterHub's own measure of one.
 FULL_ADMIN_SCOPE: Final = "admin:users"
-_LONGEST_NAME: Final = 100
+
+
+def carries_rights(db: Session, group_name: str, provided: Collection[str]) -> bool:
+    """Whether only full admins and the provider change a group: its roles give it, or give with
+    it what JupyterHub allows.
+
+    `provided`: the groups that follow the provider.
+    """
+    group = orm.Group.find(db, name=group_name)
+    return alike(group_name) in map(alike, provided) or (
+        group is not None and not all(map(managers.is_managers_role, group.roles))
+    )
+
+
+def look_alike(db: Session, group_name: str) -> str | None:
+    """A group that has this name, or one that looks like it."""
+    folded = alike(group_name)
+    return next((name for (name,) in db.query(orm.Group.name) if alike(name) == folded), None)
 
 
 class _GuardedGroup(stock._GroupAPIHandler):
@@ -72,12 +91,8 @@ class _GuardedGroup(stock._GroupAPIHandler):
 
     def check_may_change(self, group_name: str) -> None:
         """Refuse a change of a group that carries rights by anyone but a full admin."""
-        group = orm.Group.find(self.db, name=group_name)
-        provided = {alike(name) for name in self.authenticator.provided_groups}
-        guarded = alike(group_name) in provided or (
-            group is not None and not all(map(managers.is_managers_role, group.roles))
-        )
-        if guarded and not self.has_scope(FULL_ADMIN_SCOPE):
+        provided = self.authenticator.provided_groups
+        if carries_rights(self.db, group_name, provided) and not self.has_scope(FULL_ADMIN_SCOPE):
             raise web.HTTPError(
                 403, f"The group {group_name} follows the sign-in provider; change the role there"
             )
@@ -95,20 +110,12 @@ class _GuardedGroup(stock._GroupAPIHandler):
 
     def check_new_name(self, group_name: Any) -> None:
         """A group is a folder: refuse a name no folder can have, or one that looks like another."""
-        if (
-            not isinstance(group_name, str)
-            or not 0 < len(group_name) <= _LONGEST_NAME
-            or group_name != group_name.strip()
-            or group_name.startswith(".")
-            or not group_name.isprintable()
-            or set(group_name) & set("/\\")
-        ):
+        if not isinstance(group_name, str) or not is_folder_name(group_name):
             raise web.HTTPError(
                 400, "A group's name is the name of a folder: no slash, no dot first"
             )
-        for (name,) in self.db.query(orm.Group.name):
-            if alike(name) == alike(group_name):
-                raise web.HTTPError(409, f"There is a group {name} already")
+        if name := look_alike(self.db, group_name):
+            raise web.HTTPError(409, f"There is a group {name} already")
         for tenant in self.authenticator.customer_tenants:
             if alike(group_name).startswith(alike(f"{tenant}.")) and not group_name.startswith(
                 f"{tenant}."

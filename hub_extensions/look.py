@@ -13,6 +13,7 @@ from jupyterhub.handlers.static import CacheControlStaticFilesHandler
 from jupyterhub.user import User
 from jupyterhub.utils import url_path_join
 
+from .desk import open_requests
 from .folders import folders_for
 
 TEMPLATES: Final = Path(__file__).with_name("pages")
@@ -63,6 +64,7 @@ def template_vars(notebooks: Path, contacts: Iterable[str]) -> dict[str, Any]:
         "sheet_version": sheet_version(),
         "has_dashboards": has_dashboards,
         "contacts": sorted(contacts),
+        "open_requests": open_requests,
     }
 
 

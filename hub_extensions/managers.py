@@ -18,6 +18,7 @@ from sqlalchemy.orm import Session
 
 from .claims import MANAGERS_SUFFIX, MEMBERS
 from .roles import manager_scopes
+from .who_decides import manages
 
 _ROLE: Final = "manager-"
 #: Where a database session keeps that groups came or went since its last commit.
@@ -29,15 +30,17 @@ def alike(name: str) -> str:
     return unicodedata.normalize("NFKC", name).casefold()
 
 
-def managed_by(managers: str, groups: Iterable[str], provided: Collection[str]) -> list[str]:
+def managed_by(
+    managers: str,
+    groups: Iterable[str],
+    provided: Collection[str],
+    customer_tenants: Collection[str] = (),
+) -> list[str]:
     """Those of these groups that the members of a group `<x>.admin` manage, sorted."""
-    own = managers.removesuffix(MANAGERS_SUFFIX)
     return sorted(
         name
         for name in groups
-        if (name == own or name.startswith(f"{own}."))
-        and not name.endswith(MANAGERS_SUFFIX)
-        and name not in provided
+        if manages({managers}, name, customer_tenants) and name not in provided
     )
 
 
@@ -76,7 +79,7 @@ def _update_roles(
     groups = {str(group.name): group for group in db.scalars(select(orm.Group))}
     kept = set()
     for name in filter(_is_managers, groups):
-        managed = managed_by(name, groups, provided)
+        managed = managed_by(name, groups, provided, customer_tenants)
         role = create_role(
             db,
             {

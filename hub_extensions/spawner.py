@@ -20,7 +20,7 @@ from tornado.httpclient import AsyncHTTPClient, HTTPClientError, HTTPRequest
 from traitlets import Dict, Unicode, default
 
 from .account_spawner import AccountSpawner
-from .folders import ADMIN, folders_for
+from .folders import ADMIN, dashboard_in, folders_for
 from .roles import READ_ACCESS
 
 #: Seconds that a server gets to close what it must not show any more.
@@ -38,6 +38,17 @@ ADMIN_SERVER_SCOPES: Final = [
     "read:servers",  # and the servers that run;
     READ_ACCESS,  # "Access" and "Audit" show why.
 ]
+
+
+class NothingShared(web.HTTPError):
+    """Somebody has no folder, so no server.
+
+    `asked`: the dashboard that they came for, "" for none. Our error page offers to ask for it.
+    """
+
+    def __init__(self, address: str) -> None:
+        super().__init__(403, "Nothing is shared with you yet.")
+        self.asked = dashboard_in(address)
 
 
 class DashboardSpawner(AccountSpawner):
@@ -83,7 +94,7 @@ class DashboardSpawner(AccountSpawner):
         if self.name == ADMIN and ADMIN not in groups:
             raise web.HTTPError(403, "This is for administrators only.")
         if not folders_for(Path(self.notebooks), groups):
-            raise web.HTTPError(403, "Nothing is shared with you yet.")
+            raise NothingShared(self.handler.get_argument("next", "") if self.handler else "")
 
     async def run_auth_state_hook(self, auth_state: Any) -> None:
         """Called by JupyterHub before anything else of a start, and before its page."""

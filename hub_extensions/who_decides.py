@@ -1,0 +1,55 @@
+"""Who manages which group, and so decides who is let in: pure functions of groups' names."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+from .claims import MANAGERS_SUFFIX
+from .folders import ADMIN
+
+
+def manages(groups: Collection[str], group: str, customer_tenants: Collection[str] = ()) -> bool:
+    """Whether somebody in `groups` manages the members of `group`.
+
+    Members of `admin` manage every group, those of `<x>.admin` the groups `<x>` and `<x>.…`; but
+    a manager of one customer never those of another, whatever their tenants are called, and none
+    of them makes others managers.
+    """
+    return ADMIN in groups or any(
+        (group == area or group.startswith(f"{area}."))
+        and not group.endswith(MANAGERS_SUFFIX)
+        and customer_of(area, customer_tenants) == customer_of(group, customer_tenants)
+        for area in areas(groups)
+    )
+
+
+def decides(
+    groups: Collection[str],
+    group: str,
+    person: Collection[str],
+    customer_tenants: Collection[str] = (),
+) -> bool:
+    """Whether somebody in `groups` may know that a person, in the groups `person`, asks for
+    `group`. A customer's manager knows the customer's own people only."""
+    if not manages(groups, group, customer_tenants):
+        return False
+    customer = customer_of(group, customer_tenants)
+    return ADMIN in groups or customer is None or customer in person
+
+
+def manages_any(groups: Collection[str]) -> bool:
+    """Whether somebody in these groups manages any group at all."""
+    return ADMIN in groups or bool(areas(groups))
+
+
+def areas(groups: Collection[str]) -> frozenset[str]:
+    """The `<x>` of every `<x>.admin` in these groups."""
+    return frozenset(
+        group.removesuffix(MANAGERS_SUFFIX) for group in groups if group.endswith(MANAGERS_SUFFIX)
+    ) - {""}
+
+
+def customer_of(group: str, customer_tenants: Collection[str]) -> str | None:
+    """The customer's tenant that a group belongs to; None for a group of the hub's owner."""
+    of = [tenant for tenant in customer_tenants if f"{group}.".startswith(f"{tenant}.")]
+    return max(of, key=len, default=None)
