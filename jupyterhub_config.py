@@ -6,7 +6,8 @@ from hub_extensions; this file wires them together.
 
 from pathlib import Path
 
-from hub_extensions import local_service, look, roles, settings, state, unix_accounts
+from hub_extensions import local_service, look, roles, settings, state
+from hub_extensions.accounts import unix_accounts
 
 folder = Path(__file__).resolve().parent
 given = settings.load(folder)  # one sentence and an end, if something is missing or wrong

@@ -23,37 +23,31 @@ from tornado import web
 from tornado.httpclient import HTTPClientError, HTTPRequest
 from traitlets import Dict, Float, Integer, List, Set, Unicode, default
 
-from . import (
-    access_api,
-    access_requests,
-    asking,
-    audit,
+from . import audit, claims_api, grants, look
+from . import claims as claim_rules
+from .access import asking, forget, group_api, managers
+from .access import report_api as access_api
+from .access import requests as access_requests
+from .access.directory import Directory
+from .access.follow import Follower
+from .accounts import server_api
+from .audit import api as audit_api
+from .claims import RefusedClaims
+from .settings import SettingsError
+from .signing_in import (
     back_channel,
-    claims_api,
     closed,
     deep_links,
-    forget,
-    grants,
-    group_api,
     identity_notices,
     log,
-    look,
-    managers,
     pending,
     provider,
-    server_api,
     sessions,
     sign_in,
     sign_out,
     signed_in,
 )
-from . import claims as claim_rules
-from .audit import api as audit_api
-from .claims import RefusedClaims
-from .directory import Directory
-from .follow import Follower
-from .rate_limit import RateLimits
-from .settings import SettingsError
+from .signing_in.rate_limit import RateLimits
 
 
 class DescopeAuthenticator(GenericOAuthenticator):

@@ -9,8 +9,8 @@ from jupyterhub.apihandlers.base import APIHandler
 from jupyterhub.user import User
 from tornado import web
 
+from .access.desk import open_requests
 from .claims import notebook_claims
-from .desk import open_requests
 from .folders import ADMIN
 
 

@@ -20,8 +20,9 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
-from . import access_report, grants, settings
-from .access_report import Person
+from . import grants, settings
+from .access import report as access_report
+from .access.report import Person
 from .notebook_files import Notebook, meant, notebooks_in
 
 CONFIGURATION: Final = "jupyterhub_config.py"

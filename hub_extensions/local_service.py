@@ -10,10 +10,10 @@ from urllib.parse import urlsplit, urlunsplit
 
 from jupyterhub.utils import subdomain_hook_idna
 
-from . import provider
+from .accounts.unix_accounts import Isolation
 from .settings import LOCAL_OWNER_TENANT, LOCAL_PROJECT_ID, Settings
+from .signing_in import provider
 from .state import State
-from .unix_accounts import Isolation
 
 #: The tenant that owns the hub with the stand-in.
 OWNER_TENANT: Final = LOCAL_OWNER_TENANT

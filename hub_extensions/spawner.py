@@ -19,7 +19,7 @@ from tornado import web
 from tornado.httpclient import AsyncHTTPClient, HTTPClientError, HTTPRequest
 from traitlets import Dict, Unicode, default
 
-from .account_spawner import AccountSpawner
+from .accounts.account_spawner import AccountSpawner
 from .folders import ADMIN, dashboard_in, folders_for
 from .roles import READ_ACCESS
 

@@ -10,8 +10,9 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from .. import local_service, provider, state
+from .. import local_service, state
 from ..settings import LOCAL_PROJECT_ID, Settings, read, require
+from ..signing_in import provider
 from . import probe
 from .check import findings
 from .desired import Desired, ProjectError, load_desired

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import pytest
 import requests
 
-from hub_extensions import access_requests
+from hub_extensions.access import requests as access_requests
 from tests.hub import Hub
 from tests.person import Person
 from tests.requests_page import add_dashboard, add_person, answer, ask, give, groups, ids, xsrf

@@ -10,8 +10,9 @@ import pytest
 from jupyterhub import orm
 from sqlalchemy.orm import Session
 
-from hub_extensions import access_requests, desk, who_decides
-from hub_extensions.access_requests import AccessRequest, Refused
+from hub_extensions.access import desk, who_decides
+from hub_extensions.access import requests as access_requests
+from hub_extensions.access.requests import AccessRequest, Refused
 from tests.unit.test_access_requests import asked, groups, person
 from tests.unit.test_access_requests import desk as desk_of
 

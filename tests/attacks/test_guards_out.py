@@ -11,10 +11,11 @@ import pytest
 from tornado.httpserver import _HTTPRequestContext
 from tornado.httputil import HTTPHeaders
 
-from hub_extensions import back_channel, claims
-from hub_extensions.back_channel import Logout, UsedTokens, ends
-from hub_extensions.log import NoTokens
-from hub_extensions.rate_limit import RateLimits, TooMany, client_address
+from hub_extensions import claims
+from hub_extensions.signing_in import back_channel
+from hub_extensions.signing_in.back_channel import Logout, UsedTokens, ends
+from hub_extensions.signing_in.log import NoTokens
+from hub_extensions.signing_in.rate_limit import RateLimits, TooMany, client_address
 from tests.unit.test_back_channel import check, token
 
 SPOOFED = HTTPHeaders({"X-Forwarded-For": "203.0.113.5", "X-Real-Ip": "198.51.100.1"})

@@ -193,7 +193,7 @@ def test_a_tenant_that_is_not_listed_gives_nothing(start_hub: StartHub) -> None:
 
 
 WITHOUT_GUARDS = """
-from hub_extensions import group_api
+from hub_extensions.access import group_api
 group_api._GuardedGroup.people_seen = None
 group_api._GuardedGroup.check_may_manage = lambda *_: None
 group_api.alike = lambda name: name

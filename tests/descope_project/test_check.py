@@ -13,12 +13,7 @@ import pytest
 
 from hub_extensions.claims import SCOPES
 from hub_extensions.descope_project.check import findings, outline
-from hub_extensions.descope_project.desired import (
-    Desired,
-    DesiredSso,
-    DesiredTenant,
-    SecretPlace,
-)
+from hub_extensions.descope_project.desired import Desired, DesiredSso, DesiredTenant, SecretPlace
 from hub_extensions.descope_project.finding import Finding
 from hub_extensions.descope_project.project import DEFAULT_APP, Key, State
 from hub_extensions.flow_formats import files_of, flow_in

@@ -15,7 +15,7 @@ from jupyterhub import orm
 from sqlalchemy.engine import make_url
 from sqlalchemy.orm import Session
 
-from hub_extensions.forget import forget
+from hub_extensions.access.forget import forget
 from tests.conftest import StartHub
 from tests.hub import Hub, wait_until
 from tests.integration.test_lasting import restart_with_old_confirmations

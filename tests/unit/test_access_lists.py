@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from hub_extensions import access_lists
-from hub_extensions.access_lists import NOTHING, READ, group, guard, read, user
+from hub_extensions.accounts import access_lists
+from hub_extensions.accounts.access_lists import NOTHING, READ, group, guard, read, user
 
 OURS = range(70_000, 70_100)
 

@@ -10,8 +10,9 @@ from jupyterhub import orm
 from sqlalchemy import event, update
 from sqlalchemy.orm import Session
 
-from hub_extensions import access_report, grants
-from hub_extensions.access_report import Person
+from hub_extensions import grants
+from hub_extensions.access import report as access_report
+from hub_extensions.access.report import Person
 from hub_extensions.notebook_files import Notebook
 
 BOSS = "boss@acme.test"

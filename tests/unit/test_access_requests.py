@@ -11,9 +11,10 @@ from jupyterhub import orm
 from sqlalchemy import select
 from sqlalchemy.orm import Session, object_session
 
-from hub_extensions import access_requests, audit, grants
-from hub_extensions.access_requests import MOST, AccessRequest, Refused
-from hub_extensions.desk import Desk
+from hub_extensions import audit, grants
+from hub_extensions.access import requests as access_requests
+from hub_extensions.access.desk import Desk
+from hub_extensions.access.requests import MOST, AccessRequest, Refused
 from hub_extensions.folders import dashboard_in, dashboard_named
 
 CUSTOMERS = {"globex", "globex.eu", "initech"}

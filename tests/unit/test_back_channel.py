@@ -9,7 +9,7 @@ import pytest
 from joserfc import jwt
 from joserfc.jwk import KeySet, RSAKey
 
-from hub_extensions.back_channel import (
+from hub_extensions.signing_in.back_channel import (
     EVENT,
     Logout,
     UsedTokens,
@@ -17,7 +17,7 @@ from hub_extensions.back_channel import (
     id_token_claims,
     verified_logout,
 )
-from hub_extensions.provider import InvalidToken
+from hub_extensions.signing_in.provider import InvalidToken
 
 ISSUER, AUDIENCE = "https://api.descope.com/P1", "P1"
 KEY = RSAKey.generate_key(2048, {"kid": "k1", "alg": "RS256", "use": "sig"})

@@ -14,10 +14,11 @@ from typing import Any
 import pytest
 from jupyterhub import orm
 
-from hub_extensions import audit, grants, sessions
-from hub_extensions.directory import Directory, DirectoryRefused, Known, TooManyCalls
-from hub_extensions.follow import CALLS_A_MINUTE, Follower, Provider
-from hub_extensions.provider import ProviderUnreachable
+from hub_extensions import audit, grants
+from hub_extensions.access.directory import Directory, DirectoryRefused, Known, TooManyCalls
+from hub_extensions.access.follow import CALLS_A_MINUTE, Follower, Provider
+from hub_extensions.signing_in import sessions
+from hub_extensions.signing_in.provider import ProviderUnreachable
 
 
 class FakeDirectory(Directory):

@@ -12,8 +12,8 @@ from joserfc import jwt
 from joserfc.jwk import KeySet, RSAKey
 from tornado.httpclient import HTTPClientError, HTTPRequest, HTTPResponse
 
-from hub_extensions import provider
-from hub_extensions.pending import own_path
+from hub_extensions.signing_in import provider
+from hub_extensions.signing_in.pending import own_path
 
 ISSUER, AUDIENCE = "https://api.descope.com/P1", "P1"
 KEY = RSAKey.generate_key(2048, {"kid": "k1", "alg": "RS256", "use": "sig"})

@@ -7,8 +7,8 @@ from ipaddress import ip_network
 import pytest
 from tornado.httputil import HTTPHeaders
 
-from hub_extensions import rate_limit
-from hub_extensions.rate_limit import RateLimits, TooMany, client_address
+from hub_extensions.signing_in import rate_limit
+from hub_extensions.signing_in.rate_limit import RateLimits, TooMany, client_address
 
 PROXIES = (ip_network("10.0.0.0/24"), ip_network("fd00::1"))
 

@@ -10,8 +10,9 @@ import pytest
 from jupyterhub import orm
 from sqlalchemy.orm import Session
 
-from hub_extensions import settings, unix_accounts
-from hub_extensions.unix_accounts import Isolation, NoIdLeft, id_of, isolation, make_home
+from hub_extensions import settings
+from hub_extensions.accounts import unix_accounts
+from hub_extensions.accounts.unix_accounts import Isolation, NoIdLeft, id_of, isolation, make_home
 
 IDS = range(70_000, 70_003)
 as_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root can give files away")

@@ -16,7 +16,7 @@ from joserfc.jwk import KeySet
 from tornado import web
 from tornado.httpclient import HTTPClientError
 
-from .settings import SettingsError, is_loopback
+from ..settings import SettingsError, is_loopback
 
 #: Pinned: a token names its algorithm itself, so its word is not taken (RFC 8725 section 3.1).
 ALGORITHMS: Final = ["RS256", "ES256"]

@@ -19,11 +19,11 @@ from jupyterhub.apihandlers.base import APIHandler
 from jupyterhub.user import User
 from tornado import web
 
+from ..claims_api import is_own_server
+from ..folders import ADMIN
+from ..roles import READ_ACCESS
 from . import access_lists
 from .account_spawner import AccountSpawner
-from .claims_api import is_own_server
-from .folders import ADMIN
-from .roles import READ_ACCESS
 
 _PATIENCE: Final = 10
 

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from .provider import ProviderUnreachable
+from ..signing_in.provider import ProviderUnreachable
 
 if TYPE_CHECKING:
     from descope import DescopeClient

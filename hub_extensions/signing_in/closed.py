@@ -7,8 +7,8 @@ from typing import Final
 from jupyterhub.handlers import BaseHandler
 from jupyterhub.utils import url_path_join
 
-from . import grants
-from .folders import ADMIN
+from .. import grants
+from ..folders import ADMIN
 
 _LONGEST: Final = 300
 

@@ -16,11 +16,11 @@ from jupyterhub import orm
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from . import grants
-from .claims import MEMBERS, ROLE_GROUPS
-from .folders import ADMIN
-from .grants import Grant, Identity
-from .notebook_files import Notebook
+from .. import grants
+from ..claims import MEMBERS, ROLE_GROUPS
+from ..folders import ADMIN
+from ..grants import Grant, Identity
+from ..notebook_files import Notebook
 
 #: In the order in which reasons are told.
 _SOURCES: Final = (grants.PROVIDER, grants.ADMIN, grants.DENIED)

@@ -21,9 +21,10 @@ from sqlalchemy import func, or_, select
 from sqlalchemy.orm import Session
 from tornado import web
 
-from . import grants, managers
-from .claims import MANAGERS_SUFFIX
-from .folders import is_folder_name
+from .. import grants
+from ..claims import MANAGERS_SUFFIX
+from ..folders import is_folder_name
+from . import managers
 from .managers import alike
 
 #: Only full admins hold it: JupyterHub's own measure of one.

@@ -15,7 +15,7 @@ from jupyterhub.handlers.base import UserUrlHandler
 from tornado import web
 from tornado.httputil import url_concat
 
-from .folders import dashboard_in
+from ..folders import dashboard_in
 
 
 def own_address(handler: BaseHandler, dashboard: str) -> str:

@@ -19,8 +19,8 @@ from jupyterhub.spawner import LocalProcessSpawner
 from tornado import web
 from traitlets import Dict, Integer, List, Unicode, default
 
+from ..folders import audiences, readable_for
 from . import access_lists, unix_accounts
-from .folders import audiences, readable_for
 from .unix_accounts import Account
 
 _PR_SET_NO_NEW_PRIVS: Final = 38

@@ -20,9 +20,9 @@ from jupyterhub import orm
 from sqlalchemy import Unicode, func, select
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
+from ..folders import audiences
+from ..settings import Settings
 from . import access_lists
-from .folders import audiences
-from .settings import Settings
 
 #: What an account can use up; memory is the spawner's `mem_limit`.
 LIMITS: Final = {

@@ -16,9 +16,9 @@ from typing import Any, Final
 from jupyterhub.apihandlers.base import APIHandler
 from tornado import web
 
-from . import access_report
-from .notebook_files import Notebook, meant, notebooks_in
-from .roles import READ_ACCESS
+from ..notebook_files import Notebook, meant, notebooks_in
+from ..roles import READ_ACCESS
+from . import report as access_report
 
 
 class _AccessHandler(APIHandler):

@@ -19,7 +19,8 @@ from jupyterhub import orm
 from jupyterhub.user import User
 from sqlalchemy import select
 
-from . import audit, grants, pending, provider, sign_out
+from .. import audit, grants
+from . import pending, provider, sign_out
 from .provider import LEEWAY, InvalidToken, UnknownSignature, number
 from .rate_limit import RateLimited
 

@@ -14,9 +14,10 @@ from sqlalchemy import func, select
 from tornado import web
 from tornado.httputil import url_concat
 
-from . import audit, grants, identity_notices, sign_out
-from .group_api import FULL_ADMIN_SCOPE
-from .roles import SIGN_OUT
+from .. import audit, grants
+from ..access.group_api import FULL_ADMIN_SCOPE
+from ..roles import SIGN_OUT
+from . import identity_notices, sign_out
 from .sessions import Session
 
 #: People on one page; the search finds the others.

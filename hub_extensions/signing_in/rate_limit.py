@@ -18,8 +18,8 @@ from limits.strategies import SlidingWindowCounterRateLimiter
 from tornado import web
 from tornado.httputil import HTTPHeaders
 
-from . import audit
-from .settings import Network
+from .. import audit
+from ..settings import Network
 
 Address = IPv4Address | IPv6Address
 

@@ -12,12 +12,13 @@ from jupyterhub import orm
 from jupyterhub.user import User
 from sqlalchemy.orm import Session
 
-from . import access_requests, grants
-from .access_requests import OPEN, AccessRequest, Refused
-from .claims import MANAGERS_SUFFIX
-from .folders import ADMIN, has_dashboard
+from .. import grants
+from ..claims import MANAGERS_SUFFIX
+from ..folders import ADMIN, has_dashboard
+from . import requests as access_requests
 from .group_api import carries_rights, look_alike
 from .managers import people_for
+from .requests import OPEN, AccessRequest, Refused
 from .who_decides import decides, manages_any
 
 

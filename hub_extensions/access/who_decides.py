@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
-from .claims import MANAGERS_SUFFIX
-from .folders import ADMIN
+from ..claims import MANAGERS_SUFFIX
+from ..folders import ADMIN
 
 
 def manages(groups: Collection[str], group: str, customer_tenants: Collection[str] = ()) -> bool:

@@ -9,7 +9,7 @@ from jupyterhub import orm
 from sqlalchemy import ForeignKey, Unicode, UniqueConstraint, delete, func, select
 from sqlalchemy.orm import Mapped, Session, mapped_column, relationship
 
-from . import grants
+from .. import grants
 
 #: The provider would have to make a person anew for each; the first ones tell the story.
 _MOST_OF_ONE: Final = 20

@@ -26,7 +26,8 @@ from sqlalchemy import delete, select
 from tornado import web
 from tornado.httputil import url_concat
 
-from . import audit, grants, identity_notices, provider, sessions, sign_out
+from .. import audit, grants
+from . import identity_notices, provider, sessions, sign_out
 from .pending import (
     LIFETIME,
     HeldSignIn,

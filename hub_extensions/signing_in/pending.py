@@ -17,7 +17,7 @@ from jupyterhub import orm
 from sqlalchemy import Unicode, UnicodeText, delete, func, select
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
-from . import grants
+from .. import grants
 
 LIFETIME: Final = timedelta(hours=1)
 _MOST_PENDING: Final = 10_000

@@ -14,7 +14,7 @@ from jupyterhub import orm
 from sqlalchemy import ForeignKey, Unicode, UnicodeText, delete, func, or_, select
 from sqlalchemy.orm import Mapped, Session, joinedload, mapped_column, relationship
 
-from . import audit, grants
+from .. import audit, grants
 
 State = Literal["open", "granted", "declined", "withdrawn"]
 OPEN: Final[State] = "open"

@@ -12,10 +12,11 @@ from jupyterhub.utils import url_path_join
 from tornado import web
 from tornado.httputil import url_concat
 
-from . import access_requests, grants
-from .access_requests import AccessRequest, Refused
+from .. import grants
+from ..folders import ADMIN, dashboard_named
+from . import requests as access_requests
 from .desk import Desk
-from .folders import ADMIN, dashboard_named
+from .requests import AccessRequest, Refused
 
 #: How long a grant may be, as a manager chooses it; "day" is a date of their own.
 TERMS: Final = {

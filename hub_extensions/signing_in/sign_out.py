@@ -14,7 +14,8 @@ from oauthenticator.oauth2 import OAuthLogoutHandler
 from tornado import web
 from tornado.httputil import url_concat
 
-from . import audit, sessions
+from .. import audit
+from . import sessions
 
 #: Servers that signing out stops. An open JupyterLab may hold unsaved work.
 DASHBOARD_SERVERS: Final = ("", "admin")

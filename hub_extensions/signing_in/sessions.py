@@ -13,7 +13,7 @@ from sqlalchemy import ForeignKey, Unicode, func, select
 from sqlalchemy.orm import Mapped, mapped_column
 from sqlalchemy.orm import Session as DatabaseSession
 
-from .grants import Identity, now
+from ..grants import Identity, now
 
 
 class Session(orm.Base):

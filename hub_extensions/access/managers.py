@@ -16,8 +16,8 @@ from jupyterhub.roles import create_role
 from sqlalchemy import event, select
 from sqlalchemy.orm import Session
 
-from .claims import MANAGERS_SUFFIX, MEMBERS
-from .roles import manager_scopes
+from ..claims import MANAGERS_SUFFIX, MEMBERS
+from ..roles import manager_scopes
 from .who_decides import manages
 
 _ROLE: Final = "manager-"

@@ -18,7 +18,8 @@ from sqlalchemy import MetaData, String, Unicode, UnicodeText, delete, func, ins
 from sqlalchemy.orm import Mapped, Session, mapped_column
 from tornado.ioloop import PeriodicCallback
 
-from . import audit, sign_out
+from .. import audit
+from ..signing_in import sign_out
 
 #: What stands where a forgotten person's name stood in what was done for others.
 FORGOTTEN: Final = "forgotten"

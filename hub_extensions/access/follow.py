@@ -19,13 +19,14 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 
 from jupyterhub.user import User
 
-from . import audit, grants, sessions, sign_out
+from .. import audit, grants
+from ..folders import ADMIN, folders_for
+from ..signing_in import sessions, sign_out
+from ..signing_in.provider import ProviderUnreachable
 from .directory import PAGE, Directory, DirectoryRefused, Known, TooManyCalls
-from .folders import ADMIN, folders_for
-from .provider import ProviderUnreachable
 
 if TYPE_CHECKING:
-    from .authenticator import DescopeAuthenticator
+    from ..authenticator import DescopeAuthenticator
 
 #: Calls to the provider in a minute, at most.
 CALLS_A_MINUTE: Final = 60

@@ -1,0 +1,1 @@
+"""Coming in and going out: the provider's protocol, sign-ins under way, sessions and their end."""
