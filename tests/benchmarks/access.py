@@ -10,13 +10,13 @@ import argparse
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from tests.benchmarks import load, peer, revocations
-from tests.benchmarks.records import NAMES, RESULTS, SAMPLES, Record, kept, problems, table
+from tests.benchmarks.records import NAMES, RESULTS, SAMPLES, Record, kept, problems, read, table
 from tests.hub import Hub
 
 
@@ -116,28 +116,40 @@ PARTS: dict[str, Callable[[Size], Iterator[Record]]] = {
 }
 
 
-def main() -> int:
+def main(arguments: Sequence[str] | None = None, results: Path = RESULTS) -> int:
+    """Measure, write, print, judge; returns the exit status."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("parts", nargs="*", metavar="PART", help=f"of {', '.join(PARTS)}; or all")
-    parser.add_argument(
+    only = parser.add_mutually_exclusive_group()
+    only.add_argument(
         "--quick", action="store_true", help="few people, short times; writes to test-results only"
     )
-    asked = parser.parse_args()
+    only.add_argument(
+        "--judge", action="store_true", help="measure nothing, judge what was measured before"
+    )
+    asked = parser.parse_args(arguments)
     if unknown := set(asked.parts) - PARTS.keys():
         parser.error(f"there is no part {min(unknown)}")
     size = QUICK if asked.quick else Size()
-    path = Path("test-results/access.json").resolve() if asked.quick else RESULTS
-    records: list[Record] = []
-    for part in asked.parts or PARTS:
-        began = time.monotonic()
-        for record in PARTS[part](size):
-            records = kept(path, [record])
-            print(f"{time.monotonic() - began:6.0f} s  {part}: {said(record)}", flush=True)
-    print(f"\n{table(records)}\n\nwritten to {path}")
+    if asked.quick:
+        results = Path("test-results/access.json").resolve()
+    if not asked.judge:
+        measure(asked.parts or list(PARTS), size, results)
+    records = read(results)
+    print(f"{table(records)}\n\n{results}")
     wrong = problems(records, size.people)
     for problem in wrong:
         print(problem, file=sys.stderr)
     return 1 if wrong else 0
+
+
+def measure(parts: Sequence[str], size: Size, results: Path) -> None:
+    """Measure these parts, and write each record when it is there."""
+    for part in parts:
+        began = time.monotonic()
+        for record in PARTS[part](size):
+            kept(results, [record])
+            print(f"{time.monotonic() - began:6.0f} s  {part}: {said(record)}", flush=True)
 
 
 def said(record: Record) -> str:

@@ -106,7 +106,7 @@ def table(records: Sequence[Record]) -> str:
     rows += [
         (one["name"], f"{one['median']:g}", f"{one['maximum']:g}", one["unit"], _peer(one))
         for one in records
-        if one.get("median") is not None
+        if isinstance(one.get("maximum"), int | float) and "peer" in one
     ]
     widths = [max(len(row[column]) for row in rows) for column in range(4)]
     return "\n".join(
