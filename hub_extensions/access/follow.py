@@ -15,18 +15,16 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, Literal
+from typing import Any, Final, Literal
 
 from jupyterhub.user import User
 
 from .. import audit, grants
 from ..folders import ADMIN, folders_for
 from ..signing_in import sessions, sign_out
+from ..signing_in.confirming import ConfirmingAuthenticator
 from ..signing_in.provider import ProviderUnreachable
 from .directory import PAGE, Directory, DirectoryRefused, Known, TooManyCalls
-
-if TYPE_CHECKING:
-    from ..authenticator import DescopeAuthenticator
 
 #: Calls to the provider in a minute, at most.
 CALLS_A_MINUTE: Final = 60
@@ -84,7 +82,7 @@ class Follower:
     def __init__(
         self,
         app: Any,
-        authenticator: DescopeAuthenticator,
+        authenticator: ConfirmingAuthenticator,
         seconds: float,
         directory: Directory | None,
     ) -> None:
