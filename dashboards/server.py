@@ -18,7 +18,7 @@ from types import ModuleType
 
 from tornado.httpserver import HTTPServer
 
-from dashboards import hub_data
+from dashboards import hub_api
 from dashboards.pages import Site
 from dashboards.routes import Front
 from dashboards.settings import Settings, SettingsError, drop_secrets, settings_from
@@ -42,7 +42,7 @@ def main() -> int:
         log.error("%s", error)
         return 1
     drop_secrets(os.environ)
-    hub_data.configure(settings)
+    hub_api.configure(settings)
     try:
         asyncio.run(serve(settings))
     except OSError as error:
