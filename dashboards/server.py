@@ -19,9 +19,9 @@ from types import ModuleType
 from tornado.httpserver import HTTPServer
 
 from dashboards import hub_api
-from dashboards.pages import Site
 from dashboards.routes import Front
 from dashboards.settings import Settings, SettingsError, drop_secrets, settings_from
+from dashboards.site import Site
 from dashboards.warm import warm_up
 
 log = logging.getLogger(__name__)
