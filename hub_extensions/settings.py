@@ -17,6 +17,7 @@ from pydantic import Field, ValidationError, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 from pydantic_settings.sources import DotEnvSettingsSource
 
+from .first_problem import sentence
 from .setting_forms import (
     DEFAULT_URL,
     Hours,
@@ -264,7 +265,7 @@ def read(folder: Path) -> Settings:
     try:
         settings = Settings.model_validate(values)
     except ValidationError as error:
-        raise SettingsError(_sentence(error)) from None
+        raise SettingsError(sentence(error)) from None
     paths = {
         "notebooks": folder / settings.notebooks,
         "state": folder / settings.state,
@@ -308,13 +309,3 @@ def _refuse_unknown(values: dict[str, str]) -> None:
         near = difflib.get_close_matches(name, known, n=1)
         meant = f"; did you mean {near[0]}?" if near else "; unset it"
         raise SettingsError(f"{name} is not a setting of Atrium{meant}")
-
-
-def _sentence(error: ValidationError) -> str:
-    """The first problem as a sentence that never repeats the value, which may be a secret."""
-    first = error.errors(include_input=False, include_url=False)[0]
-    where = str(first["loc"][0]) if first["loc"] else ""
-    message = first["msg"].removeprefix("Value error, ")
-    if first["type"] != "value_error" and where:
-        message = f"is not right: {message[0].lower()}{message[1:]}"
-    return f"{where} {message}".strip()
