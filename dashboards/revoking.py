@@ -16,7 +16,7 @@ from tornado.web import HTTPError, RequestHandler
 from tornado.websocket import WebSocketHandler
 
 from dashboards.gallery import seen
-from dashboards.pages import Site
+from dashboards.site import Site
 
 TAKEN = 4403
 """The close code of a WebSocket whose dashboard is no longer shared with its viewer."""

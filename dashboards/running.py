@@ -40,7 +40,7 @@ from dashboards.addresses import address
 from dashboards.catalog import Dashboard, find, served_here, visible
 from dashboards.identity import CurrentUser
 from dashboards.notebook import Failure, NotebookHandler
-from dashboards.pages import Site, log_request
+from dashboards.site import Site, log_request
 
 HEADERS = ("User-Agent", "Accept-Language", "Host")
 """What a notebook may know of the request: no cookie, no token."""

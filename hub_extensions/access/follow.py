@@ -12,28 +12,25 @@ import contextlib
 import random
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, Literal
+from typing import Any, Final, Literal
 
 from jupyterhub.user import User
 
 from .. import audit, grants
 from ..folders import ADMIN, folders_for
 from ..signing_in import sessions, sign_out
+from ..signing_in.confirming import ConfirmingAuthenticator
 from ..signing_in.provider import ProviderUnreachable
 from .directory import PAGE, Directory, DirectoryRefused, Known, TooManyCalls
-
-if TYPE_CHECKING:
-    from ..authenticator import DescopeAuthenticator
+from .provider_state import Provider
 
 #: Calls to the provider in a minute, at most.
 CALLS_A_MINUTE: Final = 60
 #: Seconds between two looks at all servers; a change of the table of grants is looked at at once.
 _LOOK_EVERY: Final = 1.0
-#: Seconds after which a provider that is away is asked again: the first and the longest pause.
-_PAUSES: Final = (2.0, 60.0)
 #: Pushes that a server of which nothing was taken may leave without an answer.
 _PATIENCE: Final = 10
 
@@ -52,27 +49,6 @@ class Told:
     failures: int = 0
 
 
-@dataclass
-class Provider:
-    """How the provider is doing. Moments are those of `time.monotonic`."""
-
-    away_since: float | None = None
-    pause: float = _PAUSES[0]
-    next_try: float = 0.0
-    promise_kept: bool = True
-    last_sweep: float = field(default_factory=time.monotonic)
-
-    @property
-    def waits(self) -> float:
-        """Seconds until it may be asked."""
-        return max(0.0, self.next_try - time.monotonic())
-
-    def failed(self, retry_after: float = 0.0) -> None:
-        """It did not answer: the next pause is twice as long, and never quite the same."""
-        self.next_try = time.monotonic() + max(retry_after, self.pause * random.uniform(0.75, 1.25))
-        self.pause = min(2 * self.pause, _PAUSES[1])
-
-
 class Follower:
     """Keeps what is served within what the two sources allow.
 
@@ -84,14 +60,14 @@ class Follower:
     def __init__(
         self,
         app: Any,
-        authenticator: DescopeAuthenticator,
+        authenticator: ConfirmingAuthenticator,
         seconds: float,
         directory: Directory | None,
     ) -> None:
         self.app, self.authenticator, self.seconds = app, authenticator, seconds
         self.directory = directory
         self.log = authenticator.log
-        self.provider = Provider()
+        self.provider = Provider(log=self.log, seconds=seconds)
         self._told: dict[Key, Told] = {}
         self._busy: set[Key] = set()
         self._tasks: set[asyncio.Task[Any]] = set()
@@ -231,19 +207,19 @@ class Follower:
         except TooManyCalls as error:
             self.provider.failed(error.retry_after)
         except ProviderUnreachable:
-            self._is_away()
+            self.provider.is_away()
         except DirectoryRefused:
             self.log.error(
                 "DESCOPE_MANAGEMENT_KEY is refused: what is taken away at Descope counts late"
             )
             self.provider.failed(retry_after=60)
         else:
-            self._is_back()
+            self.provider.is_back()
             self.provider.last_sweep = time.monotonic()
             for subject, session in people.items():
                 await self._heard(known[subject], session.user_id, began)
             self.app.db.commit()
-        self._watch_promise()
+        self.provider.watch_promise()
 
     async def _heard(self, known: Known, user_id: int, asked_at: datetime) -> None:
         """Act on what the provider said of a person, unless it is of what is over."""
@@ -290,49 +266,13 @@ class Follower:
         try:
             confirmed = await self.authenticator.confirm(user, ask_roles=self.directory is None)
         except ProviderUnreachable:
-            self._is_away()
+            self.provider.is_away()
         else:
-            self._is_back()
+            self.provider.is_back()
             if not confirmed:
                 self.log.info("The provider no longer confirms %s", user.name)
-
-    # -- how the provider is doing ----------------------------------------------------------------
-
-    def _is_away(self) -> None:
-        self.provider.failed()
-        if self.provider.away_since is None:
-            self.provider.away_since = time.monotonic()
-            self.log.error("The sign-in service does not answer; people work on for the grace time")
-            audit.record("provider-away", user="", by="hub")
-
-    def _is_back(self) -> None:
-        self.provider.pause = _PAUSES[0]
-        if self.provider.away_since is not None:
-            self.provider.away_since = None
-            self.log.warning("The sign-in service answers again")
-            audit.record("provider-back", user="", by="hub")
-
-    def _watch_promise(self) -> None:
-        """Say when what is taken away may count later than promised; once, until it is kept."""
-        kept = time.monotonic() - self.provider.last_sweep < self.seconds
-        if self.provider.promise_kept and not kept:
-            self.log.error("What is taken away at the provider counts later than promised now")
-            audit.record("promise-missed", user="", by="hub", seconds=f"{self.seconds:.0f}")
-        self.provider.promise_kept = kept
 
     @property
     def notice(self) -> str:
         """A sentence for admins on what is wrong just now, "" if nothing is."""
-        if self.provider.away_since is not None:
-            minutes = int((time.monotonic() - self.provider.away_since) // 60)
-            return (
-                f"The sign-in service has not answered for {minutes or 'less than one'} "
-                f"minute{'' if minutes <= 1 else 's'}. Nobody new can sign in, and people work on "
-                f"for at most {int(self.authenticator.grace.total_seconds() // 60)} minutes."
-            )
-        if not self.provider.promise_kept:
-            return (
-                "What is taken away at the sign-in service counts later here than the promised "
-                f"{self.seconds:.0f} seconds: it is not answering fast enough."
-            )
-        return ""
+        return self.provider.notice(self.authenticator.grace)

@@ -137,7 +137,7 @@ class SignOutHandler(OAuthLogoutHandler):
         if user is None:
             return
         auth_state = await sign_out_everywhere(self.app, user)
-        audit.record("signed-out", user=user.name, by=user.name)
+        audit.record("signed-out", user=user.name)
         self._backend_logout_cleanup(user.name)
         self._set_cookie(ASK_COOKIE, "yes", encrypted=False, path=self.hub.base_url, max_age=86400)
         self._next = end_session_url(self, auth_state)

@@ -198,7 +198,7 @@ def test_a_session_that_the_provider_ends(start_hub: StartHub) -> None:
         ada.get("/hub/home")
         provider.status = 400
         restart_with_old_confirmations(hub, timedelta(minutes=30))
-        assert not ada.is_signed_in()
+        wait_until(lambda: not ada.is_signed_in(), "the session's end")
         provider.reset()
         provider.claims.update(sub="U2", email="boss@acme.test")
         provider.claims["tenants"] = {"acme": {"roles": ["Tenant Admin"]}}

@@ -16,7 +16,8 @@ from jupyterhub import orm
 
 from hub_extensions import audit, grants
 from hub_extensions.access.directory import Directory, DirectoryRefused, Known, TooManyCalls
-from hub_extensions.access.follow import CALLS_A_MINUTE, Follower, Provider
+from hub_extensions.access.follow import CALLS_A_MINUTE, Follower
+from hub_extensions.access.provider_state import Provider
 from hub_extensions.signing_in import sessions
 from hub_extensions.signing_in.provider import ProviderUnreachable
 
@@ -121,7 +122,7 @@ async def test_after_a_restart_the_refreshes_of_a_thousand_people_are_spread(db:
 
 
 def test_the_pauses_grow_and_are_never_the_same() -> None:
-    provider, waits = Provider(), []
+    provider, waits = Provider(log=logging.getLogger("test"), seconds=30), []
     for _ in range(8):
         provider.failed()
         waits.append(provider.waits)
