@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 from jupyterhub.user import User
+from sqlalchemy.exc import SQLAlchemyError
 
 from .. import audit, grants
 from ..folders import ADMIN, folders_for
@@ -110,14 +111,15 @@ class Follower:
 
     async def _again_and_again(self, work: Callable[[], Any], pause: Callable[[], Any]) -> None:
         while True:
-            try:
-                await work()
-            except Exception:
-                # Whatever went wrong with one must not leave all others unwatched.
-                self.log.exception("Following the roles failed; trying again")
-                self.app.db.rollback()
-                await asyncio.sleep(_LOOK_EVERY)
-            await pause()
+            for step in (work, pause):  # a pause asks the database how many people there are
+                try:
+                    await step()
+                except Exception:
+                    # Whatever went wrong with one must not leave all others unwatched.
+                    self.log.exception("Following the roles failed; trying again")
+                    with contextlib.suppress(SQLAlchemyError):
+                        self.app.db.rollback()
+                    await asyncio.sleep(_LOOK_EVERY)
 
     # -- what the hub's own tables say, to the servers ---------------------------------------
 

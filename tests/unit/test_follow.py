@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 from jupyterhub import orm
+from sqlalchemy.exc import OperationalError
 
 from hub_extensions import audit, grants
 from hub_extensions.access.directory import Directory, DirectoryRefused, Known, TooManyCalls
@@ -179,5 +180,26 @@ async def test_a_mistake_with_one_does_not_end_the_following(db: Any) -> None:
 
     task = asyncio.create_task(following._again_and_again(look, at_once))
     while looks < 2:
+        await asyncio.sleep(0.01)
+    task.cancel()
+
+
+async def test_a_database_that_was_away_does_not_end_the_following(db: Any) -> None:
+    """A pause asks the database too, and so may fail as well as the work before it."""
+    following = follower(db, None)
+    pauses = 0
+
+    async def work() -> None:
+        return None
+
+    async def pause() -> None:
+        nonlocal pauses
+        pauses += 1
+        if pauses == 1:
+            raise OperationalError("select count(*)", {}, Exception("database is locked"))
+
+    task = asyncio.create_task(following._again_and_again(work, pause))
+    while pauses < 3:
+        assert not task.done()
         await asyncio.sleep(0.01)
     task.cancel()
