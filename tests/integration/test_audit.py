@@ -62,7 +62,7 @@ def test_a_visit_is_written_down_from_sign_in_to_sign_out(hub: Hub, reviewer: Pe
     )
     person.get("/hub/logout")
     assert facts(reviewer, user=MEMBER) == [
-        ("signed-out", MEMBER, MEMBER, {}),
+        ("signed-out", MEMBER, "", {}),
         ("dashboard-opened", MEMBER, "", opened),
         ("signed-in", MEMBER, "", {"how": "email", "tenant": "acme"}),
         ("group-given", MEMBER, "provider", {"group": "user"}),
