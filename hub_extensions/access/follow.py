@@ -69,6 +69,7 @@ class Follower:
         self.directory = directory
         self.log = authenticator.log
         self.provider = Provider(log=self.log, seconds=seconds)
+        self._refreshed_at = time.monotonic()
         self._told: dict[Key, Told] = {}
         self._busy: set[Key] = set()
         self._ending: set[int] = set()
@@ -309,11 +310,16 @@ class Follower:
         return max(least, 0.7 * self.seconds / max(sessions.count(self.app.db), 1))
 
     async def _between_refreshes(self) -> None:
+        """Wait from the beginning of the last refresh on: its own time, and a pause that began
+        while fewer were signed in, must not make the round of all longer than promised."""
         spread = random.uniform(1.0, 1.1)
-        await asyncio.sleep(max(self._refresh_every * spread, self.provider.waits))
+        while (left := self._refreshed_at + self._refresh_every * spread - time.monotonic()) > 0:
+            await asyncio.sleep(min(left, _LOOK_EVERY))
+        await asyncio.sleep(self.provider.waits)
 
     async def _refresh_next(self) -> None:
         """Exchange the refresh token of whoever's was tried longest ago."""
+        self._refreshed_at = time.monotonic()
         session = sessions.next_to_ask(self.app.db)
         if session is None:
             return

@@ -49,11 +49,11 @@ def db() -> Iterator[Any]:
     session.get_bind().dispose()
 
 
-def sign_in(db: Any, people: int) -> None:
-    moment = grants.now()
-    db.add_all(orm.User(id=number, name=f"p{number}@a.test") for number in range(1, people + 1))
+def sign_in(db: Any, people: int, start: int = 1) -> None:
+    moment, numbers = grants.now(), range(start, start + people)
+    db.add_all(orm.User(id=number, name=f"p{number}@a.test") for number in numbers)
     db.flush()
-    for number in range(1, people + 1):
+    for number in numbers:
         who: dict[str, Any] = {"user_id": number, "issuer": "P", "subject": f"U{number}"}
         session = {"user_id": number, "tenant": "acme", "seen": sessions.digest({})}
         db.add(grants.Identity(**who, confirmed_at=moment))
@@ -99,6 +99,18 @@ def test_each_refresh_token_of_a_team_is_looked_at_within_the_promised_time(
 ) -> None:
     sign_in(db, 20)
     assert 20 * follower(db, directory)._refresh_every < 30
+
+
+async def test_a_pause_is_no_longer_than_those_who_are_signed_in_by_now_allow(db: Any) -> None:
+    sign_in(db, 1)
+    following = follower(db, FakeDirectory())
+    await following._refresh_next()  # nobody is there to be asked, but it counts
+    pause = asyncio.create_task(following._between_refreshes())
+    await asyncio.sleep(0)
+    assert 60 * following._refresh_every > 1000
+    sign_in(db, 20, start=2)
+    async with asyncio.timeout(5):
+        await pause
 
 
 async def test_one_sweep_asks_once_for_a_hundred_people(db: Any, directory: FakeDirectory) -> None:
