@@ -85,6 +85,20 @@ class Directory:
             raise ProviderUnreachable from error
         return found
 
+    def sign_out(self, subject: str) -> None:
+        """End every session of a person at the provider.
+
+        Raises:
+            ProviderUnreachable
+        """
+        import httpx
+        from descope import AuthException
+
+        try:
+            self._users.logout_user_by_user_id(subject)
+        except (AuthException, httpx.HTTPError, OSError, ValueError) as error:
+            raise ProviderUnreachable from error
+
     def _looked_up(self, subject: str) -> Any:
         """Somebody whom a search left out, asked for by id: an odd answer must not end everybody's
         session. None if there is no such user."""

@@ -130,8 +130,13 @@ class ConfirmingAuthenticator(OpenIDConnectAuthenticator):
         # A refresh need not repeat how its session began.
         claims.setdefault("amr", before.get("amr"))
         async with self.lock(user.name):
-            if not await self._is_latest(user, state):
-                return await user.get_auth_state() is not None
+            latest = await user.get_auth_state() or {}
+            if latest.get("refresh_token") != token:
+                return bool(latest)
+            known = latest.get(self.user_auth_state_key) or {}
+            if not ask_roles or known != before:
+                # What the directory has said meanwhile is newer than what was known or asked then.
+                claims = {**claims, "tenants": known.get("tenants")}
             fresh = self.build_auth_state_dict(token_info, claims)
             for name in ("refresh_token", "id_token"):
                 fresh[name] = fresh[name] or state.get(name)  # if it brings none, the old one holds

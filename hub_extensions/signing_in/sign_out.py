@@ -14,7 +14,7 @@ from oauthenticator.oauth2 import OAuthLogoutHandler
 from tornado import web
 from tornado.httputil import url_concat
 
-from .. import audit
+from .. import audit, grants
 from . import pending, sessions
 
 #: Servers that signing out stops. An open JupyterLab may hold unsaved work.
@@ -75,7 +75,21 @@ async def sign_out_everywhere(app: Any, user: User) -> dict[str, Any]:
         auth_state = await user.get_auth_state() or {}
         await end_everything(app, user)
     await revoke(authenticator, auth_state)
+    await end_at_provider(authenticator, user)
     return auth_state
+
+
+async def end_at_provider(authenticator: Any, user: User) -> None:
+    """End a person's sessions at the provider, in every browser: else a lost device would be signed
+    in again by its next click, without being asked who it is."""
+    directory = authenticator.follower.directory
+    identity = user.db.get(grants.Identity, user.id)
+    if directory is None or identity is None:
+        return
+    try:
+        await asyncio.to_thread(directory.sign_out, identity.subject)
+    except web.HTTPError:
+        authenticator.log.warning("The provider's own sessions of %s could not be ended", user.name)
 
 
 async def revoke(authenticator: Any, auth_state: dict[str, Any]) -> None:
