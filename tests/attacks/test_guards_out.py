@@ -16,11 +16,13 @@ from hub_extensions.signing_in import back_channel
 from hub_extensions.signing_in.back_channel import Logout, UsedTokens, ends
 from hub_extensions.signing_in.log import NoTokens
 from hub_extensions.signing_in.rate_limit import RateLimits, TooMany, client_address
+from tests.attacks import guard_out
 from tests.unit.test_back_channel import check, token
 
 SPOOFED = HTTPHeaders({"X-Forwarded-For": "203.0.113.5", "X-Real-Ip": "198.51.100.1"})
 
 
+@guard_out("the address is what the proxy saw")
 def test_tornados_own_address_is_what_the_client_claims() -> None:
     class NoSocket:
         socket = None
@@ -31,6 +33,7 @@ def test_tornados_own_address_is_what_the_client_claims() -> None:
     assert client_address(SPOOFED, ()) == "203.0.113.5"
 
 
+@guard_out("a logout token works once")
 def test_without_a_memory_a_logout_token_works_again(monkeypatch: pytest.MonkeyPatch) -> None:
     logout = Logout(id="j", issued_at=time.time(), subject="U1", session="")
     monkeypatch.setattr(back_channel, "_FRESH", -10_000)  # what was used is forgotten at once
@@ -39,6 +42,7 @@ def test_without_a_memory_a_logout_token_works_again(monkeypatch: pytest.MonkeyP
     used.spend(logout)
 
 
+@guard_out("check of a logout token")
 def test_without_freshness_an_old_logout_token_counts(monkeypatch: pytest.MonkeyPatch) -> None:
     old = token(iat=int(time.time()) - 3600)
     with pytest.raises(ValueError, match="time of issue"):
@@ -63,6 +67,7 @@ def test_without_a_limit_a_flood_goes_through() -> None:
         guarded.check("203.0.113.5")
 
 
+@guard_out("grammar of addresses")
 @pytest.mark.parametrize("address", ["ada%40acme.test@acme.test", "ada/x@acme.test", "a@b.test."])
 def test_without_the_grammar_a_look_alike_signs_in(
     address: str, monkeypatch: pytest.MonkeyPatch
