@@ -8,7 +8,9 @@ from collections.abc import Iterator
 import pytest
 
 from tests import hub as real_hub
+from tests.attacks.companies import Town
 from tests.attacks.inventory import MODES
+from tests.attacks.unguarded import unguarded as guards_out
 from tests.conftest import StartHub
 from tests.hub import Hub, free_port
 from tests.odd_provider import OddProvider, odd_provider
@@ -47,6 +49,13 @@ def hub_on_subdomains(start_shared: StartHub) -> Hub:
 def front(request: pytest.FixtureRequest, hub: Hub, hub_on_subdomains: Hub) -> Hub:
     """A hub in each of its two modes."""
     return hub if request.param == "one origin" else hub_on_subdomains
+
+
+@pytest.fixture(scope="session")
+def unguarded(start_shared: StartHub, tmp_path_factory: pytest.TempPathFactory) -> Town:
+    """A hub, with two customers, whose guards are taken out."""
+    environment = guards_out(tmp_path_factory.mktemp("without"))
+    return Town(start_shared(ATRIUM_CUSTOMER_TENANTS="globex, initech", **environment))
 
 
 @pytest.fixture(scope="session")
