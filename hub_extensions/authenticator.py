@@ -36,6 +36,9 @@ from .signing_in import (
 from .signing_in.confirming import ConfirmingAuthenticator
 from .signing_in.rate_limit import RateLimits
 
+#: Proxies refuse an address that is longer, and it goes into one as `id_token_hint`.
+_LONGEST_ID_TOKEN = 8 * 1024
+
 
 class DescopeAuthenticator(ConfirmingAuthenticator):
     """Sign in with Descope; the owner tenant's roles become hub groups by the table of grants."""

@@ -18,7 +18,11 @@ from tornado import web
 from tornado.httpclient import HTTPClientError, HTTPRequest
 from traitlets import Dict, Float, Unicode, default
 
+from ..claims import kept_claims
 from . import provider
+
+#: Proxies refuse an address that is longer, and it goes into one as `id_token_hint`.
+_LONGEST_ID_TOKEN = 8 * 1024
 
 
 class OpenIDConnectAuthenticator(GenericOAuthenticator):
@@ -61,16 +65,20 @@ class OpenIDConnectAuthenticator(GenericOAuthenticator):
     async def fetch(
         self, req: HTTPRequest, label: str = "fetching", parse_json: bool = True, **kwargs: Any
     ) -> Any:
-        """As oauthenticator's, but logs no answer and no query, and tells "no" from "away"."""
+        """As oauthenticator's, but logs no answer and no query, reads no more than is sensible, and
+        tells "no" from "away"."""
         try:
-            answer = await self.http_client.fetch(req, **kwargs)
+            answer = await provider.bounded(self.http_client, req, **kwargs)
             return json.loads(answer.body) if parse_json else answer
+        except provider.SaidTooMuch:
+            self.log.warning("%s: too long an answer from %s", label, req.url.partition("?")[0])
+            raise
         except HTTPClientError as error:
             self.log.warning("%s: %s from %s", label, error.code, req.url.partition("?")[0])
             if provider.is_refusal(error):
                 raise provider.ProviderRefused from error
             raise provider.ProviderUnreachable from error
-        except (OSError, ValueError) as error:
+        except (OSError, ValueError, RecursionError) as error:
             self.log.warning("%s: %s at %s", label, type(error).__name__, req.url.partition("?")[0])
             raise provider.ProviderUnreachable from error
 
@@ -112,11 +120,16 @@ class OpenIDConnectAuthenticator(GenericOAuthenticator):
         return told | {name: in_token[name] for name in ("amr",) if name in in_token}
 
     def build_auth_state_dict(self, token_info: dict[str, Any], user_info: dict[str, Any]) -> Any:
-        """What is kept of a sign-in, encrypted: claims, refresh and ID token, nothing twice."""
+        """What is kept of a sign-in, encrypted: the claims that count here, refresh and ID token.
+
+        An ID token that is too long to be sent in an address is of no use at the sign-out.
+        """
+        id_token = token_info.get("id_token")
+        kept = isinstance(id_token, str) and len(id_token) <= _LONGEST_ID_TOKEN
         return {
             "refresh_token": token_info.get("refresh_token"),
-            "id_token": token_info.get("id_token"),
-            self.user_auth_state_key: user_info,
+            "id_token": id_token if kept else None,
+            self.user_auth_state_key: kept_claims(user_info),
         }
 
     async def _verified(self, id_token: Any, nonce: str | None) -> dict[str, Any]:
@@ -141,10 +154,16 @@ class OpenIDConnectAuthenticator(GenericOAuthenticator):
         return await self._fetch_keys()
 
     async def _fetch_keys(self) -> KeySet:
-        document = await self.httpfetch(self.provider_metadata["jwks_uri"], "Fetching keys")
         try:
+            document = await self.httpfetch(self.provider_metadata["jwks_uri"], "Fetching keys")
             self._keys = KeySet.import_key_set(document)
-        except (JoseError, ValueError, TypeError, KeyError) as error:
+        except (
+            provider.SaidTooMuch,  # about nobody: a refusal would end everybody's session
+            JoseError,
+            ValueError,
+            TypeError,
+            KeyError,
+        ) as error:
             raise provider.ProviderUnreachable from error
         self._keys_at = time.monotonic()
         return self._keys

@@ -223,12 +223,3 @@ def test_what_is_given_is_told_to_an_open_gallery(hub: Hub, analyst: Person) -> 
     gallery.close()
     late = analyst.connect(f"/user/{ANALYST}/changes?seen={seen[::-1]}")
     assert late.recv(timeout=10) == "changed"  # it was drawn before the last change
-
-
-@pytest.mark.parametrize("key", ["", "Bearer ", "Bearer wrong", "token x"])
-def test_nobody_but_the_hub_says_which_groups_somebody_has(analyst: Person, key: str) -> None:
-    headers = {"Authorization": key} if key else {}
-    told = {"groups": ["admin", "user"], "ended": False}
-    answer = analyst.put(f"/user/{ANALYST}/groups", headers=headers, json=told)
-    assert answer.status_code == 403
-    assert analyst.get(f"/user/{ANALYST}/dashboards/user/penguins").ok
