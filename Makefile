@@ -18,12 +18,12 @@ PROJECT := $(call stamp,project,pyproject.toml)
 PROXY := $(call stamp,proxy,package-lock.json requirements-node.txt .ci/setup)
 TEST_NODE := $(call stamp,test-node,tests/node/package-lock.json .ci/setup)
 
-.PHONY: help hub test test-fast test-all lint types install lock clean
+.PHONY: help hub test test-fast test-all benchmark-access lint types install lock clean
 
 help: ## This list.
 	@echo 'Atrium: Jupyter notebooks as live dashboards'
 	@sed -n 's/^\([a-z-]*\):.*## /\1 /p' Makefile | \
-	  while read -r name what; do printf '  make %-10s %s\n' "$$name" "$$what"; done
+	  while read -r name what; do printf '  make %-16s %s\n' "$$name" "$$what"; done
 
 hub: $(PACKAGES) $(PROJECT) $(PROXY) ## Set up what is missing, then start the hub. Ctrl-C stops it.
 	@PATH="$(CURDIR)/$(BIN):$$PATH" exec $(BIN)/jupyterhub -f jupyterhub_config.py
@@ -39,6 +39,9 @@ test-fast: lint $(PROJECT) ## Checks and unit tests, within a minute: no hub, no
 
 test-all: test ## The same as test, then the slow tests.
 	@CHROME="$$(.ci/setup chromium)" $(BIN)/pytest -m slow || [ $$? -eq 5 ] # 5: there is none yet
+
+benchmark-access: $(TEST_PACKAGES) $(PROJECT) $(PROXY) ## Measure how fast access ends and what that costs (half an hour; PARTS=peer, QUICK=--quick).
+	@$(BIN)/python -m tests.benchmarks.access $(QUICK) $(PARTS)
 
 lint: $(TEST_PACKAGES)
 	@$(BIN)/ruff check --quiet .

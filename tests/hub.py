@@ -62,6 +62,7 @@ class Hub:
         notebooks: the folder of notebooks, a test's to change.
         process: the running hub.
         before: a command that starts the hub's, such as one that takes another account.
+        config: the configuration file, the shipped one.
     """
 
     def __init__(self, folder: Path, **environment: str) -> None:
@@ -82,6 +83,7 @@ class Hub:
             **environment,
         }
         self.before: list[str] = []
+        self.config = ROOT / "jupyterhub_config.py"
         self.process: psutil.Popen | None = None
         self._processes: set[psutil.Process] = set()
         self._session = requests.Session()
@@ -91,7 +93,7 @@ class Hub:
         """Start the hub, from a working folder of its own, and wait until it answers."""
         self._session = requests.Session()  # a hub forgets at its start what only tests told it
         command = [*self.before, sys.executable, "-m", "jupyterhub"]
-        command += ["-f", str(ROOT / "jupyterhub_config.py"), *options]
+        command += ["-f", str(self.config), *options]
         with self._log.open("ab") as log:
             self.process = psutil.Popen(
                 command,

@@ -11,13 +11,14 @@ import asyncio
 import contextlib
 import random
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Final, Literal
 
 from jupyterhub.user import User
+from sqlalchemy.exc import SQLAlchemyError
 
 from .. import audit, grants
 from ..folders import ADMIN, folders_for
@@ -68,8 +69,10 @@ class Follower:
         self.directory = directory
         self.log = authenticator.log
         self.provider = Provider(log=self.log, seconds=seconds)
+        self._refreshed_at = time.monotonic()
         self._told: dict[Key, Told] = {}
         self._busy: set[Key] = set()
+        self._ending: set[int] = set()
         self._tasks: set[asyncio.Task[Any]] = set()
         self._changed = asyncio.Event()
         grants.when_changed(self._changed.set)
@@ -86,14 +89,15 @@ class Follower:
 
     async def _again_and_again(self, work: Callable[[], Any], pause: Callable[[], Any]) -> None:
         while True:
-            try:
-                await work()
-            except Exception:
-                # Whatever went wrong with one must not leave all others unwatched.
-                self.log.exception("Following the roles failed; trying again")
-                self.app.db.rollback()
-                await asyncio.sleep(_LOOK_EVERY)
-            await pause()
+            for step in (work, pause):  # a pause asks the database how many people there are
+                try:
+                    await step()
+                except Exception:
+                    # Whatever went wrong with one must not leave all others unwatched.
+                    self.log.exception("Following the roles failed; trying again")
+                    with contextlib.suppress(SQLAlchemyError):
+                        self.app.db.rollback()
+                    await asyncio.sleep(_LOOK_EVERY)
 
     # -- what the hub's own tables say, to the servers ---------------------------------------
 
@@ -105,7 +109,8 @@ class Follower:
     async def enforce(self) -> None:
         """End what is over, and tell every server of which the groups have changed."""
         grants.expire(self.app.db)
-        await self._end_what_is_over()
+        self._end_what_is_over()
+        signed_in = sessions.whose(self.app.db)
         running = {}
         for user in list(self.app.users.values()):
             groups = frozenset(str(group.name) for group in user.groups)
@@ -116,15 +121,41 @@ class Follower:
         self._told = {key: told for key, told in self._told.items() if key in running}
         for key, (user, spawner, groups) in running.items():
             told = self._told.setdefault(key, Told(first_seen=groups))
-            if told.groups != groups and key not in self._busy:
+            if key in self._busy:
+                continue
+            if user.id not in signed_in and spawner.name in sign_out.DASHBOARD_SERVERS:
+                self._busy.add(key)
+                self._beside(self._leave(key, user, spawner.name))
+            elif told.groups != groups:
                 self._busy.add(key)
                 self._beside(self._tell(key, told, user, spawner, groups))
 
-    def _beside(self, work: Any) -> None:
+    def _beside(self, work: Coroutine[Any, Any, None]) -> None:
         """Run something that must not hold up the rest; asyncio itself keeps no hold of a task."""
         task = asyncio.create_task(work)
         self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        task.add_done_callback(self._is_done)
+
+    def _is_done(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and (error := task.exception()):
+            self.log.error("Following the roles failed for one; trying again", exc_info=error)
+            with contextlib.suppress(SQLAlchemyError):
+                self.app.db.rollback()
+
+    async def _leave(self, key: Key, user: User, name: str) -> None:
+        """End a server of somebody who is not signed in: one that was still starting when they
+        were signed out, or that the hub could not end then."""
+        try:
+            async with self.authenticator.lock(user.name):  # a sign-out that is under way ends it
+                spawner = user.spawners.get(name)
+                is_over = self.app.db.get(sessions.Session, user.id) is None
+                if is_over and spawner is not None and spawner.ready and not spawner.pending:
+                    self.log.info("Nobody is signed in as %s; their server is ended", user.name)
+                    await sign_out.say_farewell(user, name)
+                    await sign_out.stop_server(self.app, user, name)
+        finally:
+            self._busy.discard(key)
 
     async def _tell(
         self,
@@ -136,9 +167,7 @@ class Follower:
     ) -> None:
         """Tell a server its owner's groups, and end it if it cannot follow or nothing is left."""
         try:
-            if hasattr(spawner, "open_folders"):
-                spawner.open_folders()
-            heard = await spawner.tell_groups(groups) if hasattr(spawner, "tell_groups") else True
+            heard = await self._hears(spawner, groups)
             taken = (told.first_seen if told.groups is None else told.groups) - groups
             told.failures += 0 if heard else 1
             if not heard and (taken or told.failures > _PATIENCE):
@@ -152,19 +181,48 @@ class Follower:
         finally:
             self._busy.discard(key)
 
+    async def _hears(self, spawner: Any, groups: frozenset[str]) -> bool:
+        """Whether a server takes its owner's groups over. Whatever goes wrong on the way to it is
+        its own refusal: it must not go on with what was taken."""
+        try:
+            if hasattr(spawner, "open_folders"):
+                spawner.open_folders()
+            return not hasattr(spawner, "tell_groups") or await spawner.tell_groups(groups)
+        except Exception:
+            self.log.exception("%s could not be told its groups", spawner._log_name)
+            return False
+
     @staticmethod
     def _has_dashboards(spawner: Any, groups: frozenset[str]) -> bool:
         if spawner.name == ADMIN:
             return ADMIN in groups
         return bool(folders_for(Path(spawner.notebooks), groups))
 
-    async def _end_what_is_over(self) -> None:
+    def _end_what_is_over(self) -> None:
         """Sessions that are too old, and those that the provider has not confirmed for too long."""
         for session in sessions.over(self.app.db, self.authenticator.session_hours):
-            await self.end(session.user_id, "too old")
+            self._end_beside(session, "too old")
         since = grants.now() - self.authenticator.grace
         for session in sessions.unconfirmed(self.app.db, since):
-            await self.end(session.user_id, "provider away")
+            self._end_beside(session, "provider away")
+
+    def _end_beside(self, session: sessions.Session, reason: Reason) -> None:
+        """End a session, while others are looked at: a server that blocks takes many seconds."""
+        if session.user_id not in self._ending:
+            self._ending.add(session.user_id)
+            self._beside(self._end_session(session.user_id, session.signed_in_at, reason))
+
+    async def _end_session(self, user_id: int, began: datetime, reason: Reason) -> None:
+        try:
+            user = self.app.users.get(user_id)
+            if user is None:
+                return
+            async with self.authenticator.lock(user.name):
+                session = self.app.db.get(sessions.Session, user_id)
+                if session is not None and session.signed_in_at == began:
+                    await self.end(user_id, reason)
+        finally:
+            self._ending.discard(user_id)
 
     async def end(self, user_id: int, reason: Reason) -> None:
         """End everything of a person; their groups too, if the provider has dismissed them."""
@@ -216,26 +274,28 @@ class Follower:
         else:
             self.provider.is_back()
             self.provider.last_sweep = time.monotonic()
-            for subject, session in people.items():
-                await self._heard(known[subject], session.user_id, began)
+            whose = {subject: session.user_id for subject, session in people.items()}
+            for subject, user_id in whose.items():
+                if subject in known:
+                    self._heard(known[subject], user_id, began)
             self.app.db.commit()
         self.provider.watch_promise()
 
-    async def _heard(self, known: Known, user_id: int, asked_at: datetime) -> None:
-        """Act on what the provider said of a person, unless it is of what is over."""
+    def _heard(self, known: Known, user_id: int, asked_at: datetime) -> None:
+        """Act on what the provider said of a person, unless it is of what is over; beside the rest
+        where that may take long, or go wrong."""
         user = self.app.users.get(user_id)
         if user is None:
             return
         session = self.app.db.get(sessions.Session, user_id)
         if session is None or session.refreshed_at > asked_at:
             return
+        identity = self.app.db.get(grants.Identity, user_id)
         if not known.confirmed:
-            async with self.authenticator.lock(user.name):
-                await self.end(user_id, "dismissed")
+            self._end_beside(session, "dismissed")
         elif session.seen != sessions.digest(known.tenants):
-            await self.authenticator.take_over(user, known.tenants, asked_at)
-        else:
-            identity = self.app.db.get(grants.Identity, user_id)
+            self._beside(self.authenticator.take_over(user, known.tenants, asked_at))
+        elif identity is not None:
             identity.confirmed_at = grants.now()
 
     # -- each one's refresh token ----------------------------------------------------------------
@@ -245,16 +305,21 @@ class Follower:
         """Seconds between two refreshes, of whomever: each one's in the promised time, if that
         is within the budget."""
         sweeps = 60 * self._pages / self._sweep_every if self.directory else 0
-        calls = 1 if self.directory else 2
+        calls = 1 if self.directory and self.provider.promise_kept else 2
         least = 60 * calls / max(CALLS_A_MINUTE - 5 - sweeps, 5)
         return max(least, 0.7 * self.seconds / max(sessions.count(self.app.db), 1))
 
     async def _between_refreshes(self) -> None:
+        """Wait from the beginning of the last refresh on: its own time, and a pause that began
+        while fewer were signed in, must not make the round of all longer than promised."""
         spread = random.uniform(1.0, 1.1)
-        await asyncio.sleep(max(self._refresh_every * spread, self.provider.waits))
+        while (left := self._refreshed_at + self._refresh_every * spread - time.monotonic()) > 0:
+            await asyncio.sleep(min(left, _LOOK_EVERY))
+        await asyncio.sleep(self.provider.waits)
 
     async def _refresh_next(self) -> None:
         """Exchange the refresh token of whoever's was tried longest ago."""
+        self._refreshed_at = time.monotonic()
         session = sessions.next_to_ask(self.app.db)
         if session is None:
             return
@@ -264,7 +329,9 @@ class Follower:
         if user is None:
             return
         try:
-            confirmed = await self.authenticator.confirm(user, ask_roles=self.directory is None)
+            # A directory that does not answer must not keep roles for good.
+            ask_roles = self.directory is None or not self.provider.promise_kept
+            confirmed = await self.authenticator.confirm(user, ask_roles=ask_roles)
         except ProviderUnreachable:
             self.provider.is_away()
         else:

@@ -15,7 +15,7 @@ from tornado import web
 from tornado.httputil import url_concat
 
 from .. import audit
-from . import sessions
+from . import pending, sessions
 
 #: Servers that signing out stops. An open JupyterLab may hold unsaved work.
 DASHBOARD_SERVERS: Final = ("", "admin")
@@ -33,6 +33,7 @@ async def end_everything(app: Any, user: User) -> None:
     """
     user.cookie_id = orm.new_token()
     sessions.end(app.db, user.orm_user)
+    pending.forget_held(lambda held: held.auth_model["name"] == user.name)
     app.db.commit()  # before any await: the handlers share one session, and may roll it back
     await user.save_auth_state(None)
     await asyncio.gather(*(say_farewell(user, name) for name in DASHBOARD_SERVERS))
@@ -56,6 +57,9 @@ async def stop_server(app: Any, user: User, name: str) -> None:
         return
     try:
         await app.proxy.delete_user(user, name)
+    except Exception:  # a proxy that is away keeps no server alive
+        app.log.exception("Could not take the way to %s away", spawner._log_name)
+    try:
         await user.stop(name)
     except Exception:
         app.log.exception("Could not stop %s", spawner._log_name)

@@ -67,7 +67,8 @@ JupyterHub.init_handlers, DashboardSpawner.user_env = tell_routes, tell_token
 def may_call(role: str) -> set[str]:
     """The endpoints in the table of a role and of those that it includes."""
     own = TABLE[role]
-    return set(own["may"]).union(*map(may_call, own.get("with", ())))
+    included = set().union(*map(may_call, own.get("with", ())))
+    return included - set(own.get("without", ())) | set(own["may"])
 
 
 class Office:

@@ -95,8 +95,8 @@ def test_each_server_has_an_account_and_a_home(hub: Hub, admin: Person, member: 
     read = {(p, f.name) for p in servers for f in hub.notebooks.iterdir() if can_read(p, f)}
     default, own, other = servers
     assert read == {
-        *((default, name) for name in ("user", "finance")),
-        *((own, name) for name in ("user", "finance", "admin")),
+        *((default, name) for name in ("user", "finance", "customers")),
+        *((own, name) for name in ("user", "finance", "customers", "admin")),
         (other, "user"),
     }
 
