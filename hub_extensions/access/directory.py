@@ -92,11 +92,11 @@ class Directory:
             ProviderUnreachable
         """
         import httpx
-        from descope import AuthException
+        from descope import AuthException, RateLimitException
 
         try:
             self._users.logout_user_by_user_id(subject)
-        except (AuthException, httpx.HTTPError, OSError, ValueError) as error:
+        except (AuthException, RateLimitException, httpx.HTTPError, OSError, ValueError) as error:
             raise ProviderUnreachable from error
 
     def _looked_up(self, subject: str) -> Any:

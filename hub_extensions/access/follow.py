@@ -34,6 +34,12 @@ CALLS_A_MINUTE: Final = 60
 _LOOK_EVERY: Final = 1.0
 #: Pushes that a server of which nothing was taken may leave without an answer.
 _PATIENCE: Final = 10
+#: Seconds from one push that is left without an answer to the end of the next.
+_PUSH: Final = 6.0
+#: Sessions at the provider that are ended in a minute because they are too old, at most.
+_ENDS_A_MINUTE: Final = 5
+#: Seconds after which a management key that was refused is tried again.
+_KEY_AGAIN: Final = 60.0
 
 #: One run of one server: its owner, its name, when it was started.
 Key = tuple[int, str, Any]
@@ -43,10 +49,17 @@ Reason = Literal["dismissed", "too old", "provider away"]
 
 @dataclass
 class Told:
-    """What a running server knows. `groups` None: not known yet, it has answered nothing."""
+    """What a running server knows.
 
+    Attributes:
+        since: when it was first seen, by `time.monotonic`.
+        groups: what it has taken over; None as long as it has answered nothing, as after a restart
+            of the hub: then it may know of more than its owner has now.
+        failures: pushes in a row that it has left without an answer.
+    """
+
+    since: float
     groups: frozenset[str] | None = None
-    first_seen: frozenset[str] = frozenset()
     failures: int = 0
 
 
@@ -73,6 +86,7 @@ class Follower:
         self._told: dict[Key, Told] = {}
         self._busy: set[Key] = set()
         self._ending: set[int] = set()
+        self._asking = asyncio.Lock()
         self._tasks: set[asyncio.Task[Any]] = set()
         self._changed = asyncio.Event()
         grants.when_changed(self._changed.set)
@@ -120,7 +134,7 @@ class Follower:
                     running[user.id, name, started] = (user, spawner, groups)
         self._told = {key: told for key, told in self._told.items() if key in running}
         for key, (user, spawner, groups) in running.items():
-            told = self._told.setdefault(key, Told(first_seen=groups))
+            told = self._told.setdefault(key, Told(since=time.monotonic()))
             if key in self._busy:
                 continue
             if user.id not in signed_in and spawner.name in sign_out.DASHBOARD_SERVERS:
@@ -168,9 +182,12 @@ class Follower:
         """Tell a server its owner's groups, and end it if it cannot follow or nothing is left."""
         try:
             heard = await self._hears(spawner, groups)
-            taken = (told.first_seen if told.groups is None else told.groups) - groups
             told.failures += 0 if heard else 1
-            if not heard and (taken or told.failures > _PATIENCE):
+            if told.groups is None:
+                lost_patience = time.monotonic() - told.since + _PUSH > self.seconds
+            else:
+                lost_patience = bool(told.groups - groups) or told.failures > _PATIENCE
+            if not heard and lost_patience:
                 self.log.warning("%s does not let go of its dashboards; it is ended", user.name)
                 audit.record("server-stopped", user=user.name, by="hub", reason="no answer")
                 await sign_out.stop_server(self.app, user, spawner.name)
@@ -219,10 +236,20 @@ class Follower:
                 return
             async with self.authenticator.lock(user.name):
                 session = self.app.db.get(sessions.Session, user_id)
-                if session is not None and session.signed_in_at == began:
+                is_over = session is not None and session.signed_in_at == began
+                if is_over:
                     await self.end(user_id, reason)
         finally:
             self._ending.discard(user_id)
+        if is_over and reason == "too old":
+            await self._have_asked(user)
+
+    async def _have_asked(self, user: User) -> None:
+        """Have the provider ask somebody who they are when they come again: its own session would
+        let them in without that, and their company would never be asked."""
+        async with self._asking:  # of many at once, one after the other: each is a call
+            await sign_out.end_at_provider(self.authenticator, user)
+            await asyncio.sleep(60 / _ENDS_A_MINUTE)
 
     async def end(self, user_id: int, reason: Reason) -> None:
         """End everything of a person; their groups too, if the provider has dismissed them."""
@@ -232,9 +259,10 @@ class Follower:
         self.log.info("The session of %s ends: %s", user.name, reason)
         by = "provider" if reason == "dismissed" else "hub"
         audit.record("session-ended", user=user.name, by=by, reason=reason)
-        await sign_out.end_everything(self.app, user)
-        if reason == "dismissed":
+        if reason == "dismissed":  # in one transaction: the hub may end at any moment after it
+            sessions.end(user.db, user.orm_user)
             grants.set_provider_groups(user.db, user.orm_user, (), by=by)
+        await sign_out.end_everything(self.app, user)
 
     # -- what the provider says ----------------------------------------------------------------
 
@@ -249,7 +277,8 @@ class Follower:
         return -(-sessions.count(self.app.db) // PAGE)
 
     async def _between_sweeps(self) -> None:
-        await asyncio.sleep(max(self._sweep_every, self.provider.waits))
+        until_key = self.provider.next_sweep - time.monotonic()
+        await self.provider.leave_alone(max(self._sweep_every, until_key))
 
     async def _sweep(self) -> None:
         """Ask the provider about everybody who is signed in, with a call for each hundred."""
@@ -270,7 +299,7 @@ class Follower:
             self.log.error(
                 "DESCOPE_MANAGEMENT_KEY is refused: what is taken away at Descope counts late"
             )
-            self.provider.failed(retry_after=60)
+            self.provider.next_sweep = time.monotonic() + _KEY_AGAIN
         else:
             self.provider.is_back()
             self.provider.last_sweep = time.monotonic()
@@ -315,7 +344,8 @@ class Follower:
         spread = random.uniform(1.0, 1.1)
         while (left := self._refreshed_at + self._refresh_every * spread - time.monotonic()) > 0:
             await asyncio.sleep(min(left, _LOOK_EVERY))
-        await asyncio.sleep(self.provider.waits)
+        if self.provider.waits:
+            await self.provider.leave_alone(0)
 
     async def _refresh_next(self) -> None:
         """Exchange the refresh token of whoever's was tried longest ago."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import random
 import time
 from dataclasses import dataclass, field
@@ -30,11 +32,21 @@ class Provider:
     next_try: float = 0.0
     promise_kept: bool = True
     last_sweep: float = field(default_factory=time.monotonic)
+    #: Its directory is not asked before.
+    next_sweep: float = 0.0
+    #: Set when it answers again after an outage.
+    back: asyncio.Event = field(default_factory=asyncio.Event)
 
     @property
     def waits(self) -> float:
         """Seconds until it may be asked."""
         return max(0.0, self.next_try - time.monotonic())
+
+    async def leave_alone(self, seconds: float) -> None:
+        """Pause: longer while it is away, until it answers anybody again."""
+        self.back.clear()
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self.back.wait(), max(seconds, self.waits))
 
     def failed(self, retry_after: float = 0.0) -> None:
         """It did not answer: the next pause is twice as long, and never quite the same."""
@@ -53,7 +65,8 @@ class Provider:
         """It answered."""
         self.pause = _PAUSES[0]
         if self.away_since is not None:
-            self.away_since = None
+            self.away_since, self.next_try = None, 0.0
+            self.back.set()
             self.log.warning("The sign-in service answers again")
             audit.record("provider-back", user="", by="hub")
 
