@@ -20,7 +20,7 @@ from tests.hub import Hub, wait_until
 from tests.person import Person
 
 TABLE = tomllib.loads(Path(__file__).with_name("endpoints.toml").read_text())
-ROLES = [role for role in TABLE if role not in {"person", "none"}]
+ROLES = [role for role in TABLE if role not in {"person", "manager", "reader", "none"}]
 EVERY = sorted({endpoint for role in TABLE.values() for endpoint in role["may"]})
 
 ADMIN, READER, ROOT = "admin@acme.test", "reader@acme.test", "root@acme.test"
