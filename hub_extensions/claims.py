@@ -28,6 +28,9 @@ SCOPES: Final = ("openid", "email", "profile", "descope.claims", "descope.custom
 #: What a notebook may know of its viewer. Never tokens.
 NOTEBOOK_CLAIMS: Final = ("sub", "name", "email", "tenants", "roles", "permissions")
 
+#: What the hub keeps of a person's claims: those, and what it looks at itself.
+_KEPT_CLAIMS: Final = (*NOTEBOOK_CLAIMS, "email_verified", "amr", "auth_time", "dct")
+
 _ADDRESS: Final = re.compile(r"[a-z0-9][a-z0-9._+'-]{0,63}@[a-z0-9](?:[a-z0-9.-]{0,188}[a-z0-9])?")
 _LONGEST_ROLE: Final = 255
 _LONGEST_REASON: Final = 255
@@ -157,3 +160,8 @@ def tenant_of(
 def notebook_claims(claims: Claims) -> dict[str, Any]:
     """The allow-listed claims that notebooks get."""
     return {name: claims[name] for name in NOTEBOOK_CLAIMS if name in claims}
+
+
+def kept_claims(claims: Claims) -> dict[str, Any]:
+    """The claims that the hub keeps. Attributes of a project's own are none of its business."""
+    return {name: claims[name] for name in _KEPT_CLAIMS if name in claims}

@@ -42,7 +42,7 @@ _PASSED = pytest.StashKey[bool]()
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         fixtures = set(getattr(item, "fixturenames", ()))
-        if fixtures & {"hub", "start_hub"} or INTEGRATION in item.path.parents:
+        if fixtures & {"hub", "start_hub", "start_shared"} or INTEGRATION in item.path.parents:
             item.add_marker("hub")
         if "chromium" in fixtures:
             item.add_marker("browser")

@@ -129,6 +129,21 @@ class Hub:
     def log_tail(self, lines: int = 60) -> str:
         return "\n".join(self.log_text().splitlines()[-lines:])
 
+    def atrium(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        """Give the command `atrium` as the operator of this hub does."""
+        return subprocess.run(
+            [str(Path(sys.executable).with_name("atrium")), *arguments],
+            cwd=ROOT,
+            env={
+                "PATH": os.defpath,
+                "ATRIUM_STATE": str(self.state),
+                "ATRIUM_NOTEBOOKS": str(self.notebooks),
+            },
+            capture_output=True,
+            text=True,
+            timeout=90,
+        )
+
     def api(self, path: str, method: str = "GET", **options: object) -> requests.Response:
         """Ask the hub's REST API with all of its rights; `options` are those of requests."""
         if "Authorization" not in self._session.headers:

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import re
+import socket as sockets
 import time
 from contextlib import ExitStack
 from html import unescape
-from urllib.parse import urljoin
+from http.cookiejar import DefaultCookiePolicy
+from typing import Any
+from urllib.parse import urljoin, urlsplit
 
 import requests
+from requests.adapters import HTTPAdapter
+from requests.cookies import get_cookie_header
 from websockets import ConnectionClosed
 from websockets.sync.client import ClientConnection, connect
 
@@ -41,13 +46,39 @@ def is_open(socket: ClientConnection) -> bool:
     return False
 
 
+class _ThisMachine(HTTPAdapter):
+    """Finds names below `localhost`, as browsers do and not every machine does (RFC 6761)."""
+
+    def build_connection_pool_key_attributes(self, *args: Any, **options: Any) -> Any:
+        place, rest = super().build_connection_pool_key_attributes(*args, **options)
+        if str(place["host"]).endswith(".localhost"):
+            place["host"] = "127.0.0.1"
+        return place, rest
+
+    def send(self, request: requests.PreparedRequest, *args: Any, **options: Any) -> Any:
+        """With the name as a header; not for good, a redirect would carry it elsewhere."""
+        parts = urlsplit(request.url or "")
+        if not str(parts.hostname).endswith(".localhost"):
+            return super().send(request, *args, **options)
+        request.headers["Host"] = str(parts.netloc)
+        try:
+            return super().send(request, *args, **options)
+        finally:
+            del request.headers["Host"]
+
+
 class Person(requests.Session):
     """One person on one hub."""
 
     def __init__(self, hub: Hub) -> None:
         super().__init__()
         self.hub = hub
+        self.mount("http://", _ThisMachine())
+        # As browsers: to them this machine is as good as https.
+        self._policy = DefaultCookiePolicy(secure_protocols=("http", "https", "ws", "wss"))
+        self.cookies.set_policy(self._policy)
         self._sockets = ExitStack()
+        self._provider = hub.url
 
     def request(
         self, method: str | bytes, url: str | bytes, **options: object
@@ -56,9 +87,20 @@ class Person(requests.Session):
         options.setdefault("timeout", 20)
         return super().request(method, urljoin(self.hub.url, str(url)), **options)  # type: ignore[arg-type]
 
+    def prepare_request(self, request: requests.Request) -> requests.PreparedRequest:
+        """As of requests, which forgets the policy for cookies."""
+        prepared = super().prepare_request(request)
+        if "Cookie" not in (request.headers or {}):
+            prepared._cookies.set_policy(self._policy)  # type: ignore[union-attr]
+            prepared.headers.pop("Cookie", None)
+            prepared.prepare_cookies(prepared._cookies)  # type: ignore[arg-type]
+        return prepared
+
     def ask_for_link(self, email: str, path: str = "/") -> requests.Response:
         """Fill in the provider's sign-in page; returns the page that says "Look at your mail"."""
-        return self.submit(self.get(path), email=email)
+        page = self.get(path)
+        self._provider = urljoin(page.url, "/services/descope/")
+        return self.submit(page, email=email)
 
     def submit(
         self, page: requests.Response, button: str = "", *, follow: bool = True, **fields: str
@@ -80,11 +122,11 @@ class Person(requests.Session):
 
     def mailed_link(self, email: str) -> str:
         """The link in the newest mail to this address that has not been used."""
-        outbox = requests.get(f"{self.hub.url}{OUTBOX}", timeout=20).text
+        outbox = self.get(urljoin(self._provider, OUTBOX)).text
         for mail in re.findall(r"<article\b.*?</article>", outbox, re.DOTALL):
             link = re.search(r'href="([^"]*\?t=[^"]*)"', mail)
             if f"<b>{email}</b>" in mail and link:
-                return urljoin(self.hub.url, unescape(link[1]))
+                return urljoin(self._provider, unescape(link[1]))
         raise AssertionError(f"no link for {email} in the outbox")
 
     def sign_in(self, email: str, path: str = "/hub/home") -> requests.Response:
@@ -121,19 +163,25 @@ class Person(requests.Session):
             f"the dashboard {group}/{name}",
         )
         token = page.text.partition('"token":"')[2].partition('"')[0]
-        socket = self.connect(f"{place}/ws", "bokeh", token)
+        socket = self.connect(f"{page.url.partition('?')[0]}/ws", "bokeh", token)
         socket.recv(timeout=20)
         return socket
 
-    def connect(self, path: str, *protocols: str) -> ClientConnection:
-        """Open a WebSocket with this browser's cookies."""
-        cookie = "; ".join(f"{c.name}={c.value}" for c in self.cookies if path.startswith(c.path))
+    def connect(
+        self, path: str, *protocols: str, origin: str = "", cookies: bool = True
+    ) -> ClientConnection:
+        """Open a WebSocket, with this browser's cookies and from a page of the same address, if
+        nothing else is said."""
+        url = urljoin(self.hub.url, path)
+        place = urlsplit(url)
+        cookie = get_cookie_header(self.cookies, requests.Request("GET", url).prepare())
         socket = connect(
-            self.hub.url.replace("http:", "ws:") + path,
+            url.replace("http:", "ws:"),
             subprotocols=list(protocols) or None,  # pyright: ignore[reportArgumentType]
-            additional_headers={"Cookie": cookie},
-            origin=self.hub.url,  # pyright: ignore[reportArgumentType]
+            additional_headers={"Cookie": cookie} if cookies and cookie else {},
+            origin=origin or f"{place.scheme}://{place.netloc}",  # pyright: ignore[reportArgumentType]
             proxy=None,
+            sock=sockets.create_connection(("127.0.0.1", place.port), timeout=20),
         )
         return self._sockets.enter_context(socket)
 

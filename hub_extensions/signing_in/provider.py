@@ -6,6 +6,7 @@ import hashlib
 import json
 import time
 from collections.abc import Mapping
+from io import BytesIO
 from typing import Any, Final
 from urllib.parse import urlsplit
 from urllib.request import HTTPRedirectHandler, Request, build_opener
@@ -14,7 +15,7 @@ from joserfc import jwt
 from joserfc.errors import JoseError
 from joserfc.jwk import KeySet
 from tornado import web
-from tornado.httpclient import HTTPClientError
+from tornado.httpclient import AsyncHTTPClient, HTTPClientError, HTTPRequest, HTTPResponse
 
 from ..settings import SettingsError, is_loopback
 
@@ -22,6 +23,8 @@ from ..settings import SettingsError, is_loopback
 ALGORITHMS: Final = ["RS256", "ES256"]
 #: Clocks may differ by this many seconds.
 LEEWAY: Final = 60
+#: Some thousand roles are 100 KB. What is longer is not looked at: it would hold up all others.
+LARGEST_ANSWER: Final = 256 * 1024
 _NEEDED: Final = (
     "issuer",
     "authorization_endpoint",
@@ -54,6 +57,41 @@ class ProviderRefused(web.HTTPError):
 
     def __init__(self) -> None:
         super().__init__(403, "This sign-in is no longer valid. Please sign in again.")
+
+
+class SaidTooMuch(web.HTTPError):
+    """The provider's answer about somebody is too large. It is about them alone: nobody else has to
+    wait for it, as they would if the provider were away."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            403,
+            "The sign-in service says too much about you. Please ask the people who run this site "
+            "to make your roles and attributes there fewer.",
+        )
+
+
+async def bounded(client: AsyncHTTPClient, request: HTTPRequest, **options: Any) -> HTTPResponse:
+    """An answer of the provider, of which no more is kept than may be read.
+
+    Raises:
+        SaidTooMuch: it is longer; HTTPClientError and OSError as of the client.
+    """
+    body = bytearray()
+
+    def keep(part: bytes) -> None:
+        if len(body) <= LARGEST_ANSWER:
+            body.extend(part)
+
+    request.streaming_callback = keep
+    request.decompress_response = False  # so that what is counted is what was sent
+    answer = await client.fetch(request, **options | {"raise_error": False})
+    answer.buffer = BytesIO(body)
+    if options.get("raise_error", True):
+        answer.rethrow()
+    if len(body) > LARGEST_ANSWER:
+        raise SaidTooMuch
+    return answer
 
 
 def is_refusal(error: HTTPClientError) -> bool:

@@ -1,4 +1,5 @@
-"""What the attacks share: a provider that says what an attacker would like it to, and its hub."""
+"""What the attacks share: hubs, which a refused attack leaves as they were; and a provider that
+says what an attacker would like it to, with its hub."""
 
 from __future__ import annotations
 
@@ -6,12 +7,58 @@ from collections.abc import Iterator
 
 import pytest
 
+from tests import hub as real_hub
+from tests.attacks.companies import Town
+from tests.attacks.inventory import MODES
+from tests.attacks.unguarded import unguarded as guards_out
 from tests.conftest import StartHub
-from tests.hub import Hub
+from tests.hub import Hub, free_port
 from tests.odd_provider import OddProvider, odd_provider
 
+#: So soon what is taken away has ended, on the hubs that the attacks share.
+REVOKE_SECONDS = "5"
 
-@pytest.fixture(scope="module")
+
+@pytest.fixture(scope="session")
+def start_shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[StartHub]:
+    """As `start_hub`, for the whole session."""
+    folder = tmp_path_factory.mktemp("shared")
+    running: list[Hub] = []
+    yield lambda **environment: real_hub.start_hub(folder, running, **environment)
+    real_hub.stop_all(running)
+
+
+@pytest.fixture(scope="session")
+def hub(start_shared: StartHub) -> Hub:
+    """A hub as it is shipped, that follows quickly; one for all attacks."""
+    return start_shared(ATRIUM_REVOKE_SECONDS=REVOKE_SECONDS)
+
+
+@pytest.fixture(scope="session")
+def hub_on_subdomains(start_shared: StartHub) -> Hub:
+    """The same, where each person's dashboards have an origin of their own."""
+    address = f"http://localhost:{free_port()}"
+    return start_shared(
+        ATRIUM_PUBLIC_URL=address,
+        ATRIUM_SUBDOMAIN_HOST=address,
+        ATRIUM_REVOKE_SECONDS=REVOKE_SECONDS,
+    )
+
+
+@pytest.fixture(scope="session", params=MODES[:2])
+def front(request: pytest.FixtureRequest, hub: Hub, hub_on_subdomains: Hub) -> Hub:
+    """A hub in each of its two modes."""
+    return hub if request.param == "one origin" else hub_on_subdomains
+
+
+@pytest.fixture(scope="session")
+def unguarded(start_shared: StartHub, tmp_path_factory: pytest.TempPathFactory) -> Town:
+    """A hub, with two customers, whose guards are taken out."""
+    environment = guards_out(tmp_path_factory.mktemp("without"))
+    return Town(start_shared(ATRIUM_CUSTOMER_TENANTS="globex, initech", **environment))
+
+
+@pytest.fixture(scope="session")
 def running_provider() -> Iterator[OddProvider]:
     with odd_provider() as provider:
         yield provider
@@ -23,7 +70,7 @@ def provider(running_provider: OddProvider) -> OddProvider:
     return running_provider
 
 
-@pytest.fixture(scope="module")
-def project_hub(running_provider: OddProvider, start_hub: StartHub) -> Hub:
+@pytest.fixture(scope="session")
+def project_hub(running_provider: OddProvider, start_shared: StartHub) -> Hub:
     """A hub with a real project's settings, whose provider is the odd one."""
-    return start_hub(**running_provider.settings)
+    return start_shared(**running_provider.settings)

@@ -5,10 +5,13 @@ Guards: the scope `custom:atrium:read`, and the escaping of every name in the da
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import pytest
 import requests
 from playwright.sync_api import expect
 
+from tests.attacks import attack
 from tests.browser.visitor import NewVisitor
 from tests.dashboards.notebooks import code, markdown, write_notebook
 from tests.hub import Hub
@@ -21,7 +24,7 @@ MARKUP = "<img src=x onerror=hit()>"
 
 
 @pytest.fixture(scope="module")
-def people(hub: Hub) -> dict[str, Person]:
+def people(hub: Hub) -> Iterator[dict[str, Person]]:
     """Somebody of each kind that is signed in and no admin; and an admin."""
     set_roles(hub, MEMBER, "Analyst")
     hub.project.set_roles(CUSTOMER, "globex", "Tenant Admin")
@@ -29,9 +32,13 @@ def people(hub: Hub) -> dict[str, Person]:
     for name, person in people.items():
         person.sign_in(name)
     hub.api("/groups/finance.admin", "POST", json={"users": [MEMBER]})  # manager of one group
-    return people
+    yield people
+    hub.api("/groups/finance.admin", "DELETE")
+    set_roles(hub, MEMBER)
+    hub.project.set_roles(CUSTOMER, "globex")
 
 
+@attack("broken access control", "scope of the access report")
 @pytest.mark.parametrize("path", PATHS)
 @pytest.mark.parametrize("name", [MEMBER, CUSTOMER])
 def test_somebody_who_is_no_admin_reads_nothing(
@@ -43,11 +50,13 @@ def test_somebody_who_is_no_admin_reads_nothing(
     assert ADMIN not in answer.text
 
 
+@attack("broken access control", "scope of the access report")
 def test_a_stranger_on_the_network_reads_nothing(hub: Hub, people: dict[str, Person]) -> None:
     for path in PATHS:
         assert requests.get(f"{hub.url}/hub/api{path}", timeout=20).status_code == 403
 
 
+@attack("enumeration", "refused before anything is looked up")
 def test_an_unknown_name_answers_as_a_known_one(people: dict[str, Person]) -> None:
     known, unknown = (
         ask(people[MEMBER], "GET", f"/access/{name}") for name in (ADMIN, "nobody@acme.test")
@@ -58,6 +67,7 @@ def test_an_unknown_name_answers_as_a_known_one(people: dict[str, Person]) -> No
     )
 
 
+@attack("broken access control", "scope of the access report")
 def test_the_token_of_an_admins_default_server_reads_nothing(
     hub: Hub, people: dict[str, Person]
 ) -> None:
@@ -68,11 +78,13 @@ def test_the_token_of_an_admins_default_server_reads_nothing(
         assert requests.get(f"{hub.url}/hub/api{path}", headers=headers).status_code == 403
 
 
+@attack("privilege escalation", "a token can do no more than its maker")
 def test_a_person_can_make_no_token_that_reads_it(hub: Hub, people: dict[str, Person]) -> None:
     wanted = {"note": "x", "scopes": ["custom:atrium:read"]}
     assert ask(people[MEMBER], "POST", f"/users/{MEMBER}/tokens", **wanted).status_code == 400
 
 
+@attack("stored cross-site scripting", "escaping on the dashboard Access")
 def test_names_with_markup_are_text(
     new_visitor: NewVisitor, hub: Hub, people: dict[str, Person]
 ) -> None:

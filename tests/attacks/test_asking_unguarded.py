@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session
 from hub_extensions.access import desk, who_decides
 from hub_extensions.access import requests as access_requests
 from hub_extensions.access.requests import AccessRequest, Refused
+from tests.attacks import attack, guard_out
 from tests.unit.test_access_requests import asked, groups, person
 from tests.unit.test_access_requests import desk as desk_of
 
@@ -56,35 +57,42 @@ def no(*_: Any) -> bool:
     return False
 
 
+#: Guard -> how it is taken out, and the attempt: groups of who decides, of who asked, what for.
 ATTACKS = {
-    "a manager of another area": (
+    "who decides is who manages the group": (
         (who_decides.__name__, "manages", yes),
         (("sales.admin",), ("user",), "finance"),
     ),
-    "a customer's manager, another customer whose name begins alike": (
+    "a tenant is more than how its name begins": (
         (who_decides.__name__, "customer_of", lambda *_: None),
         (("globex.admin",), ("globex",), "globex.eu"),
     ),
-    "a customer's manager, somebody else's person": (
+    "requests of one's own people": (
         (desk.__name__, "decides", lambda held, group, *_: who_decides.manages(held, group)),
         (("globex", "globex.admin"), ("initech",), "globex.reports"),
     ),
-    "a group of the provider": (
+    "groups that carry rights are not granted": (
         (desk.__name__, "carries_rights", no),
         (("admin",), ("user",), "analysts"),
     ),
-    "a group that is no folder's": (
+    "only folders that are there are granted": (
         (desk.__name__, "has_dashboard", yes),
         (("admin",), ("user",), "Finance"),
     ),
 }
 
 
-@pytest.mark.parametrize("attack", ATTACKS)
+@pytest.mark.parametrize(
+    "guard_name",
+    [
+        pytest.param(name, marks=[guard_out(name), attack("privilege escalation", name)])
+        for name in ATTACKS
+    ],
+)
 def test_a_grant_without_a_right(
-    attack: str, db: Session, notebooks: Path, monkeypatch: pytest.MonkeyPatch
+    guard_name: str, db: Session, notebooks: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    (module, guard, without), attempt = ATTACKS[attack]
+    (module, guard, without), attempt = ATTACKS[guard_name]
     with monkeypatch.context() as patch:
         patch.setattr(f"{module}.{guard}", without)
         assert given(db, notebooks, *attempt)
@@ -94,6 +102,7 @@ def test_a_grant_without_a_right(
     assert not given(db, notebooks, *attempt)
 
 
+@guard_out("nobody answers themselves")
 def test_ones_own_request(db: Session, notebooks: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     manager = person(db, "fin@a.test", "finance.admin")
     request = asked(db, manager, "finance")
@@ -109,6 +118,7 @@ def test_ones_own_request(db: Session, notebooks: Path, monkeypatch: pytest.Monk
     assert "finance" in groups(manager)
 
 
+@guard_out("most open requests")
 def test_a_flood(db: Session, monkeypatch: pytest.MonkeyPatch) -> None:
     flood = person(db, "flood@a.test")
     most = access_requests.MOST
@@ -121,6 +131,8 @@ def test_a_flood(db: Session, monkeypatch: pytest.MonkeyPatch) -> None:
         asked(db, flood, "one more")
 
 
+@guard_out("signs that mislead are taken out")
+@attack("spoofed text", "signs that mislead are taken out")
 def test_signs_that_mislead(db: Session, monkeypatch: pytest.MonkeyPatch) -> None:
     ada = person(db, "ada@a.test")
     evil = "fdp.\u202egro"

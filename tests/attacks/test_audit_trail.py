@@ -10,6 +10,7 @@ import requests
 
 from hub_extensions import audit
 from hub_extensions.audit import chain, events, people, reading
+from tests.attacks import attack, guard_out
 from tests.hub import Hub, wait_until
 from tests.person import Person
 
@@ -43,6 +44,7 @@ def as_script(person: Person) -> dict[str, str]:
     return person.xsrf | {"Sec-Fetch-Mode": "cors", "Sec-Fetch-Site": "same-origin"}
 
 
+@attack("broken access control", "scope of the audit trail")
 @pytest.mark.parametrize("who", ["nobody", "member", "manager of customers"])
 @pytest.mark.parametrize("path", ["/audit", "/audit/chain", "/audit?format=csv&limit=1"])
 def test_only_admins_read_the_trail(who: str, path: str, people_of: dict[str, Person]) -> None:
@@ -53,6 +55,7 @@ def test_only_admins_read_the_trail(who: str, path: str, people_of: dict[str, Pe
     assert MEMBER not in answer.text
 
 
+@attack("privilege escalation", "a token can do no more than its maker")
 @pytest.mark.parametrize("scopes", [["custom:atrium:read"], ["access:services"], None], ids=str)
 def test_a_members_token_reads_nothing(scopes: list[str] | None, member: Person) -> None:
     asked: dict[str, Any] = {"note": "x"} | ({"scopes": scopes} if scopes else {})
@@ -93,6 +96,7 @@ LIES: list[Any] = [
 ]
 
 
+@attack("audit tampering", "what a server may report")
 @pytest.mark.parametrize("body", LIES, ids=lambda body: str(body)[:40])
 def test_a_lie_about_an_opened_dashboard_is_not_written(
     body: Any, hub: Hub, member: Person
@@ -105,6 +109,7 @@ def test_a_lie_about_an_opened_dashboard_is_not_written(
     assert written(hub) == before
 
 
+@attack("audit tampering", "only a person's own server reports")
 @pytest.mark.parametrize("who", ["nobody", "cookie", "other token"])
 def test_only_a_persons_own_server_tells_what_they_opened(
     who: str, hub: Hub, member: Person, people_of: dict[str, Person]
@@ -121,6 +126,7 @@ def test_only_a_persons_own_server_tells_what_they_opened(
     assert written(hub) == before
 
 
+@attack("audit tampering", "the token says who it was")
 def test_the_name_in_the_trail_is_that_of_the_token(hub: Hub, member: Person) -> None:
     before = written(hub)
     body = {**HONEST, "user": ADMIN, "by": ADMIN}
@@ -135,6 +141,7 @@ def test_the_name_in_the_trail_is_that_of_the_token(hub: Hub, member: Person) ->
     assert names.known(ADMIN) not in last or not names.known(ADMIN)
 
 
+@attack("flooding", "limit on a server's reports")
 def test_a_flood_of_opened_dashboards_pushes_nothing_out(hub: Hub, member: Person) -> None:
     before = written(hub)
     headers = server_token(member)
@@ -150,6 +157,8 @@ def written(hub: Hub) -> int:
 # -- what each guard is good for: without it, the attack succeeds -----------------------------
 
 
+@attack("audit tampering", "each record is sealed")
+@guard_out("each record is sealed")
 def test_without_the_seal_a_changed_record_goes_unnoticed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -165,6 +174,8 @@ def test_without_the_seal_a_changed_record_goes_unnoticed(
         audit.close()
 
 
+@attack("flooding", "limit on records about strangers")
+@guard_out("limit on records about strangers")
 def test_without_the_limit_strangers_fill_the_trail(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -181,6 +192,8 @@ def test_without_the_limit_strangers_fill_the_trail(
         audit.close()
 
 
+@attack("formula injection", "no cell of a download is a formula")
+@guard_out("no cell of a download is a formula")
 def test_without_the_quote_a_spreadsheet_runs_what_a_name_says(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

@@ -9,6 +9,7 @@ import pytest
 import requests
 from joserfc.jwk import RSAKey
 
+from tests.attacks import attack
 from tests.attacks.addresses import From
 from tests.hub import Hub
 from tests.odd_provider import OddProvider
@@ -67,6 +68,7 @@ ATTEMPTS: dict[str, dict[str, Any]] = {
 }
 
 
+@attack("forged logout", "check of a logout token")
 @pytest.mark.parametrize("attempt", ATTEMPTS)
 def test_a_wrong_logout_token_signs_nobody_out(
     attempt: str, project_hub: Hub, provider: OddProvider, ada: Person
@@ -81,6 +83,7 @@ def test_a_wrong_logout_token_signs_nobody_out(
     assert ada.is_signed_in()
 
 
+@attack("replay", "a logout token works once")
 def test_a_logout_token_works_once(project_hub: Hub, provider: OddProvider, ada: Person) -> None:
     token = provider.logout_token(iat=int(time.time()) + 5)
     assert send(project_hub, token).ok
@@ -89,6 +92,7 @@ def test_a_logout_token_works_once(project_hub: Hub, provider: OddProvider, ada:
     assert ada.is_signed_in()
 
 
+@attack("replay", "a logout is of sign-ins before it")
 def test_a_late_logout_does_not_end_the_next_sign_in(
     project_hub: Hub, provider: OddProvider, ada: Person
 ) -> None:
@@ -103,6 +107,7 @@ def test_a_stranger_is_no_error_and_nothing_happens(
     assert ada.is_signed_in()
 
 
+@attack("malformed input", "size and form of a logout token")
 @pytest.mark.parametrize(
     "body",
     [b"", b"logout_token=", b"logout_token=" + b"a" * 1_000_000, b"\xff\x00", b"{}"],
@@ -118,6 +123,7 @@ def test_a_body_that_is_no_token_is_refused_before_it_is_looked_at(
     assert ada.is_signed_in()
 
 
+@attack("flooding", "limit on wrong sign-ins")
 def test_a_flood_of_wrong_tokens_is_not_looked_at(
     project_hub: Hub, provider: OddProvider, ada: Person
 ) -> None:

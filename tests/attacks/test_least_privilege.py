@@ -13,13 +13,14 @@ import pytest
 import requests
 from descope import AssociatedTenant
 
+from tests.attacks import attack
 from tests.attacks.without import without
 from tests.conftest import StartHub
 from tests.hub import Hub, wait_until
 from tests.person import Person
 
 TABLE = tomllib.loads(Path(__file__).with_name("endpoints.toml").read_text())
-ROLES = [role for role in TABLE if role not in {"person", "none"}]
+ROLES = [role for role in TABLE if role not in {"person", "manager", "reader", "none"}]
 EVERY = sorted({endpoint for role in TABLE.values() for endpoint in role["may"]})
 
 ADMIN, READER, ROOT = "admin@acme.test", "reader@acme.test", "root@acme.test"
@@ -229,6 +230,7 @@ def filled(body: object, names: dict[str, str]) -> object:
     return json.loads(re.sub(r"\{(\w+)\}", lambda name: names[name[1]], json.dumps(body)))
 
 
+@attack("privilege escalation", "scopes of who manages a group")
 @pytest.mark.parametrize(("role", "other", "group", "managers"), MANAGERS)
 def test_who_manages_a_group_can_do_nothing_else(
     role: str, other: str, group: str, managers: str, office: Office

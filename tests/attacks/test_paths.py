@@ -7,6 +7,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
+from tests.attacks import attack
 from tests.hub import Hub, wait_until
 from tests.person import Person
 
@@ -63,6 +64,7 @@ SPELLINGS = {
 }
 
 
+@attack("path traversal", "dashboards are found by name among one's own")
 @pytest.mark.parametrize("spelling", SPELLINGS)
 def test_a_dashboard_of_another_group_stays_shut(spelling: str, member: Person) -> None:
     status, text = raw(member, SPELLINGS[spelling].format(own=f"/user/{MEMBER}/"))
@@ -95,7 +97,13 @@ ROOTS = {
 }
 
 
-@pytest.mark.parametrize("root", ROOTS)
+@pytest.mark.parametrize(
+    "root",
+    [
+        pytest.param(root, marks=attack("path traversal", f"files of {root} are found below it"))
+        for root in ROOTS
+    ],
+)
 @pytest.mark.parametrize("trick", FILES)
 def test_no_file_of_the_machine_is_served(trick: str, root: str, member: Person) -> None:
     status, text = raw(member, ROOTS[root] + FILES[trick])
@@ -118,6 +126,7 @@ OTHERS = {
 }
 
 
+@attack("path traversal", "addresses of servers are compared whole")
 @pytest.mark.parametrize("trick", OTHERS)
 def test_another_persons_server_stays_shut(trick: str, member: Person, admin: Person) -> None:
     path = OTHERS[trick].format(mine=MEMBER, other=ADMIN, upper=ADMIN.upper())
@@ -141,6 +150,7 @@ HUB_PAGES = {
 }
 
 
+@attack("path traversal", "scopes of the hub's pages")
 @pytest.mark.parametrize("trick", HUB_PAGES)
 def test_an_admins_page_stays_shut(trick: str, member: Person, admin: Person) -> None:
     status, text = raw(member, HUB_PAGES[trick])

@@ -19,6 +19,7 @@ import psutil
 import pytest
 
 from tests import machine
+from tests.attacks import attack, guard_out
 from tests.dashboards.notebooks import code, write_notebook
 from tests.hub import Hub, wait_until
 from tests.person import Person
@@ -30,60 +31,88 @@ ATTEMPTS = Path(__file__).with_name("attempts.py")
 ALLOWED = ["know_own_name", "read_its_own_files"]
 #: What nothing but an account of its own keeps a notebook from.
 NEEDS_ACCOUNTS = {
-    "read_the_database",
-    "read_a_secret",
-    "read_the_providers_store",
-    "read_another_home",
-    "read_another_folder",
-    "read_the_admin_folder",
-    "read_environment_of_hub",
-    "list_the_state_folder",
-    "write_beside_itself",
-    "change_itself",
-    "write_a_folder",
-    "open_its_folder_to_all",
-    "open_memory_of_unhidden",  # a process of the hub's account that does not hide its memory
-    "trace_of_unhidden",
-    "copy_memory_of_unhidden",
-    "end_the_hub",
-    "end_the_proxy",
-    "end_sibling",
-    "start_600_processes",
-    "take_memory",
-    "fill_the_disk",
+    "the hub's files are its account's": [
+        "read_the_database",
+        "read_a_secret",
+        "read_the_providers_store",
+        "list_the_state_folder",
+    ],
+    "a home is one account's": ["read_another_home"],
+    "a folder is for servers that may read it": [
+        "read_another_folder",
+        "read_the_admin_folder",
+        "write_beside_itself",
+        "change_itself",
+        "write_a_folder",
+        "open_its_folder_to_all",
+    ],
+    "processes are of different accounts": [
+        "read_environment_of_hub",
+        "open_memory_of_unhidden",  # a process of the hub's account that does not hide its memory
+        "trace_of_unhidden",
+        "copy_memory_of_unhidden",
+        "end_the_hub",
+        "end_the_proxy",
+        "end_sibling",
+    ],
+    "limits of a server": ["start_600_processes", "take_memory", "fill_the_disk"],
 }
-GUARDED = [
-    "make_a_group",
-    "join_admin",
-    "become_full_admin",
-    "make_a_token",
-    "remove_somebody",
-    "start_as_somebody",
-    "list_people",
-    "list_groups",
-    "read_memory_of_servers",
-    "read_admin_cards",
-    "open_somebodys_server",
-    "read_environment_of_init",
-    "read_environment_of_sibling",
-    "read_shadow",
-    "find_a_secret_in_its_environment",
-    "open_memory_of_sibling",
-    "open_memory_of_admin_server",
-    "trace_of_sibling",
-    "trace_of_admin_server",
-    "copy_memory_of_sibling",
-    "copy_memory_of_admin_server",
-    "end_init",
-    "become_root",
-    "become_somebody_else",
-    "join_another_group",
-    "take_roots_shell",
-    "run_something_setuid",
-    "mount_something",
-    "dump_core",
-    "raise_a_limit",
-]
+GUARDED = {
+    "scopes of a server's token": [
+        "make_a_group",
+        "join_admin",
+        "become_full_admin",
+        "make_a_token",
+        "remove_somebody",
+        "start_as_somebody",
+        "list_people",
+        "list_groups",
+        "read_memory_of_servers",
+        "read_admin_cards",
+    ],
+    "a server is its owner's": ["open_somebodys_server"],
+    "a server is not root's": ["read_environment_of_init", "read_shadow", "end_init"],
+    "no secret in the environment": ["find_a_secret_in_its_environment"],
+    "a server hides its memory": [
+        "read_environment_of_sibling",
+        "open_memory_of_sibling",
+        "open_memory_of_admin_server",
+        "trace_of_sibling",
+        "trace_of_admin_server",
+        "copy_memory_of_sibling",
+        "copy_memory_of_admin_server",
+    ],
+    "no new privileges": [
+        "become_root",
+        "become_somebody_else",
+        "join_another_group",
+        "take_roots_shell",
+        "run_something_setuid",
+        "mount_something",
+        "dump_core",
+        "raise_a_limit",
+    ],
+}
+
+
+def tried(*tables: dict[str, list[str]]) -> list[Any]:
+    """Attempts as parameters of a test."""
+    return [
+        pytest.param(name, marks=attack("hostile notebook, Python", guard))
+        for table in tables
+        for guard, names in table.items()
+        for name in names
+    ]
+
+
+def taken_out() -> list[Any]:
+    """What succeeds without accounts, as parameters of a test."""
+    return [
+        pytest.param(name, marks=guard_out(guard))
+        for guard, names in NEEDS_ACCOUNTS.items()
+        for name in names
+    ]
+
 
 pytestmark = [
     pytest.mark.hub,
@@ -185,17 +214,17 @@ def one_account() -> Iterator[dict[str, str]]:
         yield outcomes_on(hub, machine.HUB_UID)
 
 
-@pytest.mark.parametrize("name", [*GUARDED, *sorted(NEEDS_ACCOUNTS)])
+@pytest.mark.parametrize("name", tried(GUARDED, NEEDS_ACCOUNTS))
 def test_with_accounts_it_is_refused(accounts: dict[str, str], name: str) -> None:
     assert accounts[name].startswith("refused"), accounts[name]
 
 
-@pytest.mark.parametrize("name", GUARDED)
+@pytest.mark.parametrize("name", tried(GUARDED))
 def test_under_one_account_it_is_refused(one_account: dict[str, str], name: str) -> None:
     assert one_account[name].startswith("refused"), one_account[name]
 
 
-@pytest.mark.parametrize("name", sorted(NEEDS_ACCOUNTS))
+@pytest.mark.parametrize("name", taken_out())
 def test_under_one_account_it_succeeds(one_account: dict[str, str], name: str) -> None:
     assert one_account[name].startswith("got"), one_account[name]
 
@@ -206,9 +235,10 @@ def test_what_is_allowed_works(
 ) -> None:
     assert accounts[name].startswith("got"), accounts[name]
     assert one_account[name].startswith("got"), one_account[name]
-    assert accounts.keys() == {*GUARDED, *NEEDS_ACCOUNTS, *ALLOWED}
+    assert accounts.keys() == set(ALLOWED).union(*GUARDED.values(), *NEEDS_ACCOUNTS.values())
 
 
+@guard_out("no new privileges")
 def test_the_setuid_program_would_work_without_its_guard() -> None:
     with machine.open_folder() as folder:
         command = [*machine.as_uid(OTHER_UID), str(setuid_id(folder)), "-u"]

@@ -10,6 +10,7 @@ from itertools import count
 import pytest
 import requests
 
+from tests.attacks import attack
 from tests.attacks.addresses import From
 from tests.conftest import StartHub
 from tests.hub import Hub
@@ -37,6 +38,7 @@ def exhaust(client: From) -> requests.Response:
     raise AssertionError("never refused")
 
 
+@attack("flooding", "limit on wrong sign-ins")
 def test_200_wrong_sign_ins_at_once_are_stopped_and_nobody_else_is(
     project_hub: Hub, provider: OddProvider
 ) -> None:
@@ -65,6 +67,7 @@ def test_200_wrong_sign_ins_at_once_are_stopped_and_nobody_else_is(
     assert newcomer.is_signed_in()
 
 
+@attack("spoofed forwarding headers", "the address is what the proxy saw")
 @pytest.mark.parametrize(
     "headers",
     [
@@ -87,6 +90,7 @@ def test_no_header_makes_somebody_else_of_an_address(
     assert wrong_sign_in(attacker, **headers).status_code == 429
 
 
+@attack("flooding", "limit on wrong sign-ins")
 @pytest.mark.parametrize(
     "path", ["/hub/oauth_login", "/hub/oauth_callback", "/hub/continue", "/hub/backchannel-logout"]
 )
@@ -99,6 +103,7 @@ def test_every_way_in_is_closed_to_the_address(
     assert attacker.request(method, path, allow_redirects=False).status_code == 429
 
 
+@attack("flooding", "a flood is told once")
 def test_a_flood_is_told_once_and_its_requests_fill_no_log(
     project_hub: Hub, provider: OddProvider
 ) -> None:
@@ -111,6 +116,7 @@ def test_a_flood_is_told_once_and_its_requests_fill_no_log(
     assert " 429 GET" not in project_hub.log_text()
 
 
+@attack("flooding", "limit on sign-ins that begin")
 def test_sign_ins_that_only_begin_are_counted_too(
     start_hub: StartHub, provider: OddProvider
 ) -> None:
@@ -122,6 +128,7 @@ def test_sign_ins_that_only_begin_are_counted_too(
     hub.stop()
 
 
+@attack("flooding", "limit on an account")
 def test_an_account_is_limited_wherever_it_comes_from(
     start_hub: StartHub, provider: OddProvider
 ) -> None:
@@ -133,6 +140,7 @@ def test_an_account_is_limited_wherever_it_comes_from(
     hub.stop()
 
 
+@attack("spoofed forwarding headers", "the address is what the proxy saw")
 def test_behind_a_proxy_that_is_named_each_of_its_clients_counts_alone(
     start_hub: StartHub, provider: OddProvider
 ) -> None:

@@ -5,14 +5,15 @@ from __future__ import annotations
 import base64
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 from playwright.sync_api import Browser
 
+from tests.attacks import attack, guard_out
 from tests.browser.visitor import Visitor
-from tests.conftest import StartHub
 from tests.dashboards.notebooks import code, write_notebook
-from tests.hub import Hub, free_port
+from tests.hub import Hub
 from tests.person import Person
 
 ADMIN, MEMBER = "admin@acme.test", "member@acme.test"
@@ -22,8 +23,14 @@ import panel as pn
 pn.extension()
 pn.pane.HTML('<img src="data:," onerror="eval(atob(\\'{script}\\'))">').servable()
 """
-#: What a script may not do in either mode.
-GUARDED = ["read_another_server", "read_cookies", "sign_out_by_post", "send_it_elsewhere"]
+#: What a script may not do in either mode, and why not.
+GUARDED = {
+    "read_another_server": "a server is its owner's",
+    "read_cookies": "cookies are not for scripts",
+    "sign_out_by_post": "XSRF token",
+    "send_it_elsewhere": "content security policy",
+}
+ORIGIN = "an origin of its own for each person's dashboards"
 #: What only an origin of its own keeps it from: docs/security.md says so.
 NEEDS_SUBDOMAINS = [
     "read_people",
@@ -32,6 +39,14 @@ NEEDS_SUBDOMAINS = [
     "read_the_admin_page",
     "read_the_token_page",
 ]
+
+
+def tried(guards: dict[str, str]) -> list[Any]:
+    """Attempts as parameters of a test."""
+    return [
+        pytest.param(name, marks=attack("hostile notebook, JavaScript", guard))
+        for name, guard in guards.items()
+    ]
 
 
 def outcomes_on(hub: Hub, browser: Browser) -> dict[str, str]:
@@ -54,12 +69,11 @@ def outcomes_on(hub: Hub, browser: Browser) -> dict[str, str]:
 
 
 @pytest.fixture(scope="module")
-def on_subdomains(start_hub: StartHub, chromium: Browser) -> dict[str, str]:
+def on_subdomains(hub_on_subdomains: Hub, chromium: Browser) -> dict[str, str]:
     """How they end where each person's dashboards have an origin of their own."""
-    address = f"http://localhost:{free_port()}"
-    hub = start_hub(ATRIUM_PUBLIC_URL=address, ATRIUM_SUBDOMAIN_HOST=address)
-    outcomes = outcomes_on(hub, chromium)
-    outcomes["hub"] = str([group["name"] for group in hub.api("/groups").json()])
+    outcomes = outcomes_on(hub_on_subdomains, chromium)
+    groups = hub_on_subdomains.api("/groups").json()
+    outcomes["hub"] = str([group["name"] for group in groups])
     return outcomes
 
 
@@ -70,17 +84,18 @@ def on_one_origin(hub: Hub, chromium: Browser) -> dict[str, str]:
     return outcomes_on(hub, chromium)
 
 
-@pytest.mark.parametrize("name", [*GUARDED, *NEEDS_SUBDOMAINS])
+@pytest.mark.parametrize("name", tried(dict.fromkeys(NEEDS_SUBDOMAINS, ORIGIN) | GUARDED))
 def test_on_a_subdomain_it_is_refused(on_subdomains: dict[str, str], name: str) -> None:
     assert on_subdomains[name].startswith("refused"), on_subdomains[name]
     assert "taken" not in on_subdomains["hub"]
 
 
-@pytest.mark.parametrize("name", GUARDED)
+@pytest.mark.parametrize("name", tried(GUARDED))
 def test_on_one_origin_it_is_refused(on_one_origin: dict[str, str], name: str) -> None:
     assert on_one_origin[name].startswith("refused"), on_one_origin[name]
 
 
+@guard_out(ORIGIN)
 @pytest.mark.parametrize("name", NEEDS_SUBDOMAINS)
 def test_on_one_origin_it_succeeds(on_one_origin: dict[str, str], name: str) -> None:
     assert on_one_origin[name].startswith("got"), on_one_origin[name]

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import pytest
-import requests
 
+from tests.attacks import attack
 from tests.hub import Hub
 from tests.odd_provider import OddProvider
 from tests.person import Person
 
-ADMIN, MEMBER = "admin@acme.test", "member@acme.test"
+ADMIN, MEMBER, ANALYST = "admin@acme.test", "member@acme.test", "analyst@acme.test"
 
 
 def copy_of(person: Person) -> Person:
@@ -19,58 +19,65 @@ def copy_of(person: Person) -> Person:
     return thief
 
 
-@pytest.fixture
-def member(hub: Hub) -> Person:
-    person = Person(hub)
+@pytest.fixture(scope="module")
+def member(front: Hub) -> Person:
+    person = Person(front)
     person.sign_in(MEMBER)
     person.open_dashboards()
     return person
 
 
-@pytest.mark.parametrize(
-    "path", ["/hub/home", "/hub/admin", "/hub/token", "/hub/api/user", f"/user/{MEMBER}/?all"]
-)
+@pytest.fixture(scope="module")
+def thief(front: Hub) -> tuple[Person, str]:
+    """Who has every cookie of somebody that has signed out since; and where their server was."""
+    person = Person(front)
+    person.sign_in(ANALYST)
+    server = person.open_dashboards().url
+    thief = copy_of(person)
+    person.get("/hub/logout")
+    return thief, server
+
+
+@attack("stolen cookie", "signing out ends every cookie")
+@pytest.mark.parametrize("path", ["/hub/home", "/hub/admin", "/hub/token", "/hub/api/user", ""])
 def test_cookies_of_somebody_who_signed_out_open_nothing(
-    path: str, hub: Hub, member: Person
+    path: str, thief: tuple[Person, str]
 ) -> None:
-    thief = copy_of(member)
-    member.get("/hub/logout")
-    answer = thief.get(path, allow_redirects=False)
+    person, server = thief
+    answer = person.get(path or server, allow_redirects=False)
     assert answer.status_code in {302, 403, 503}, answer.text
-    assert MEMBER not in answer.text
-    if answer.status_code == 302:
-        followed = thief.get(path)
-        assert f"signed in as {MEMBER}" not in followed.text
-        assert not thief.is_signed_in()
+    assert f"signed in as {ANALYST}" not in person.get(path or server).text
+    assert not person.is_signed_in()
 
 
-def test_a_cookie_of_one_persons_server_opens_no_other(hub: Hub, member: Person) -> None:
-    admin = Person(hub)
+@attack("stolen cookie", "a server is its owner's")
+def test_a_cookie_of_one_persons_server_opens_no_other(front: Hub, member: Person) -> None:
+    admin = Person(front)
     admin.sign_in(ADMIN)
-    admin.open_dashboards()
-    (mine,) = [c for c in member.cookies if c.name.startswith("jupyterhub-user-")]
-    names = [c.name for c in admin.cookies if c.name.startswith("jupyterhub-user-")]
-    thief = requests.Session()
-    for name in (mine.name, *names):
-        thief.cookies.set(str(name), str(mine.value), path=f"/user/{ADMIN}/")
-    answer = thief.get(f"{hub.url}/user/{ADMIN}/?all", allow_redirects=False, timeout=20)
+    server = admin.open_dashboards().url
+    (mine,) = [c for c in member.cookies if "jupyterhub-user-" in c.name]
+    names = [c.name for c in admin.cookies if "jupyterhub-user-" in c.name]
+    stolen = "; ".join(f"{name}={mine.value}" for name in (mine.name, *names))
+    answer = Person(front).get(server, headers={"Cookie": stolen}, allow_redirects=False)
     assert answer.status_code in {302, 403}
-    assert member.get(f"/user/{ADMIN}/?all").status_code == 403
+    assert member.get(server).status_code == 403
 
 
+@attack("token in a URL", "tokens in addresses are no sign-in")
 @pytest.mark.parametrize("path", ["/hub/home", "/hub/api/user", "/hub/sessions", "{server}"])
 @pytest.mark.parametrize("name", ["token", "access_token"])
 def test_a_token_in_an_address_signs_nobody_in(
-    name: str, path: str, hub: Hub, member: Person
+    name: str, path: str, front: Hub, member: Person
 ) -> None:
     made = member.post(f"/hub/api/users/{MEMBER}/tokens", headers=member.xsrf, json={"note": "x"})
     token = made.json()["token"]
-    url = hub.url + path.format(server=f"/user/{MEMBER}/")
-    answer = requests.get(url, params={name: token}, allow_redirects=False, timeout=20)
+    server = member.open_dashboards().url.partition("?")[0] if "server" in path else ""
+    somebody = Person(front)
+    answer = somebody.get(server or path, params={name: token}, allow_redirects=False)
     assert answer.status_code in {302, 403}
-    kept = {c.name for c in answer.cookies if not c.name.endswith("oauth-state")}
+    kept = {c.name for c in somebody.cookies if not c.name.endswith("oauth-state")}
     assert kept <= {"_xsrf", "jupyterhub-session-id"}
-    assert token not in hub.log_text()
+    assert token not in front.log_text()
 
 
 NEXT = [
@@ -87,6 +94,7 @@ NEXT = [
 ]
 
 
+@attack("open redirect", "a sign-in leads to own paths")
 @pytest.mark.parametrize("where", NEXT, ids=str)
 def test_a_sign_in_leads_to_no_other_site(
     where: str, project_hub: Hub, provider: OddProvider
@@ -104,6 +112,7 @@ def test_a_sign_in_leads_to_no_other_site(
     assert person.is_signed_in()
 
 
+@attack("open redirect", "the hub leads to own paths")
 @pytest.mark.parametrize("where", NEXT, ids=str)
 def test_somebody_signed_in_is_led_to_no_other_site(
     where: str, project_hub: Hub, provider: OddProvider

@@ -1,0 +1,139 @@
+"""A hub, and dashboard servers, of which many guards are taken out at once.
+
+One hub serves for all of them: what one guard would refuse is not in the way of the others.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from tests.attacks.without import without
+
+#: Lines that a dashboard server runs before it starts.
+_SERVERS = """
+import os, sys, types
+from pathlib import Path
+from dashboards import catalog, dashboard_page, hub, pages, revoking, server, warm
+
+# a link leads to a file of the same folder only
+def linked(folder):
+    for entry in os.scandir(folder):
+        if entry.name.endswith(".ipynb"):
+            path = Path(entry.path).resolve()
+            yield catalog._dashboard(folder.name, entry.name[:-6], path, path.stat())
+catalog.dashboards_of = linked
+
+# dashboards are found by name among one's own
+pages.visible = dashboard_page.visible = lambda found, groups: tuple(found)
+
+# a server is its owner's
+def anybody(self, model):
+    groups = frozenset((model or {}).get("groups") or ())
+    return model and hub.Visitor(name=model["name"], groups=groups, is_owner=True)
+hub.Hub._visitor = anybody
+
+# tokens in addresses are no sign-in
+init = hub.Hub.__init__
+def with_tokens_in_addresses(self, settings):
+    init(self, settings)
+    self.auth.allow_token_in_url = True
+hub.Hub.__init__ = with_tokens_in_addresses
+
+# the hub's key of a server
+revoking.GroupsHandler.prepare = lambda self: None
+
+def opened(running):
+    # what is open is closed when its group is taken away
+    running.visible = lambda found, groups: tuple(found)
+    # the origin of a WebSocket is the server's own
+    running.PersonSocket.check_origin = lambda self, origin: True
+    # a WebSocket is for the owner, as the page is
+    async def prepare(self):
+        self.hub_auth = self.settings["site"].hub.auth
+        self.current_user = types.SimpleNamespace(is_admin=False)
+    running.PersonSocket.prepare = prepare
+    # a session is opened by the token that its page was given
+    from bokeh.server.views import ws
+    ws.check_token_signature = lambda *_args, **_options: True
+    def socket(self, request, group, name):
+        for context in self.sessions.contexts.values():
+            dashboard = running._notebook(context).dashboard
+            if (dashboard.group, dashboard.name) == (group, name):
+                values = {"application_context": context, "bokeh_websocket_path": request.path}
+                return self.sessions.get_handler_delegate(request, running.PersonSocket, values)
+    running.Running.socket = socket
+    return running
+imported = warm._import_all
+warm._import_all = lambda: opened(imported())
+sys.exit(server.main())
+"""
+#: A server of the admin folder whose session tokens are old after a second, and nothing else.
+_SHORT = """
+import sys
+from dashboards import server, warm
+imported = warm._import_all
+def short():
+    running = imported()
+    running.TOKEN_LIFETIME = 1
+    return running
+warm._import_all = short
+sys.exit(server.main())
+"""
+#: Lines that the hub runs before its configuration.
+_HUB = """
+import base64, json, types
+from hub_extensions.access import asking, group_api
+from hub_extensions.signing_in import log, provider, rate_limit, sign_in, sign_out
+from hub_extensions.spawner import DashboardSpawner
+
+# what a customer's manager sees and may do
+group_api._GuardedGroup.people_seen = None
+group_api._GuardedGroup.check_may_manage = lambda *_: None
+group_api.alike = lambda name: name
+del group_api.GroupListHandler.paginated_model
+group_api.GroupPropertiesHandler.put = group_api.stock.GroupPropertiesAPIHandler.put
+
+# signing out ends every cookie
+async def end_nothing(app, user): pass
+sign_out.end_everything = end_nothing
+
+# a sign-in leads to own paths
+sign_in.own_path = lambda address: address
+
+# a sign-in is its browser's
+sign_in.secrets = types.SimpleNamespace(
+    compare_digest=lambda one, other: True, token_urlsafe=sign_in.secrets.token_urlsafe
+)
+
+# XSRF token
+asking.RequestsHandler.check_xsrf_cookie = lambda self: None
+
+# identity is bound to issuer and subject
+sign_in._SignsIn._check_identity = lambda *_: None
+
+# which servers there are
+DashboardSpawner.check_allowed = lambda self: None
+
+# limit on wrong sign-ins
+rate_limit.RateLimits.check = lambda *_: None
+
+# check of a logout token
+def unverified(token, keys):
+    body = token.split(".")[1]
+    return json.loads(base64.urlsafe_b64decode(body + "=" * (-len(body) % 4)))
+provider.signed_claims = unverified
+
+# no token in the log
+log.NoTokens.filter = lambda *_: True
+
+start = DashboardSpawner.start
+async def start_unguarded(self):
+    self.cmd = [sys.executable, "-I", "-c", SERVERS if self.name == "" else SHORT]
+    return await start(self)
+DashboardSpawner.start = start_unguarded
+"""
+
+
+def unguarded(folder: Path) -> dict[str, str]:
+    """The environment of such a hub."""
+    return without(folder, f"SERVERS = {_SERVERS!r}\nSHORT = {_SHORT!r}\n{_HUB.lstrip()}")
