@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from datetime import datetime, timedelta
 from typing import Any
 from weakref import WeakValueDictionary
@@ -79,6 +80,14 @@ class ConfirmingAuthenticator(OpenIDConnectAuthenticator):
     def session_hours_of(self, tenant: str) -> float:
         """How long a session of somebody in this tenant may last."""
         return self.session_hours.get(tenant, self.session_hours[""])
+
+    def is_too_old(self, claims: dict[str, Any]) -> bool:
+        """Whether somebody was asked who they are so long ago that a session from then would be
+        over by now (OpenID Connect Core section 2, `auth_time`). False if the provider says no
+        time."""
+        asked_at = provider.number(claims.get("auth_time"))
+        hours = self.session_hours_of(self.tenant_of(claims) or "")
+        return 0 < asked_at < time.time() - 3600 * hours
 
     # -- what the provider says later ----------------------------------------------------------
 

@@ -105,18 +105,33 @@ class CallbackHandler(EndsSignIn, OAuthCallbackHandler):
         self._take(pending)
         self.check_error()
         self.check_code()
+        was_asked = bool(self.get_cookie(sign_out.ASK_COOKIE))
         self.clear_cookie(sign_out.ASK_COOKIE, path=self.hub.base_url)
         self._authenticated = await self.authenticate(None)
         if not self._authenticated:
             raise web.HTTPError(403, self.authenticator.custom_403_message)
         claims = self.authenticator.claims_of(self._authenticated)
         self.authenticator.rate_limits.signs_in(claims["sub"])
+        if self.authenticator.is_too_old(claims):
+            return self._have_asked(was_asked)
         self.bind(self._authenticated)
         live = self.current_user
         somebody_else = live is not None and live.name != self._authenticated["name"]
         if pending.confirm or somebody_else:
             return await self._ask(live if somebody_else else None)
         await self.finish_sign_in(pending.next_url)
+
+    def _have_asked(self, was_asked: bool) -> None:
+        """The provider let somebody in by a session of its own that is older than one may be here:
+        have it ask them who they are. Once: it may not do as it is told."""
+        if was_asked:
+            raise web.HTTPError(
+                403,
+                "The sign-in service did not ask you who you are. Sign out there, and come back.",
+            )
+        sign_out.ask_next_time(self)
+        path = url_path_join(self.hub.base_url, "oauth_login")
+        self.redirect(url_concat(path, {"next": self.next_url} if self.next_url else {}))
 
     def check_error(self) -> None:
         """Say that the sign-in did not go through; the provider's words may be anybody's."""

@@ -145,6 +145,13 @@ def end_session_url(handler: BaseHandler, auth_state: dict[str, Any]) -> str:
     return url_concat(endpoints["end_session_endpoint"], parameters)
 
 
+def ask_next_time(handler: BaseHandler) -> None:
+    """Have the provider ask who somebody is at this browser's next sign-in."""
+    handler._set_cookie(
+        ASK_COOKIE, "yes", encrypted=False, path=handler.hub.base_url, max_age=86400
+    )
+
+
 class SignOutHandler(OAuthLogoutHandler):
     """`/hub/logout`: ends it all, then shows that it is done."""
 
@@ -165,7 +172,7 @@ class SignOutHandler(OAuthLogoutHandler):
         auth_state = await sign_out_everywhere(self.app, user)
         audit.record("signed-out", user=user.name)
         self._backend_logout_cleanup(user.name)
-        self._set_cookie(ASK_COOKIE, "yes", encrypted=False, path=self.hub.base_url, max_age=86400)
+        ask_next_time(self)
         self._next = end_session_url(self, auth_state)
 
     async def render_logout_page(self) -> None:

@@ -5,6 +5,8 @@ Guards: the scope `custom:atrium:read`, and the escaping of every name in the da
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import pytest
 import requests
 from playwright.sync_api import expect
@@ -22,7 +24,7 @@ MARKUP = "<img src=x onerror=hit()>"
 
 
 @pytest.fixture(scope="module")
-def people(hub: Hub) -> dict[str, Person]:
+def people(hub: Hub) -> Iterator[dict[str, Person]]:
     """Somebody of each kind that is signed in and no admin; and an admin."""
     set_roles(hub, MEMBER, "Analyst")
     hub.project.set_roles(CUSTOMER, "globex", "Tenant Admin")
@@ -30,7 +32,10 @@ def people(hub: Hub) -> dict[str, Person]:
     for name, person in people.items():
         person.sign_in(name)
     hub.api("/groups/finance.admin", "POST", json={"users": [MEMBER]})  # manager of one group
-    return people
+    yield people
+    hub.api("/groups/finance.admin", "DELETE")
+    set_roles(hub, MEMBER)
+    hub.project.set_roles(CUSTOMER, "globex")
 
 
 @attack("broken access control", "scope of the access report")

@@ -34,7 +34,7 @@ from tests.requests_page import add_person, ask, give, ids, take
 from tests.unit.test_back_channel import check, token
 
 ADMIN, MEMBER, ANALYST = "admin@acme.test", "member@acme.test", "analyst@acme.test"
-MADE_UP = MINE["of a session made up, unsigned"]
+ANOTHER_KEY = MINE["signed by another key"]
 SPOOFED = HTTPHeaders({"X-Forwarded-For": "203.0.113.5", "X-Real-Ip": "198.51.100.1"})
 
 
@@ -147,9 +147,9 @@ def opens_a_socket_as_nobody(hub: Hub) -> bool:
     return opens(page.person, f"{page.url}/ws", "bokeh", page.token, cookies=False)
 
 
-def opens_a_session_made_up(hub: Hub) -> bool:
+def opens_by_a_token_of_another_key(hub: Hub) -> bool:
     page = load(signed_in(hub, MEMBER))
-    return opens(page.person, f"{page.url}/ws", "bokeh", MADE_UP(page.token))
+    return opens(page.person, f"{page.url}/ws", "bokeh", ANOTHER_KEY(page.token))
 
 
 def signs_in_by_an_address(hub: Hub) -> bool:
@@ -259,7 +259,7 @@ SUCCEEDS: dict[str, Callable[[Hub], bool]] = {
     "a link leads to a file of the same folder only": reads_by_a_link,
     "the origin of a WebSocket is the server's own": opens_a_socket_from_elsewhere,
     "a WebSocket is for the owner, as the page is": opens_a_socket_as_nobody,
-    "a session is opened by the token that its page was given": opens_a_session_made_up,
+    "a session is opened by the token that its page was given": opens_by_a_token_of_another_key,
     "tokens in addresses are no sign-in": signs_in_by_an_address,
     "the hub's key of a server": tells_a_server_its_groups,
     "what is open is closed when its group is taken away": goes_on_after_a_revocation,

@@ -283,6 +283,8 @@ def test_a_session_that_is_too_old_for_its_tenant_ends_and_the_provider_asks_aga
     moment = datetime.now(UTC).replace(tzinfo=None) - timedelta(hours=9)
     with closing(sqlite3.connect(hub.state / "jupyterhub.sqlite")) as db, db:
         db.execute("update atrium_sessions set signed_in_at = ?", (str(moment),))
+    with closing(sqlite3.connect(hub.state / "descope" / "project.sqlite")) as db, db:
+        db.execute("update sessions set auth_time = auth_time - 9 * 3600")
     hub.start()
     wait_until(lambda: not globex.is_signed_in(), "the end of the session")
     assert acme.is_signed_in()
