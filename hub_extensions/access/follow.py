@@ -218,16 +218,17 @@ class Follower:
     def _end_what_is_over(self) -> None:
         """Sessions that are too old, and those that the provider has not confirmed for too long."""
         for session in sessions.over(self.app.db, self.authenticator.session_hours):
-            self._end_beside(session, "too old")
+            self._end_beside(session.user_id, session.signed_in_at, "too old")
         since = grants.now() - self.authenticator.grace
         for session in sessions.unconfirmed(self.app.db, since):
-            self._end_beside(session, "provider away")
+            self._end_beside(session.user_id, session.signed_in_at, "provider away")
 
-    def _end_beside(self, session: sessions.Session, reason: Reason) -> None:
-        """End a session, while others are looked at: a server that blocks takes many seconds."""
-        if session.user_id not in self._ending:
-            self._ending.add(session.user_id)
-            self._beside(self._end_session(session.user_id, session.signed_in_at, reason))
+    def _end_beside(self, user_id: int, began: datetime, reason: Reason) -> None:
+        """End the session that began then, while others are looked at: a server takes a second to
+        stop, and one that blocks takes many."""
+        if user_id not in self._ending:
+            self._ending.add(user_id)
+            self._beside(self._end_session(user_id, began, reason))
 
     async def _end_session(self, user_id: int, began: datetime, reason: Reason) -> None:
         try:
@@ -321,7 +322,7 @@ class Follower:
             return
         identity = self.app.db.get(grants.Identity, user_id)
         if not known.confirmed:
-            self._end_beside(session, "dismissed")
+            self._end_beside(user_id, session.signed_in_at, "dismissed")
         elif session.seen != sessions.digest(known.tenants):
             self._beside(self.authenticator.take_over(user, known.tenants, asked_at))
         elif identity is not None:
@@ -354,6 +355,7 @@ class Follower:
         if session is None:
             return
         session.asked_at = grants.now()  # one who is not answered for holds up nobody
+        began = session.signed_in_at
         self.app.db.commit()
         user = self.app.users.get(session.user_id)
         if user is None:
@@ -367,7 +369,7 @@ class Follower:
         else:
             self.provider.is_back()
             if not confirmed:
-                self.log.info("The provider no longer confirms %s", user.name)
+                self._end_beside(user.id, began, "dismissed")
 
     @property
     def notice(self) -> str:

@@ -97,7 +97,9 @@ class ConfirmingAuthenticator(OpenIDConnectAuthenticator):
         return self._locks.setdefault(name, asyncio.Lock())
 
     async def confirm(self, user: User, *, ask_roles: bool) -> bool:
-        """Exchange a person's refresh token and act on the answer; False ends everything of theirs.
+        """Exchange a person's refresh token, and write down what the provider says.
+
+        Returns False when it says that they may not go on, or when they have signed out meanwhile.
 
         Args:
             ask_roles: ask for their claims too, which is one more call.
@@ -107,22 +109,12 @@ class ConfirmingAuthenticator(OpenIDConnectAuthenticator):
         """
         state = await user.get_auth_state() or {}
         try:
-            confirmed = await self._ask_provider(user, state, ask_roles)
+            return await self._ask_provider(user, state, ask_roles)
         except provider.ProviderUnreachable:
             raise
         except (web.HTTPError, RefusedClaims) as error:
             self.log.info("The provider no longer confirms %s: %s", user.name, error)
-            confirmed = False
-        if not confirmed:
-            async with self.lock(user.name):
-                if await self._is_latest(user, state):
-                    await self.follower.end(user.id, "dismissed")
-        return confirmed
-
-    async def _is_latest(self, user: User, state: dict[str, Any]) -> bool:
-        """Whether nobody has signed in or out since: else an answer is of what is over."""
-        latest = await user.get_auth_state() or {}
-        return latest.get("refresh_token") == state.get("refresh_token")
+            return False
 
     async def _ask_provider(self, user: User, state: dict[str, Any], ask_roles: bool) -> bool:
         token = state.get("refresh_token")

@@ -20,7 +20,7 @@ from typing import Any, Final
 
 import requests
 from descope import AssociatedTenant
-from websockets.sync.client import ClientConnection, connect
+from websockets.sync.client import ClientConnection
 
 from tests.benchmarks.records import Record, record
 from tests.hub import Hub, wait_until
@@ -146,17 +146,8 @@ KINDS: Final = (
 class Viewer(Person):
     """Somebody whose WebSocket is closed by the other side only, however long that is silent."""
 
-    def connect(self, path: str, *protocols: str) -> ClientConnection:
-        cookie = "; ".join(f"{c.name}={c.value}" for c in self.cookies if path.startswith(c.path))
-        socket = connect(
-            self.hub.url.replace("http:", "ws:") + path,
-            subprotocols=list(protocols) or None,  # pyright: ignore[reportArgumentType]
-            additional_headers={"Cookie": cookie},
-            origin=self.hub.url,  # pyright: ignore[reportArgumentType]
-            proxy=None,
-            ping_interval=None,
-        )
-        return self._sockets.enter_context(socket)
+    def connect(self, path: str, *protocols: str, **options: Any) -> ClientConnection:
+        return super().connect(path, *protocols, ping_interval=None, **options)
 
 
 @dataclass(frozen=True, kw_only=True)

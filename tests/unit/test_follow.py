@@ -302,6 +302,38 @@ async def test_a_session_that_does_not_end_holds_up_no_other(
         task.cancel()
 
 
+async def test_somebody_who_is_dismissed_does_not_hold_up_the_round_of_refreshes(
+    db: Any, directory: FakeDirectory, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Each server takes a second to stop: with some of them the promised time would be missed."""
+    sign_in(db, 3)
+    following = follower(db, directory)
+    users = with_servers(following, db, tmp_path)
+    asked: list[str] = []
+    ended: list[str] = []
+
+    async def confirm(user: FakeUser, **_: Any) -> bool:
+        asked.append(user.name)
+        if user is users[1]:  # who signs in anew while the provider is asked is not dismissed
+            db.get(sessions.Session, user.id).signed_in_at += timedelta(seconds=1)
+        return user is users[2]
+
+    async def end(user_id: int, reason: str) -> None:
+        ended.append(f"{user_id} {reason}")
+        await asyncio.Event().wait()
+
+    following.authenticator.confirm = confirm
+    monkeypatch.setattr(following, "end", end)
+    async with asyncio.timeout(5):
+        for _ in users:
+            await following._refresh_next()
+    assert sorted(asked) == [user.name for user in users]
+    await until(lambda: 2 not in following._ending)
+    assert ended == ["1 dismissed"]
+    for task in following._tasks:
+        task.cancel()
+
+
 async def test_a_person_of_whom_odd_things_are_said_holds_up_no_other(
     db: Any, directory: FakeDirectory, tmp_path: Path
 ) -> None:
