@@ -1,0 +1,474 @@
+"""What is served is never more than what the two sources allow now, minus the stated delay.
+
+A machine does at random what people, admins, the provider and the machine room do, in any order,
+to the hub's own rules (`world.py`), and keeps beside it what is allowed, in its own words.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, Phase, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    initialize,
+    invariant,
+    precondition,
+    rule,
+    run_state_machine_as_test,
+)
+from jupyterhub import orm
+from sqlalchemy import select
+from tornado import web
+
+from hub_extensions import grants
+from hub_extensions.access import follow
+from hub_extensions.access.follow import Follower, Told
+from hub_extensions.signing_in import sessions, sign_out
+from tests.access.world import (
+    GRACE,
+    HOURS,
+    SECONDS,
+    Account,
+    Crash,
+    World,
+    copied,
+    prepared_folder,
+)
+
+ROLES = {"Analyst": "analysts", "Tenant Admin": "admin"}
+GROUPS = ("user", "analysts", "admin", "finance")
+#: Seconds within which something is followed: what the hub itself knows, what the directory tells,
+#: what each one's refresh token tells, and that where the directory refuses the hub's key.
+AT_ONCE, BY_DIRECTORY, BY_TOKEN, WITHOUT_KEY = 2.5, SECONDS + 1.0, 12.0, 30.0
+#: What a server that blocks adds: its time to answer, and to be ended.
+BLOCKED = 12.0
+
+PEOPLE = st.integers(0, 2)
+
+
+@dataclass
+class Person:
+    """Somebody, and what is allowed to them by the words of those who decide."""
+
+    account: Account
+    user_id: int = 0
+    signed_in: bool = False
+    signed_in_at: float = 0.0
+    #: The provider has had a reason to end this session.
+    in_doubt: bool = True
+    granted: dict[str, float | None] = field(default_factory=dict)
+    denied: set[str] = field(default_factory=set)
+    #: How much of each promise has gone by since the beginning,
+    gone: dict[str, float] = field(default_factory=lambda: {"hub": 0.0, "roles": 0.0, "tokens": 0.0})
+    #: and when each thing was last true, in that measure.
+    last_true: dict[Any, float] = field(default_factory=dict)
+
+    def gives(self, group: str) -> bool:
+        """Whether a role gives the group."""
+        return group == "user" or any(ROLES[role] == group for role in self.account.roles)
+
+    def facts(self, now: float) -> dict[Any, tuple[str, bool]]:
+        """What makes something allowed: which promise it is under, and whether it is true."""
+        young = now - self.signed_in_at < HOURS * 3600
+        found: dict[Any, tuple[str, bool]] = {
+            "session": ("hub", self.signed_in and young),
+            "enabled": ("roles", self.account.enabled),
+            "token": ("tokens", bool(self.account.tokens)),
+        }
+        for group in GROUPS:
+            until = self.granted.get(group, 0.0)
+            found["admin", group] = ("hub", until is None or now < until)
+            found["role", group] = ("roles", self.gives(group))
+            found["not denied", group] = ("hub", group not in self.denied)
+        return found
+
+    def allowed(self, now: float) -> set[str]:
+        """The groups that both sources allow at this moment."""
+        true = {fact for fact, (_, holds) in self.facts(now).items() if holds}
+        if not {"session", "enabled", "token"} <= true:
+            return set()
+        return {
+            group
+            for group in GROUPS
+            if ("admin", group) in true or {("role", group), ("not denied", group)} <= true
+        }
+
+
+class Machine(RuleBasedStateMachine):
+    """Everything that changes who may see what."""
+
+    prepared: Path
+
+    @initialize(
+        by_directory=st.booleans(),
+        roles=st.tuples(*[st.sets(st.sampled_from(sorted(ROLES)))] * 3),
+    )
+    def begin(self, by_directory: bool, roles: tuple[set[str], ...]) -> None:
+        """Everybody is signed in, and looks at their dashboards."""
+        self.people = [
+            Person(Account(f"U{number}", f"p{number}@acme.test", set(held)))
+            for number, held in enumerate(roles)
+        ]
+        self._folder = tempfile.TemporaryDirectory()
+        self.world = World(
+            copied(self.prepared, Path(self._folder.name) / "hub"),
+            [person.account for person in self.people],
+            by_directory,
+        )
+        self.unheard_since: float | None = None
+        self._seen_at = self.now
+        self._names = 0
+        for who in range(3):
+            self.sign_in(who, None)
+            self.open_dashboards(who)
+
+    def teardown(self) -> None:
+        if hasattr(self, "world"):
+            self.world.close()
+            self._folder.cleanup()
+
+    @property
+    def now(self) -> float:
+        return self.world.clock.seconds
+
+    @property
+    def provider(self) -> Any:
+        return self.world.provider
+
+    # -- the promise
+
+    @invariant()
+    def what_is_served_is_allowed(self) -> None:
+        if not hasattr(self, "world"):
+            return
+        self.look_at_the_clock()
+        for person in self.people:
+            for group in self.world.served(person.user_id):
+                self.check_allowed(person, group)
+            self.check_grace(person)
+            self.check_not_thrown_out(person)
+
+    def check_allowed(self, person: Person, group: str) -> None:
+        def lately(*facts: Any) -> bool:
+            promises = person.facts(self.now)
+            return all(
+                person.gone[promises[fact][0]] - person.last_true.get(fact, -1e9) <= 1
+                for fact in facts
+            )
+
+        assert lately("session"), f"{group} is served to somebody who is not signed in"
+        assert lately("enabled", "token"), f"{group} is served to somebody who was dismissed"
+        assert lately(("admin", group)) or lately(("role", group), ("not denied", group)), (
+            f"{group} is served, and nobody gives it"
+        )
+
+    def check_grace(self, person: Person) -> None:
+        if self.unheard_since is None or person.signed_in_at > self.unheard_since:
+            return
+        patience = AT_ONCE + (BLOCKED if self.blocks(person) else 0)
+        if self.now - self.unheard_since > GRACE + patience:
+            assert not self.world.served(person.user_id), "the grace has no end"
+
+    def check_not_thrown_out(self, person: Person) -> None:
+        """Who signed in, and whom the provider never had a reason to end, stays."""
+        near_the_end = self.now - person.signed_in_at > HOURS * 3600 - 5
+        in_grace = self.unheard_since is None or self.now - self.unheard_since < GRACE - 20
+        if person.signed_in and not person.in_doubt and in_grace and not near_the_end:
+            assert self.world.is_signed_in(person.user_id), "thrown out for nothing"
+
+    def look_at_the_clock(self) -> None:
+        """Count how much of each promise has gone by, and what is true now."""
+        passed, self._seen_at = self.now - self._seen_at, self.now
+        if self.provider.heard:
+            self.unheard_since = None
+        answers = self.provider.up and self.provider.heard and not self.world.on_the_way.slow
+        for person in self.people:
+            more = BLOCKED if self.blocks(person) else 0.0
+            person.gone["hub"] += passed / (AT_ONCE + more)
+            for promise in ("roles", "tokens") if answers else ():
+                person.gone[promise] += passed / (self.seconds_for(promise) + more)
+            for fact, (promise, holds) in person.facts(self.now).items():
+                if holds:
+                    person.last_true[fact] = person.gone[promise]
+            if not (person.account.enabled and person.account.tokens):
+                person.in_doubt = True
+
+    def seconds_for(self, promise: str) -> float:
+        if not self.world.by_directory:
+            return BY_TOKEN
+        if not self.provider.key_counts:
+            return WITHOUT_KEY
+        return BY_DIRECTORY if promise == "roles" else BY_TOKEN
+
+    def blocks(self, person: Person) -> bool:
+        server = self.world.servers.get(person.user_id)
+        return bool(server and server.active and server.blocks)
+
+    # -- the hub's process
+
+    @contextmanager
+    def the_hub(self) -> Iterator[None]:
+        """What the hub does, which may end in a crash: then it is started again."""
+        try:
+            yield
+        except Crash:
+            self.restart()
+
+    def restart(self) -> None:
+        self.look_at_the_clock()
+        self.world.crash()
+        self.world.start()
+
+    def pass_time(self, seconds: float) -> None:
+        end = self.now + seconds
+        while self.now < end - 1e-3:
+            with self.the_hub():
+                self.world.pass_time(min(1.0, end - self.now))
+            self.what_is_served_is_allowed()
+
+    @rule()
+    def crash(self) -> None:
+        self.restart()
+
+    @rule(commits=st.integers(1, 6))
+    def will_crash_after(self, commits: int) -> None:
+        """Between a commit and what comes after it."""
+        self.world.crash_after = commits
+
+    @rule(seconds=st.sampled_from([0.3, 1.0, 3.0, 8.0]))
+    def time_passes(self, seconds: float) -> None:
+        self.pass_time(seconds)
+
+    @rule()
+    def all_is_quiet_for_the_stated_delay(self) -> None:
+        """Then what is served, and given, is what both sources allow, and nothing else."""
+        self.world.on_the_way.let_through()
+        self.provider.up = self.provider.key_counts = True
+        self.world.crash_after = None
+        for _ in range(20):
+            if self.provider.heard or not any(self.world.is_signed_in(p.user_id) for p in self.people):
+                break
+            self.pass_time(5)
+        else:
+            raise AssertionError("the provider is not asked again after an outage")
+        self.pass_time(BY_TOKEN + 1 + (BLOCKED if any(map(self.blocks, self.people)) else 0))
+        for person in self.people:
+            allowed = person.allowed(self.now)
+            assert self.world.served(person.user_id) <= allowed
+            user = self.world.user(person.user_id)
+            if user and person.signed_in and not person.in_doubt and allowed:
+                assert {str(group.name) for group in user.groups} == allowed
+
+    # -- people
+
+    @rule(who=PEOPLE, meets_answer=st.none() | st.integers(0, 12))
+    def sign_in(self, who: int, meets_answer: int | None) -> None:
+        """Also while an answer of the directory arrives that is older than the sign-in."""
+        person = self.people[who]
+        refused = not (self.provider.up and person.account.enabled)
+        user = None
+        before, crashed = person.signed_in, True
+        with self.the_hub():
+            try:
+                user = self.world.run(self._signing_in(person.account, meets_answer))
+                crashed = False
+            except web.HTTPError:
+                crashed = False
+                assert refused, "somebody who may sign in was refused"
+            else:
+                assert not refused, "somebody has signed in who may not"
+        if user is not None:
+            person.user_id, person.signed_in, person.in_doubt = user.id, True, False
+            person.signed_in_at = self.now
+        elif crashed:
+            self.read_session(person)
+            person.in_doubt = True
+            if person.signed_in and not before:
+                person.signed_in_at = self.now
+
+    async def _signing_in(self, account: Account, meets_answer: int | None) -> Any:
+        import asyncio
+
+        task = asyncio.ensure_future(self.world.sign_in(account))
+        if meets_answer is not None and self.world.on_the_way.held:
+            await asyncio.sleep(0.1)  # the provider has answered twice
+            for _ in range(meets_answer):
+                await asyncio.sleep(0)
+            self.world.on_the_way.let_through()
+        return await task
+
+    def read_session(self, person: Person) -> None:
+        """After a crash: what came before it has happened, or not."""
+        identity = self.world.db.scalar(
+            select(grants.Identity).filter_by(subject=person.account.subject)
+        )
+        person.user_id = identity.user_id if identity else person.user_id
+        person.signed_in = self.world.is_signed_in(person.user_id)
+
+    @rule(who=PEOPLE)
+    def sign_out(self, who: int) -> None:
+        person = self.people[who]
+        user = self.world.user(person.user_id)
+        if user is None or not person.signed_in:
+            return
+        crashed = True
+        with self.the_hub():
+            self.world.run(sign_out.sign_out_everywhere(self.world.app, user))
+            crashed = False
+        person.signed_in = crashed and self.world.is_signed_in(person.user_id)
+        person.in_doubt = True
+
+    @rule(who=PEOPLE)
+    def open_dashboards(self, who: int) -> None:
+        """Start the server, or open one more page of it: it asks the hub."""
+        person = self.people[who]
+        user = self.world.user(person.user_id)
+        if user is None or not self.world.run(self.world.authenticator.refresh_user(user)):
+            return
+        server = self.world.servers.get(person.user_id)
+        if not (server and server.active):
+            self.world.start_server(user)
+        elif not server.blocks:
+            server.groups = frozenset(str(group.name) for group in user.groups)
+
+    @rule(who=PEOPLE, blocks=st.booleans())
+    def a_notebook_blocks(self, who: int, blocks: bool) -> None:
+        server = self.world.servers.get(self.people[who].user_id)
+        if server and server.active:
+            server.blocks = blocks
+
+    # -- admins of the hub
+
+    @rule(who=PEOPLE, group=st.sampled_from(GROUPS), seconds=st.none() | st.sampled_from([2, 15]))
+    def grant(self, who: int, group: str, seconds: int | None) -> None:
+        person = self.people[who]
+        user = self.world.user(person.user_id)
+        if user is None:
+            return
+        until = None if seconds is None else grants.now() + timedelta(seconds=seconds)
+        person.granted[group] = None if seconds is None else self.now + seconds
+        if seconds is None:  # who lends something has not taken back the removal
+            person.denied.discard(group)
+        with self.the_hub():
+            grants.grant(self.world.db, user.orm_user, group, "boss", until)
+            self.world.db.commit()
+
+    @rule(who=PEOPLE, group=st.sampled_from(GROUPS))
+    def take(self, who: int, group: str) -> None:
+        person = self.people[who]
+        user = self.world.user(person.user_id)
+        if user is None:
+            return
+        given = select(grants.Grant.group_name).filter_by(user_id=user.id, source=grants.PROVIDER)
+        person.granted.pop(group, None)
+        person.denied.discard(group)
+        if group in self.world.db.scalars(given).all():
+            person.denied.add(group)
+        with self.the_hub():
+            grants.take(self.world.db, user.orm_user, group, "boss")
+            self.world.db.commit()
+
+    @rule()
+    def delete_group(self) -> None:
+        group = orm.Group.find(self.world.db, "finance")
+        if group is None:
+            return
+        for person in self.people:
+            person.granted.pop("finance", None)
+        with self.the_hub():
+            grants.forget_group(self.world.db, "finance", "boss")
+            self.world.db.delete(group)
+            self.world.db.commit()
+
+    @rule(who=PEOPLE)
+    def rename(self, who: int) -> None:
+        user = self.world.user(self.people[who].user_id)
+        if user is not None:
+            self._names += 1
+            with self.the_hub():
+                user.name = f"renamed-{self._names}@acme.test"
+                self.world.db.commit()
+
+    # -- the provider
+
+    @rule(who=PEOPLE, role=st.sampled_from(sorted(ROLES)))
+    def give_role(self, who: int, role: str) -> None:
+        self.people[who].account.roles.add(role)
+
+    @rule(who=PEOPLE, role=st.sampled_from(sorted(ROLES)))
+    def take_role(self, who: int, role: str) -> None:
+        self.people[who].account.roles.discard(role)
+
+    @rule(who=PEOPLE, enabled=st.booleans())
+    def enable(self, who: int, enabled: bool) -> None:
+        self.people[who].account.enabled = enabled
+
+    @rule(who=PEOPLE)
+    def revoke_refresh_tokens(self, who: int) -> None:
+        self.people[who].account.tokens.clear()
+
+    @rule(who=PEOPLE)
+    def change_address(self, who: int) -> None:
+        self._names += 1
+        self.people[who].account.email = f"address-{self._names}@acme.test"
+
+    @rule()
+    def outage_begins(self) -> None:
+        if self.provider.up:
+            self.provider.up = self.provider.heard = False
+            if self.unheard_since is None:
+                self.unheard_since = self.now
+
+    @rule()
+    def outage_ends(self) -> None:
+        self.provider.up = True
+
+    @rule(counts=st.booleans())
+    def management_key(self, counts: bool) -> None:
+        self.provider.key_counts = counts
+
+    @rule()
+    def the_directory_is_slow(self) -> None:
+        if self.provider.up:
+            self.world.on_the_way.slow = True
+
+    @rule()
+    def slow_answers_arrive(self) -> None:
+        self.world.on_the_way.let_through()
+
+
+def run(examples: int, steps: int = 40, **more: Any) -> None:
+    """Let the machine work."""
+    profile = settings(
+        max_examples=examples,
+        stateful_step_count=steps,
+        derandomize=True,
+        deadline=None,
+        database=None,
+        suppress_health_check=list(HealthCheck),
+        **more,
+    )
+    run_state_machine_as_test(Machine, settings=profile)
+
+
+@pytest.fixture(scope="module")
+def prepared(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return prepared_folder(tmp_path_factory.mktemp("world"))
+
+
+@pytest.fixture(autouse=True)
+def machine(prepared: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Machine, "prepared", prepared, raising=False)
+
+
+def test_what_is_served_is_what_both_sources_allow() -> None:
+    run(examples=30)
