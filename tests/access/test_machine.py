@@ -448,7 +448,9 @@ class Machine(RuleBasedStateMachine):
 
 def run(examples: int, steps: int = 40, **more: Any) -> None:
     """Let the machine work."""
+    more.setdefault("phases", [Phase.generate])
     profile = settings(
+        report_multiple_bugs=False,
         max_examples=examples,
         stateful_step_count=steps,
         derandomize=True,

@@ -364,12 +364,10 @@ class World:
     def crash(self) -> None:
         """End the hub's process: what it has not committed is gone, and all that it knew."""
         self.dead = True
-        tasks = asyncio.all_tasks(self.loop)
-        for task in tasks:
-            task.cancel()
-        gathered = asyncio.gather(*tasks, return_exceptions=True)
-        if tasks:
-            self.loop.run_until_complete(gathered)
+        while tasks := asyncio.all_tasks(self.loop):  # a wait that just ended is not cancelled
+            for task in tasks:
+                task.cancel()
+            self.loop.run_until_complete(_all_done(tasks))
         self.loop.close()
         self.db.close()
         self.db.get_bind().dispose()  # type: ignore[union-attr]
@@ -452,6 +450,10 @@ class World:
 
 _log = logging.getLogger("world")
 _log.setLevel(logging.CRITICAL)
+
+
+async def _all_done(tasks: set[asyncio.Task[Any]]) -> None:
+    await asyncio.wait(tasks, timeout=0.1)
 
 
 async def _nothing(*_args: Any) -> None:
