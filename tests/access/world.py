@@ -9,6 +9,7 @@ to do. A second of the world costs some milliseconds.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import logging
 import selectors
@@ -275,6 +276,9 @@ class _User(User):
 
 
 class _Users(UserDict):
+    def __getitem__(self, key: Any) -> User:
+        return super().__getitem__(key.id if isinstance(key, orm.User) else key)
+
     def from_orm(self, orm_user: orm.User) -> User:
         return _User(orm_user, self.settings)
 
@@ -367,7 +371,8 @@ class World:
         while tasks := asyncio.all_tasks(self.loop):  # a wait that just ended is not cancelled
             for task in tasks:
                 task.cancel()
-            self.loop.run_until_complete(_all_done(tasks))
+            with contextlib.suppress(RuntimeError):  # it was stopped before
+                self.loop.run_until_complete(_all_done(tasks))
         self.loop.close()
         self.db.close()
         self.db.get_bind().dispose()  # type: ignore[union-attr]
