@@ -23,7 +23,7 @@ from io import BytesIO
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
-from urllib.parse import parse_qs
+from urllib.parse import parse_qsl
 
 import pytest
 from joserfc import jwt
@@ -162,7 +162,7 @@ class IdentityProvider:
         if not self.up:
             raise HTTPClientError(503)
         path = request.url.removeprefix(_AT_PROVIDER)
-        body = {name: values[0] for name, values in parse_qs((request.body or b"").decode()).items()}
+        body = dict(parse_qsl((request.body or b"").decode()))
         if path == "/jwks":
             return _answer(request, {"keys": [_KEY.as_dict(private=False)]})
         if path == "/userinfo":
@@ -186,7 +186,9 @@ class IdentityProvider:
         account.tokens.append(f"refresh-{self._made}")
         moment = int(time.time())
         token = {"iss": _AT_PROVIDER, "aud": "P", "iat": moment, "exp": moment + 600}
-        id_token = jwt.encode({"alg": "ES256", "kid": "k"}, {**token, **self._claims(account)}, _KEY)
+        id_token = jwt.encode(
+            {"alg": "ES256", "kid": "k"}, {**token, **self._claims(account)}, _KEY
+        )
         return {
             "access_token": account.subject,
             "token_type": "Bearer",
