@@ -342,6 +342,7 @@ class Follower:
 
     async def _refresh_next(self) -> None:
         """Exchange the refresh token of whoever's was tried longest ago."""
+        self._watch_promise()
         session = sessions.next_to_ask(self.app.db)
         if session is None:
             return

@@ -603,17 +603,78 @@ GUARDS: dict[str, tuple[tuple[Any, str, Any], list[Step]]] = {
 }
 
 
-def again(steps: list[Step], prepared: Path) -> None:
+def again(steps: list[Step], prepared: Path, size: int = 1) -> None:
     """Have the machine do what it did once, and look at all it looks at."""
-    machine = type("Machine", (Machine,), {"size": 1, "prepared": prepared})()
+    machine = type("Machine", (Machine,), {"size": size, "prepared": prepared})()
     try:
-        machine.begin(by_directory=True, roles=({"Analyst"},))
+        machine.begin(by_directory=True, roles=({"Analyst"},) * size)
         machine.time_passes(1)
         for name, *arguments in steps:
             getattr(machine, name)(*arguments)
             machine.what_is_served_is_allowed()
     finally:
         machine.teardown()
+
+
+#: What went wrong once, and is not a guard of its own.
+WENT_WRONG: dict[str, list[Step]] = {
+    "others waited for the servers of the dismissed": [
+        ("a_notebook_blocks", 0, True),
+        ("a_notebook_blocks", 1, True),
+        ("enable", 0, False),
+        ("enable", 1, False),
+        ("take_role", 2, "Analyst"),
+        ("time_passes", 25),
+    ],
+    "others waited for the servers of the too old": [
+        *[("time_passes", 25)] * 2,
+        ("sign_in", 2, None),
+        *[("time_passes", 25)] * 3,
+        ("time_passes", 8),
+        ("time_passes", 8),
+        ("a_notebook_blocks", 0, True),
+        ("a_notebook_blocks", 1, True),
+        ("take", 2, "analysts"),
+        ("time_passes", 3),
+        ("time_passes", 3),
+        ("take", 2, "user"),
+        ("time_passes", 3),
+    ],
+    "the directory was asked late after an outage": [
+        ("outage_begins",),
+        ("time_passes", 25),
+        ("time_passes", 8),
+        ("outage_ends",),
+        ("take_role", 0, "Analyst"),
+        *[("time_passes", 25)] * 2,
+    ],
+    "refresh tokens were left alone when the key was refused": [
+        ("management_key", False),
+        ("time_passes", 3),
+        ("revoke_refresh_tokens", 0),
+        *[("time_passes", 25)] * 2,
+    ],
+    "refresh tokens told no roles when the key was refused": [
+        ("management_key", False),
+        ("time_passes", 8),
+        ("take_role", 0, "Analyst"),
+        *[("time_passes", 25)] * 2,
+    ],
+}
+
+
+@pytest.mark.parametrize("what", WENT_WRONG)
+def test_what_went_wrong_once(what: str, prepared: Path) -> None:
+    again(WENT_WRONG[what], prepared, size=MOST)
+
+
+@pytest.mark.parametrize("turns", range(0, 16, 2))
+def test_an_answer_that_comes_in_the_middle_of_a_sign_in_does_not_end_it(
+    turns: int, prepared: Path
+) -> None:
+    steps = [("the_directory_is_slow",), ("enable", 0, False), ("time_passes", 3)]
+    steps += [("enable", 0, True), ("sign_in", 0, turns), ("time_passes", 1)]
+    again(steps, prepared)
 
 
 FOUND = r"served|thrown out|grace"
