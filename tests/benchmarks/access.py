@@ -83,7 +83,7 @@ def costs(size: Size) -> Iterator[Record]:
         name = "hub's processor, 20 signed in, 20 servers"
         yield load.processor_share(hub, name, few, few, size.processor)
         name = "calls to the provider, 20 signed in"
-        yield load.count_calls(counts, name, few, size.counting)
+        yield load.count_calls(hub, counts, name, few, size.counting)
         load.sign_in_many(hub, range(some - few))
         name = "hub's processor, 300 signed in, 20 servers"
         yield load.processor_share(hub, name, some, few, size.processor)
@@ -94,7 +94,7 @@ def costs(size: Size) -> Iterator[Record]:
         yield load.processor_share(hub, name, some, 0, size.processor)
         load.sign_in_many(hub, range(some - few, many - few))
         name = "calls to the provider, 600 signed in"
-        yield load.count_calls(counts, name, many, size.counting)
+        yield load.count_calls(hub, counts, name, many, size.counting)
 
 
 def _leave(seats: list[revocations.Seat]) -> None:

@@ -7,11 +7,12 @@ refresh token of each. Afterwards nobody asks for a page.
 from __future__ import annotations
 
 import json
+import sqlite3
 import threading
 import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from http.client import HTTPConnection
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -111,10 +112,18 @@ def sign_in_many(hub: Hub, numbers: Sequence[int]) -> None:
         list(threads.map(sign_in, numbers))
 
 
-def count_calls(counts: Counter, name: str, people: int, seconds: float) -> Record:
+def check_signed_in(hub: Hub, people: int) -> None:
+    """Nobody may have been lost on the way: so many are signed in, by the hub's own table."""
+    with closing(sqlite3.connect(f"file:{hub.state}/jupyterhub.sqlite?mode=ro", uri=True)) as db:
+        (found,) = db.execute("select count(*) from atrium_sessions").fetchone()
+    assert found == people, f"{found} are signed in, not {people}"
+
+
+def count_calls(hub: Hub, counts: Counter, name: str, people: int, seconds: float) -> Record:
     """Calls in each minute that begins with a second of the time."""
     began = time.monotonic()
     time.sleep(seconds)
+    check_signed_in(hub, people)
     moments = [moment for moment, _path in list(counts.asked) if moment >= began]
     minute = min(60.0, seconds)
     starts = [began + offset for offset in range(int(seconds - minute) + 1)]
@@ -134,12 +143,12 @@ def count_calls(counts: Counter, name: str, people: int, seconds: float) -> Reco
 
 def processor_share(hub: Hub, name: str, people: int, servers: int, seconds: float) -> Record:
     """The processor time of the hub's own process, in six parts of the time."""
-    assert hub.process is not None
     values = []
     for _ in range(6):
         before, began = _processor_seconds(hub), time.monotonic()
         time.sleep(seconds / 6)
         values.append(100 * (_processor_seconds(hub) - before) / (time.monotonic() - began))
+    check_signed_in(hub, people)
     return record(name, values, people=people, servers=servers, seconds=seconds)
 
 
