@@ -16,29 +16,34 @@ PACKAGES := $(call stamp,packages,requirements.txt)
 TEST_PACKAGES := $(call stamp,test-packages,requirements-test.txt)
 PROJECT := $(call stamp,project,pyproject.toml)
 PROXY := $(call stamp,proxy,package-lock.json requirements-node.txt .ci/setup)
+# Two processes, each with whole files: the tests of one share a hub.
+TWO_AT_ONCE := $(BIN)/pytest -n 2 --dist loadfile
 TEST_NODE := $(call stamp,test-node,tests/node/package-lock.json .ci/setup)
 
-.PHONY: help hub test test-fast test-all lint types install lock clean
+.PHONY: help hub test test-fast test-all benchmark-access lint types install lock clean
 
 help: ## This list.
 	@echo 'Atrium: Jupyter notebooks as live dashboards'
 	@sed -n 's/^\([a-z-]*\):.*## /\1 /p' Makefile | \
-	  while read -r name what; do printf '  make %-10s %s\n' "$$name" "$$what"; done
+	  while read -r name what; do printf '  make %-16s %s\n' "$$name" "$$what"; done
 
 hub: $(PACKAGES) $(PROJECT) $(PROXY) ## Set up what is missing, then start the hub. Ctrl-C stops it.
 	@PATH="$(CURDIR)/$(BIN):$$PATH" exec $(BIN)/jupyterhub -f jupyterhub_config.py
 
 test: $(PACKAGES) $(PROJECT) $(PROXY) $(TEST_NODE) lint types ## Set up what is missing, then all checks and tests.
 	@chrome="$$(.ci/setup chromium)" || exit 1; \
-	if [ -n "$$chrome" ]; then CHROME="$$chrome" $(BIN)/pytest -m 'not slow'; \
-	else $(BIN)/pytest -m 'not slow and not browser' && \
-	  echo 'The tests in a browser were left out: this machine has no Chromium (see above).'; fi
+	$(TWO_AT_ONCE) -m 'not slow and not browser' || exit 1; \
+	if [ -n "$$chrome" ]; then CHROME="$$chrome" $(TWO_AT_ONCE) -m 'browser and not slow'; \
+	else echo 'The tests in a browser were left out: this machine has no Chromium (see above).'; fi
 
 test-fast: lint $(PROJECT) ## Checks and unit tests, within a minute: no hub, no browser.
 	@.ci/setup beside '$(MAKE) types' $(BIN)/pytest -m 'not hub and not browser and not process and not slow'
 
 test-all: test ## The same as test, then the slow tests.
 	@CHROME="$$(.ci/setup chromium)" $(BIN)/pytest -m slow || [ $$? -eq 5 ] # 5: there is none yet
+
+benchmark-access: $(TEST_PACKAGES) $(PROJECT) $(PROXY) ## Measure how fast access ends and what that costs (half an hour; PARTS=peer, QUICK=--quick).
+	@$(BIN)/python -m tests.benchmarks.access $(QUICK) $(PARTS)
 
 lint: $(TEST_PACKAGES)
 	@$(BIN)/ruff check --quiet .

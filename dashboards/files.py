@@ -12,7 +12,7 @@ from pathlib import Path
 
 from tornado.web import HTTPError, StaticFileHandler
 
-from dashboards.pages import STATIC
+from dashboards.site import STATIC
 
 
 def bokeh_static() -> str:

@@ -98,6 +98,10 @@ class Hub:
         self.auth.cache.values.clear()
         self._answers.clear()
 
+    def left_of(self, groups: frozenset[str]) -> frozenset[str]:
+        """Those of the owner's groups that the hub has not taken since they were known."""
+        return groups if self._told is None else groups & self._told
+
     def _visitor(self, model: dict[str, Any] | None) -> Visitor | None:
         if not model or model.get("kind", "user") != "user":
             return None
@@ -105,7 +109,7 @@ class Hub:
         groups = frozenset(model.get("groups") or ())
         return Visitor(
             name=model["name"],
-            groups=groups if self._told is None else groups & self._told,
+            groups=self.left_of(groups),
             # A full admin of the hub can hold access to all servers: that is no reason to
             # look over somebody's shoulder, so the owner alone comes in.
             is_owner=bool(allowed) and model["name"] == self.settings.user,

@@ -8,15 +8,16 @@ from __future__ import annotations
 
 import json
 import secrets
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
 from jupyterhub.services.auth import HubOAuthenticated
 from tornado.web import HTTPError, RequestHandler
-from tornado.websocket import WebSocketHandler
+from tornado.websocket import WebSocketClosedError, WebSocketHandler
 
 from dashboards.gallery import seen
-from dashboards.pages import Site
+from dashboards.site import Site
 
 TAKEN = 4403
 """The close code of a WebSocket whose dashboard is no longer shared with its viewer."""
@@ -124,7 +125,8 @@ class ChangesSocket(HubOAuthenticated, WebSocketHandler):
         if push.ended or not push.groups:
             self.close(push.code)
         else:
-            self.write_message("changed")
+            with suppress(WebSocketClosedError):  # its page is on the way out by itself
+                self.write_message("changed")
 
 
 def revoking_routes(prefix: str, site: Site) -> list[tuple[str, type[Any], dict[str, Any]]]:

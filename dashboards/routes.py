@@ -13,8 +13,9 @@ from tornado.web import Application, RedirectHandler
 from dashboards.dashboard_page import DashboardHandler
 from dashboards.files import file_routes
 from dashboards.gallery import GalleryHandler
-from dashboards.pages import AdminServerHandler, NotHereHandler, SignedInHandler, Site, log_request
+from dashboards.pages import AdminServerHandler, NotHereHandler, SignedInHandler
 from dashboards.revoking import revoking_routes
+from dashboards.site import Site, log_request
 
 
 class Front(Router):

@@ -40,7 +40,8 @@ from dashboards.addresses import address
 from dashboards.catalog import Dashboard, find, served_here, visible
 from dashboards.identity import CurrentUser
 from dashboards.notebook import Failure, NotebookHandler
-from dashboards.pages import Site, log_request
+from dashboards.revoking import TAKEN
+from dashboards.site import Site, log_request
 
 HEADERS = ("User-Agent", "Accept-Language", "Host")
 """What a notebook may know of the request: no cookie, no token."""
@@ -226,6 +227,21 @@ class PersonSocket(HubOAuthenticated, WSHandler):
                 return
         self.set_status(403)
         self.finish()
+
+    async def _async_open(self, token: str) -> None:
+        """Called by Bokeh, some time after the checks of `prepare`: for a session that was closed
+        meanwhile it would make a new one."""
+        if self._is_still_shared():
+            await super()._async_open(token)
+            if not self._is_still_shared() and self.connection is not None:
+                await _end(self.application_context, self.connection.session, TAKEN)
+        else:
+            self.close(TAKEN)
+
+    def _is_still_shared(self) -> bool:
+        dashboard = _notebook(self.application_context).dashboard
+        left = self.settings["site"].hub.left_of(self.current_user.groups)
+        return bool(visible([dashboard], left))
 
     def check_origin(self, origin: str) -> bool:
         """Pages of this very address, or of the hub's public one."""

@@ -18,10 +18,10 @@ from types import ModuleType
 
 from tornado.httpserver import HTTPServer
 
-from dashboards import hub_data
-from dashboards.pages import Site
+from dashboards import hub_api
 from dashboards.routes import Front
 from dashboards.settings import Settings, SettingsError, drop_secrets, settings_from
+from dashboards.site import Site
 from dashboards.warm import warm_up
 
 log = logging.getLogger(__name__)
@@ -42,7 +42,7 @@ def main() -> int:
         log.error("%s", error)
         return 1
     drop_secrets(os.environ)
-    hub_data.configure(settings)
+    hub_api.configure(settings)
     try:
         asyncio.run(serve(settings))
     except OSError as error:

@@ -3,24 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-import json
-import math
-import time
-from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlencode
-from weakref import WeakValueDictionary
 
-from joserfc.errors import JoseError
-from joserfc.jwk import KeySet
-from jupyterhub import orm
-from jupyterhub.roles import assign_default_roles
-from jupyterhub.user import User
-from oauthenticator.generic import GenericOAuthenticator
-from sqlalchemy.orm import Session
 from tornado import web
-from tornado.httpclient import HTTPClientError, HTTPRequest
 from traitlets import Dict, Float, Integer, List, Set, Unicode, default
 
 from . import audit, claims_api, grants, look
@@ -47,13 +33,14 @@ from .signing_in import (
     sign_out,
     signed_in,
 )
+from .signing_in.confirming import ConfirmingAuthenticator
 from .signing_in.rate_limit import RateLimits
 
 #: Proxies refuse an address that is longer, and it goes into one as `id_token_hint`.
 _LONGEST_ID_TOKEN = 8 * 1024
 
 
-class DescopeAuthenticator(GenericOAuthenticator):
+class DescopeAuthenticator(ConfirmingAuthenticator):
     """Sign in with Descope; the owner tenant's roles become hub groups by the table of grants."""
 
     login_service = "Descope"
@@ -63,7 +50,6 @@ class DescopeAuthenticator(GenericOAuthenticator):
 
     project_id = Unicode(config=True, help="The Descope project's id.")
     base_uri = Unicode(config=True, help="Where Descope answers, without a slash at the end.")
-    issuer = Unicode(config=True, help="The OpenID Connect issuer: base address and project id.")
     owner_tenant = Unicode(config=True, help="The tenant whose people own this hub.")
     customer_tenants = Set(
         config=True, help="The tenants of customers, whose members get groups of their own."
@@ -81,10 +67,6 @@ class DescopeAuthenticator(GenericOAuthenticator):
         config=True,
         help="Ways of signing in (amr), one of which is needed for a role to count. Any, if empty.",
     )
-    provider_metadata = Dict(
-        config=True,
-        help="The provider's endpoints by their names in OpenID Connect Discovery. Discovered.",
-    )
     management_key = Unicode(
         config=True, help="Opens Descope's management API, to see who changed."
     )
@@ -92,32 +74,17 @@ class DescopeAuthenticator(GenericOAuthenticator):
     revoke_seconds = Float(
         30, config=True, help="Within how many seconds what is taken away at Descope ends here."
     )
-    session_hours = Dict(
-        {"": 12.0},
-        config=True,
-        help='Hours after which somebody must sign in again, by tenant; "" for all others.',
-    )
-    grace_seconds = Integer(
-        3600,
-        config=True,
-        help="How long a signed-in person works on while the provider is away, from its last yes.",
-    )
     sign_in_limit = Integer(
         300, config=True, help="Sign-ins that one address may begin in a minute."
     )
     trusted_proxies = List(
         config=True, help="Networks of the proxies whose X-Forwarded-For is believed."
     )
-    provider_timeout = Float(8.0, config=True, help="Seconds to wait for one of its answers.")
-
     state_folder = Unicode(config=True, help="The hub's state folder, for the audit trail.")
     audit_key = Unicode(config=True, help="The key of the audit trail's chain, in hexadecimal.")
 
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        self._keys: KeySet | None = None
-        self._keys_at = 0.0
-        self._locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
         self.rate_limits = RateLimits(self.sign_in_limit)
 
     # -- what a project id says about the rest ---------------------------------------------
@@ -134,25 +101,9 @@ class DescopeAuthenticator(GenericOAuthenticator):
     def _issuer_default(self) -> str:
         return f"{self.base_uri}/{self.project_id}"
 
-    @default("provider_metadata")
-    def _provider_metadata_default(self) -> dict[str, str]:
-        return provider.discover(self.issuer)
-
     @default("client_id")
     def _client_id_default(self) -> str:
         return self.project_id
-
-    @default("authorize_url")
-    def _authorize_url_default(self) -> str:
-        return self.provider_metadata["authorization_endpoint"]
-
-    @default("token_url")
-    def _token_url_default(self) -> str:
-        return self.provider_metadata["token_endpoint"]
-
-    @default("userdata_url")
-    def _userdata_url_default(self) -> str:
-        return self.provider_metadata["userinfo_endpoint"]
 
     @default("scope")
     def _scope_default(self) -> list[str]:
@@ -161,12 +112,6 @@ class DescopeAuthenticator(GenericOAuthenticator):
     @default("username_claim")
     def _username_claim_default(self) -> Any:
         return claim_rules.username_from_claims
-
-    @default("http_request_kwargs")
-    def _http_request_kwargs_default(self) -> dict[str, Any]:
-        # A redirect would carry the client secret or a token elsewhere.
-        timeout = self.provider_timeout
-        return {"follow_redirects": False, "connect_timeout": timeout, "request_timeout": timeout}
 
     @default("allow_all")
     def _allow_all_default(self) -> bool:
@@ -190,12 +135,30 @@ class DescopeAuthenticator(GenericOAuthenticator):
         Raises:
             SettingsError: the provider cannot be reached, or the database is another one's.
         """
-        customers = claim_rules.customer_groups(self.customer_tenants)
-        if taken := customers.intersection(self.role_groups.values()):
-            raise SettingsError(
-                f"the role map gives people of the owner tenant the group {min(taken)}, which is a"
-                " customer's; give that role another group"
-            )
+        self._open(app)
+        self.log.info("Signing in through %s", self.provider_metadata["issuer"])
+        self.follower = Follower(app, self, self.revoke_seconds, self._directory())
+        self._following = asyncio.get_running_loop().create_task(self.follower.run())
+        return [
+            *super().get_handlers(app),
+            *sign_in.handlers,
+            *sign_out.handlers,
+            *signed_in.handlers,
+            *back_channel.handlers,
+            *group_api.handlers,
+            *claims_api.handlers,
+            *audit_api.handlers,
+            *access_api.handlers,
+            *server_api.handlers,
+            *deep_links.handlers,
+            *closed.handlers,
+            *asking.handlers,
+            *look.handlers(),
+        ]
+
+    def _open(self, app: Any) -> None:
+        """Make ready what the sign-ins, the grants and the audit trail are kept in."""
+        self._check_role_map()
         log.keep_tokens_out()
         grants.create_tables(app.db)
         sessions.create_tables(app.db)
@@ -214,30 +177,22 @@ class DescopeAuthenticator(GenericOAuthenticator):
         access_requests.create_tables(app.db)
         grants.adopt_memberships(app.db)
         managers.keep_roles(app.db, self.provided_groups, self.customer_tenants)
-        self.log.info("Signing in through %s", self.provider_metadata["issuer"])
-        self.follower = Follower(app, self, self.revoke_seconds, self._directory())
-        self._following = asyncio.get_running_loop().create_task(self.follower.run())
+        self._warn_of_a_hidden_proxy()
+
+    def _check_role_map(self) -> None:
+        customers = claim_rules.customer_groups(self.customer_tenants)
+        if taken := customers.intersection(self.role_groups.values()):
+            raise SettingsError(
+                f"the role map gives people of the owner tenant the group {min(taken)}, which is a"
+                " customer's; give that role another group"
+            )
+
+    def _warn_of_a_hidden_proxy(self) -> None:
         if self.oauth_callback_url.startswith("https:") and not self.trusted_proxies:
             self.log.warning(
                 "ATRIUM_TRUSTED_PROXIES is not set: for the limit on sign-ins everybody behind the "
                 "proxy that ends TLS is one address; set it to that proxy's"
             )
-        return [
-            *super().get_handlers(app),
-            *sign_in.handlers,
-            *sign_out.handlers,
-            *signed_in.handlers,
-            *back_channel.handlers,
-            *group_api.handlers,
-            *claims_api.handlers,
-            *audit_api.handlers,
-            *access_api.handlers,
-            *server_api.handlers,
-            *deep_links.handlers,
-            *closed.handlers,
-            *asking.handlers,
-            *look.handlers(),
-        ]
 
     def _directory(self) -> Directory | None:
         """What tells of many people with one call; None without a management key."""
@@ -264,9 +219,7 @@ class DescopeAuthenticator(GenericOAuthenticator):
         auth_model["admin"] = self.is_hub_admin(auth_model["name"], self.claims_of(auth_model))
         return auth_model
 
-    def claims_of(self, auth_model: dict[str, Any]) -> dict[str, Any]:
-        """The claims in an auth model."""
-        return auth_model["auth_state"][self.user_auth_state_key]
+    # -- what claims mean here ----------------------------------------------------------------
 
     def is_hub_admin(self, name: str, claims: dict[str, Any]) -> bool:
         """Whether a person is one of JupyterHub's full admins."""
@@ -307,224 +260,3 @@ class DescopeAuthenticator(GenericOAuthenticator):
             self.required_amr,
             self.customer_tenants,
         )
-
-    def lock(self, name: str) -> asyncio.Lock:
-        """Held while what the provider said of a person is acted on, from the look at what was
-        known before to the last word written: two sign-ins at once come one after the other."""
-        return self._locks.setdefault(name, asyncio.Lock())
-
-    # -- talking to the provider -----------------------------------------------------------
-
-    async def fetch(
-        self, req: HTTPRequest, label: str = "fetching", parse_json: bool = True, **kwargs: Any
-    ) -> Any:
-        """As oauthenticator's, but logs no answer and no query, reads no more than is sensible, and
-        tells "no" from "away"."""
-        try:
-            answer = await provider.bounded(self.http_client, req, **kwargs)
-            return json.loads(answer.body) if parse_json else answer
-        except provider.SaidTooMuch:
-            self.log.warning("%s: too long an answer from %s", label, req.url.partition("?")[0])
-            raise
-        except HTTPClientError as error:
-            self.log.warning("%s: %s from %s", label, error.code, req.url.partition("?")[0])
-            if provider.is_refusal(error):
-                raise provider.ProviderRefused from error
-            raise provider.ProviderUnreachable from error
-        except (OSError, ValueError, RecursionError) as error:
-            self.log.warning("%s: %s at %s", label, type(error).__name__, req.url.partition("?")[0])
-            raise provider.ProviderUnreachable from error
-
-    async def get_token_info(self, handler: Any, params: dict[str, Any]) -> dict[str, Any]:
-        """Exchange a code or a refresh token; the ID token in the answer is checked in full.
-
-        The verified claims are kept beside it as `id_token_claims`.
-
-        Raises:
-            ProviderRefused, ProviderUnreachable, web.HTTPError: 403 for a token that is not right.
-        """
-        token_info = await self.httpfetch(
-            self.token_url,
-            "Asking for tokens",
-            method="POST",
-            headers=self.build_token_info_request_headers(),
-            body=urlencode(params),
-            validate_cert=self.validate_server_cert,
-        )
-        if not isinstance(token_info, dict) or "access_token" not in token_info:
-            raise provider.ProviderRefused
-        verifier = params.get("code_verifier")
-        if verifier or token_info.get("id_token"):
-            nonce = provider.nonce_for(verifier) if verifier else None
-            token_info["id_token_claims"] = await self._verified(token_info.get("id_token"), nonce)
-        return token_info
-
-    async def token_to_user(self, token_info: dict[str, Any]) -> dict[str, Any]:
-        """Userinfo over the verified claims of the ID token, if both speak of the same person."""
-        in_token = token_info.get("id_token_claims") or {}
-        user_info = await super().token_to_user(token_info)
-        if not isinstance(user_info, dict) or not isinstance(user_info.get("sub"), str):
-            raise web.HTTPError(403, "The sign-in service did not say who you are.")
-        if in_token and in_token["sub"] != user_info["sub"]:
-            self.log.warning("Userinfo and ID token speak of different people")
-            raise web.HTTPError(403, "The sign-in service gave contradicting answers.")
-        told = {**in_token, **user_info}
-        told.pop("amr", None)  # how somebody signed in is for the ID token alone to say
-        return told | {name: in_token[name] for name in ("amr",) if name in in_token}
-
-    def build_auth_state_dict(self, token_info: dict[str, Any], user_info: dict[str, Any]) -> Any:
-        """What is kept of a sign-in, encrypted: the claims that count here, refresh and ID token.
-
-        An ID token that is too long to be sent in an address is of no use at the sign-out.
-        """
-        id_token = token_info.get("id_token")
-        kept = isinstance(id_token, str) and len(id_token) <= _LONGEST_ID_TOKEN
-        return {
-            "refresh_token": token_info.get("refresh_token"),
-            "id_token": id_token if kept else None,
-            self.user_auth_state_key: claim_rules.kept_claims(user_info),
-        }
-
-    async def _verified(self, id_token: Any, nonce: str | None) -> dict[str, Any]:
-        if not isinstance(id_token, str):
-            raise web.HTTPError(403, "The sign-in service gave no identity.")
-        expected = {"issuer": self.provider_metadata["issuer"], "audience": self.client_id}
-        for keys in (self._keys, None):
-            # A key that is not known yet may be new: fetch the keys once more (key rotation).
-            if keys is None:
-                keys = await self._fetch_keys()
-            try:
-                return provider.verified_claims(id_token, keys, nonce=nonce, **expected)
-            except provider.InvalidToken as error:
-                refused = error
-        self.log.warning("%s", refused)
-        raise web.HTTPError(403, "The sign-in service's answer could not be trusted.")
-
-    async def keys(self, known_for: float = math.inf) -> KeySet:
-        """The provider's keys; those kept for more than so many seconds are fetched anew."""
-        if self._keys and time.monotonic() - self._keys_at <= known_for:
-            return self._keys
-        return await self._fetch_keys()
-
-    async def _fetch_keys(self) -> KeySet:
-        try:
-            document = await self.httpfetch(self.provider_metadata["jwks_uri"], "Fetching keys")
-            self._keys = KeySet.import_key_set(document)
-        except (
-            provider.SaidTooMuch,  # about nobody: a refusal would end everybody's session
-            JoseError,
-            ValueError,
-            TypeError,
-            KeyError,
-        ) as error:
-            raise provider.ProviderUnreachable from error
-        self._keys_at = time.monotonic()
-        return self._keys
-
-    # -- following the provider while somebody is signed in ---------------------------------
-
-    async def refresh_user(self, user: User, handler: Any = None, **_kwargs: Any) -> bool:
-        """Whether a signed-in person still is. No page waits for the provider: it is asked by the
-        follower, and what counts here is when it last said yes."""
-        session = user.db.get(sessions.Session, user.id)
-        identity = user.db.get(grants.Identity, user.id)
-        if session is None or identity is None:
-            return False
-        moment = grants.now()
-        age = timedelta(hours=self.session_hours_of(session.tenant))
-        return moment - session.signed_in_at < age and moment - identity.confirmed_at < self.grace
-
-    @property
-    def grace(self) -> timedelta:
-        """How long people work on while the provider is away."""
-        return timedelta(seconds=self.grace_seconds)
-
-    def session_hours_of(self, tenant: str) -> float:
-        """How long a session of somebody in this tenant may last."""
-        return self.session_hours.get(tenant, self.session_hours[""])
-
-    async def confirm(self, user: User, *, ask_roles: bool) -> bool:
-        """Exchange a person's refresh token and act on the answer; False ends everything of theirs.
-
-        Args:
-            ask_roles: ask for their claims too, which is one more call.
-
-        Raises:
-            ProviderUnreachable: there is no answer; nothing has changed.
-        """
-        state = await user.get_auth_state() or {}
-        try:
-            confirmed = await self._ask_provider(user, state, ask_roles)
-        except provider.ProviderUnreachable:
-            raise
-        except (web.HTTPError, RefusedClaims) as error:
-            self.log.info("The provider no longer confirms %s: %s", user.name, error)
-            confirmed = False
-        if not confirmed:
-            async with self.lock(user.name):
-                if await self._is_latest(user, state):
-                    await self.follower.end(user.id, "dismissed")
-        return confirmed
-
-    async def _is_latest(self, user: User, state: dict[str, Any]) -> bool:
-        """Whether nobody has signed in or out since: else an answer is of what is over."""
-        latest = await user.get_auth_state() or {}
-        return latest.get("refresh_token") == state.get("refresh_token")
-
-    async def _ask_provider(self, user: User, state: dict[str, Any], ask_roles: bool) -> bool:
-        token = state.get("refresh_token")
-        if not token:
-            return False
-        token_info = await self.get_token_info(None, self.build_refresh_token_request_params(token))
-        before = state.get(self.user_auth_state_key) or {}
-        claims = await self.token_to_user(token_info) if ask_roles else dict(before)
-        about = {claims.get("sub"), token_info.get("id_token_claims", claims).get("sub")}
-        identity = user.db.get(grants.Identity, user.id)
-        if identity is None or about != {identity.subject}:
-            return False
-        claim_rules.username_from_claims(claims)
-        # A refresh need not repeat how its session began.
-        claims.setdefault("amr", before.get("amr"))
-        async with self.lock(user.name):
-            if not await self._is_latest(user, state):
-                return await user.get_auth_state() is not None
-            fresh = self.build_auth_state_dict(token_info, claims)
-            for name in ("refresh_token", "id_token"):
-                fresh[name] = fresh[name] or state.get(name)  # if it brings none, the old one holds
-            await user.save_auth_state(fresh)
-            if session := user.db.get(sessions.Session, user.id):
-                session.refreshed_at = grants.now()
-            self.record(user.db, user.orm_user, claims)
-        return True
-
-    async def take_over(self, user: User, tenants: dict[str, Any], asked_at: datetime) -> None:
-        """Write down tenants and roles that the provider was asked for at that moment."""
-        async with self.lock(user.name):
-            state = await user.get_auth_state()
-            session = user.db.get(sessions.Session, user.id)
-            if not state or session is None or session.refreshed_at > asked_at:
-                return
-            claims = {**state[self.user_auth_state_key], "tenants": tenants}
-            await user.save_auth_state({**state, self.user_auth_state_key: claims})
-            self.record(user.db, user.orm_user, claims)
-
-    def record(self, db: Session, user: orm.User, claims: dict[str, Any]) -> None:
-        """Write down what the provider just said of a person: identity, groups, full admin.
-
-        Called after the last await of a sign-in or a refresh; commits.
-        """
-        identity = db.get(grants.Identity, user.id)
-        if identity is None:
-            identity = grants.Identity(
-                user_id=user.id, issuer=self.project_id, subject=claims["sub"]
-            )
-            db.add(identity)
-        identity.confirmed_at = grants.now()
-        if session := db.get(sessions.Session, user.id):
-            session.seen = sessions.digest(claims.get("tenants"))
-            session.tenant = self.tenant_of(claims) or ""
-        identity_notices.settled(db, claims["sub"])
-        user.admin = self.is_hub_admin(user.name, claims)
-        assign_default_roles(db, entity=user)  # rights come from the role, not from the flag
-        given = self.provider_groups(claims)
-        grants.set_provider_groups(db, user, given, by="provider", reasons=given)

@@ -29,7 +29,7 @@ SCOPES: Final = ("openid", "email", "profile", "descope.claims", "descope.custom
 NOTEBOOK_CLAIMS: Final = ("sub", "name", "email", "tenants", "roles", "permissions")
 
 #: What the hub keeps of a person's claims: those, and what it looks at itself.
-_KEPT_CLAIMS: Final = (*NOTEBOOK_CLAIMS, "email_verified", "amr", "dct")
+_KEPT_CLAIMS: Final = (*NOTEBOOK_CLAIMS, "email_verified", "amr", "auth_time", "dct")
 
 _ADDRESS: Final = re.compile(r"[a-z0-9][a-z0-9._+'-]{0,63}@[a-z0-9](?:[a-z0-9.-]{0,188}[a-z0-9])?")
 _LONGEST_ROLE: Final = 255

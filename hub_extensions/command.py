@@ -22,6 +22,7 @@ from sqlalchemy.orm import Session
 
 from . import grants, settings
 from .access import report as access_report
+from .access.forget import forget
 from .access.report import Person
 from .notebook_files import Notebook, meant, notebooks_in
 
@@ -82,6 +83,14 @@ def _parser() -> argparse.ArgumentParser:
         help="group/notebook, or a link to it; without it: all that they see",
     )
     explain.set_defaults(run=_explain)
+    users = parts.add_parser("users", help="the people that the hub knows").add_subparsers(
+        metavar="COMMAND", required=True
+    )
+    forgetting = users.add_parser(
+        "forget", help="remove what is kept of a person, and say what stays and why"
+    )
+    forgetting.add_argument("user", metavar="USER", help="their e-mail address")
+    forgetting.set_defaults(run=_forget)
     return parser
 
 
@@ -169,6 +178,16 @@ def _tell_all(person: Person, notebooks: Sequence[Notebook]) -> int:
         for name in group["opens"]:
             _say(f"    {name}")
     return 0 if seen else 1
+
+
+def _forget(hub: OpenHub, given: argparse.Namespace) -> int:
+    try:
+        said = forget(hub.db, hub.settings.state, given.user)
+    except FileNotFoundError:
+        raise CommandError("no hub has run here yet; start it once") from None
+    for sentence in said:
+        _say(sentence)
+    return 0
 
 
 def _say(text: str, *, error: bool = False) -> None:

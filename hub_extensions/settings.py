@@ -8,29 +8,38 @@ from __future__ import annotations
 import difflib
 import ipaddress
 import os
-import re
 import stat
 from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, Any
 from urllib.parse import urlsplit
 
-from pydantic import Field, ValidationError, field_validator, model_validator
-from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+from pydantic import Field, ValidationError, model_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
 from pydantic_settings.sources import DotEnvSettingsSource
+
+from .first_problem import sentence
+from .setting_forms import (
+    DEFAULT_URL,
+    Hours,
+    Key,
+    Names,
+    Network,
+    Networks,
+    ProjectId,
+    SignInMethods,
+    Tenants,
+    UnixIds,
+    Url,
+)
 
 #: Project id of the stand-in; it has the form of a real one and cannot be one.
 LOCAL_PROJECT_ID = "PlocalStandInForDescope00000"
 #: The stand-in's tenants: who owns the hub, and who is a customer of theirs.
 LOCAL_OWNER_TENANT = "acme"
 LOCAL_CUSTOMER_TENANTS = frozenset({"globex"})
-DEFAULT_URL = "http://127.0.0.1:8000"
-#: What Descope can say of how somebody signed in (docs.descope.com, Session Management).
-AMR = frozenset({"email", "fed", "mfa", "oauth", "pwd", "sms", "totp", "webauthn", "whatsapp"})
 #: Groups, folders and servers of the hub's own, after which no tenant may be called.
 OWN_NAMES = ("admin", "user", "analysts", "customers", "lab")
 
-Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 _LOOPBACK = (ipaddress.ip_network("127.0.0.1"), ipaddress.ip_network("::1"))
 _NEEDED = {
     "DESCOPE_CLIENT_SECRET": "a Descope access key",
@@ -54,135 +63,32 @@ class Settings(BaseSettings):
         frozen=True, populate_by_name=True, extra="ignore", env_ignore_empty=True
     )
 
-    project_id: str | None = Field(None, alias="DESCOPE_PROJECT_ID")
-    client_secret: str | None = Field(None, alias="DESCOPE_CLIENT_SECRET", repr=False)
+    project_id: ProjectId | None = Field(None, alias="DESCOPE_PROJECT_ID")
+    client_secret: Key | None = Field(None, alias="DESCOPE_CLIENT_SECRET", repr=False)
     owner_tenant: str | None = Field(None, alias="DESCOPE_TENANT_ID")
+    management_key: Key | None = Field(None, alias="DESCOPE_MANAGEMENT_KEY", repr=False)
     client_id: str | None = Field(None, alias="DESCOPE_CLIENT_ID")
-    base_uri: str | None = Field(None, alias="DESCOPE_BASE_URI")
-    issuer: str | None = Field(None, alias="DESCOPE_ISSUER")
-    management_key: str | None = Field(None, alias="DESCOPE_MANAGEMENT_KEY", repr=False)
+    base_uri: Url | None = Field(None, alias="DESCOPE_BASE_URI")
+    issuer: Url | None = Field(None, alias="DESCOPE_ISSUER")
+
+    public_url: Url | None = Field(None, alias="ATRIUM_PUBLIC_URL")
+    bind_url: Url | None = Field(None, alias="ATRIUM_BIND_URL")
+    subdomain_host: Url | None = Field(None, alias="ATRIUM_SUBDOMAIN_HOST")
+    trusted: Networks = Field((), alias="ATRIUM_TRUSTED_PROXIES")
+
+    hub_admins: Names = Field(frozenset(), alias="ATRIUM_HUB_ADMINS")
+    customer_tenants: Tenants | None = Field(None, alias="ATRIUM_CUSTOMER_TENANTS")
+    trust_authors: bool = Field(False, alias="ATRIUM_TRUST_AUTHORS")
+    required_amr: SignInMethods = Field(frozenset(), alias="ATRIUM_REQUIRED_AMR")
+    revoke_seconds: float = Field(30, alias="ATRIUM_REVOKE_SECONDS", ge=5, le=600)
+    session_hours: Hours = Field({"": 12.0}, alias="ATRIUM_SESSION_HOURS")
+    sign_in_limit: int = Field(300, alias="ATRIUM_SIGN_IN_LIMIT", ge=10, le=100_000)
 
     notebooks: Path = Field(Path("notebooks"), alias="ATRIUM_NOTEBOOKS")
-    state: Path = Field(Path(".atrium"), alias="ATRIUM_STATE")
-    public_url: str | None = Field(None, alias="ATRIUM_PUBLIC_URL")
-    bind_url: str | None = Field(None, alias="ATRIUM_BIND_URL")
-    subdomain_host: str | None = Field(None, alias="ATRIUM_SUBDOMAIN_HOST")
-    hub_admins: Annotated[frozenset[str], NoDecode] = Field(frozenset(), alias="ATRIUM_HUB_ADMINS")
-    required_amr: Annotated[frozenset[str], NoDecode] = Field(
-        frozenset(), alias="ATRIUM_REQUIRED_AMR"
-    )
-    revoke_seconds: float = Field(30, alias="ATRIUM_REVOKE_SECONDS", ge=5, le=600)
-    session_hours: Annotated[dict[str, float], NoDecode] = Field(
-        {"": 12.0}, alias="ATRIUM_SESSION_HOURS"
-    )
-    customer_tenants: Annotated[frozenset[str] | None, NoDecode] = Field(
-        None, alias="ATRIUM_CUSTOMER_TENANTS"
-    )
-    trust_authors: bool = Field(False, alias="ATRIUM_TRUST_AUTHORS")
-    db_url: str | None = Field(None, alias="ATRIUM_DB_URL", repr=False)
     data: Path | None = Field(None, alias="ATRIUM_DATA")
-    unix_uids: Annotated[tuple[int, int] | None, NoDecode] = Field(
-        (70_000, 99_999), alias="ATRIUM_UNIX_UIDS"
-    )
-
-    sign_in_limit: Annotated[int, Field(ge=10, le=100_000)] = Field(
-        300, alias="ATRIUM_SIGN_IN_LIMIT"
-    )
-    trusted: Annotated[tuple[Network, ...], NoDecode] = Field((), alias="ATRIUM_TRUSTED_PROXIES")
-
-    @field_validator("trusted", mode="before")
-    @classmethod
-    def _networks(cls, value: Any) -> Any:
-        if not isinstance(value, str):
-            return value
-        try:
-            return tuple(map(ipaddress.ip_network, re.split(r"[\s,]+", value.strip())))
-        except ValueError:
-            raise ValueError(
-                "is no list of addresses; write those of your proxies as 10.0.0.5 or 10.0.0.0/24"
-            ) from None
-
-    @field_validator("hub_admins", "required_amr", "customer_tenants", mode="before")
-    @classmethod
-    def _listed(cls, value: Any) -> Any:
-        return re.split(r"[\s,]+", value.strip()) if isinstance(value, str) else value
-
-    @field_validator("required_amr")
-    @classmethod
-    def _methods(cls, value: frozenset[str]) -> frozenset[str]:
-        for method in sorted(value - AMR):
-            raise ValueError(
-                f"has {method[:20]}, which Descope never says of a sign-in; it says "
-                + ", ".join(sorted(AMR))
-            )
-        return value
-
-    @field_validator("session_hours", mode="before")
-    @classmethod
-    def _hours(cls, value: Any) -> Any:
-        """`12, globex=8`: hours for everybody, and for the people of one tenant."""
-        if not isinstance(value, str):
-            return value
-        hours = {"": 12.0}
-        for part in re.split(r"[\s,]+", value.strip()):
-            tenant, _, number = part.rpartition("=")
-            if not re.fullmatch(r"\d{1,4}(\.\d{1,3})?", number) or not float(number):
-                raise ValueError('is not understood; write it as "12", or as "12, globex=8"')
-            hours[tenant] = float(number)
-        return hours
-
-    @field_validator("customer_tenants")
-    @classmethod
-    def _tenants(cls, value: frozenset[str] | None) -> frozenset[str] | None:
-        for tenant in sorted(value or ()):
-            if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}", tenant):
-                raise ValueError(
-                    "has an id that cannot name a group and a folder; such an id has letters,"
-                    ' digits, "-" and "_", and at most 64 of them'
-                )
-        return value
-
-    @field_validator("client_secret", "management_key")
-    @classmethod
-    def _keys(cls, value: str | None) -> str | None:
-        if value and not (value.isascii() and value.isprintable() and " " not in value):
-            raise ValueError("has characters that no key of Descope has; copy it anew")
-        return value
-
-    @field_validator("project_id")
-    @classmethod
-    def _project(cls, value: str | None) -> str | None:
-        if value and not re.fullmatch(r"P[A-Za-z0-9]{27,63}", value):
-            raise ValueError(
-                "is not a Descope project id; copy it from Project Settings in Descope's console,"
-                ' it looks like "P" and 27 or more letters and digits'
-            )
-        return value
-
-    @field_validator("base_uri", "issuer", "public_url", "bind_url", "subdomain_host")
-    @classmethod
-    def _url(cls, value: str | None) -> str | None:
-        if value is None:
-            return None
-        parts = urlsplit(value)
-        if parts.scheme not in {"http", "https"} or not parts.hostname or parts.username:
-            raise ValueError(f"is not an address; write it as {DEFAULT_URL} is written")
-        return value.rstrip("/")
-
-    @field_validator("unix_uids", mode="before")
-    @classmethod
-    def _range(cls, value: Any) -> Any:
-        if not isinstance(value, str):
-            return value
-        if value == "off":
-            return None
-        found = re.fullmatch(r"(\d{4,10})-(\d{4,10})", value)
-        ends = (int(found[1]), int(found[2])) if found else (0, 0)
-        if not 1000 <= ends[0] < ends[1] < 2**31:
-            raise ValueError(
-                "is not a range of Unix ids from 1000 on; write it as 70000-99999, or off"
-            )
-        return ends
+    state: Path = Field(Path(".atrium"), alias="ATRIUM_STATE")
+    db_url: str | None = Field(None, alias="ATRIUM_DB_URL", repr=False)
+    unix_uids: UnixIds = Field((70_000, 99_999), alias="ATRIUM_UNIX_UIDS")
 
     @model_validator(mode="after")
     def _whole(self) -> Settings:
@@ -359,7 +265,7 @@ def read(folder: Path) -> Settings:
     try:
         settings = Settings.model_validate(values)
     except ValidationError as error:
-        raise SettingsError(_sentence(error)) from None
+        raise SettingsError(sentence(error)) from None
     paths = {
         "notebooks": folder / settings.notebooks,
         "state": folder / settings.state,
@@ -403,13 +309,3 @@ def _refuse_unknown(values: dict[str, str]) -> None:
         near = difflib.get_close_matches(name, known, n=1)
         meant = f"; did you mean {near[0]}?" if near else "; unset it"
         raise SettingsError(f"{name} is not a setting of Atrium{meant}")
-
-
-def _sentence(error: ValidationError) -> str:
-    """The first problem as a sentence that never repeats the value, which may be a secret."""
-    first = error.errors(include_input=False, include_url=False)[0]
-    where = str(first["loc"][0]) if first["loc"] else ""
-    message = first["msg"].removeprefix("Value error, ")
-    if first["type"] != "value_error" and where:
-        message = f"is not right: {message[0].lower()}{message[1:]}"
-    return f"{where} {message}".strip()

@@ -62,6 +62,7 @@ class Hub:
         notebooks: the folder of notebooks, a test's to change.
         process: the running hub.
         before: a command that starts the hub's, such as one that takes another account.
+        config: the configuration file, the shipped one.
     """
 
     def __init__(self, folder: Path, **environment: str) -> None:
@@ -82,6 +83,7 @@ class Hub:
             **environment,
         }
         self.before: list[str] = []
+        self.config = ROOT / "jupyterhub_config.py"
         self.process: psutil.Popen | None = None
         self._processes: set[psutil.Process] = set()
         self._session = requests.Session()
@@ -91,7 +93,7 @@ class Hub:
         """Start the hub, from a working folder of its own, and wait until it answers."""
         self._session = requests.Session()  # a hub forgets at its start what only tests told it
         command = [*self.before, sys.executable, "-m", "jupyterhub"]
-        command += ["-f", str(ROOT / "jupyterhub_config.py"), *options]
+        command += ["-f", str(self.config), *options]
         with self._log.open("ab") as log:
             self.process = psutil.Popen(
                 command,
@@ -126,6 +128,21 @@ class Hub:
 
     def log_tail(self, lines: int = 60) -> str:
         return "\n".join(self.log_text().splitlines()[-lines:])
+
+    def atrium(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        """Give the command `atrium` as the operator of this hub does."""
+        return subprocess.run(
+            [str(Path(sys.executable).with_name("atrium")), *arguments],
+            cwd=ROOT,
+            env={
+                "PATH": os.defpath,
+                "ATRIUM_STATE": str(self.state),
+                "ATRIUM_NOTEBOOKS": str(self.notebooks),
+            },
+            capture_output=True,
+            text=True,
+            timeout=90,
+        )
 
     def api(self, path: str, method: str = "GET", **options: object) -> requests.Response:
         """Ask the hub's REST API with all of its rights; `options` are those of requests."""

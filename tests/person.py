@@ -181,10 +181,15 @@ class Person(requests.Session):
         return socket
 
     def connect(
-        self, path: str, *protocols: str, origin: str = "", cookies: bool = True
+        self,
+        path: str,
+        *protocols: str,
+        origin: str = "",
+        cookies: bool = True,
+        **options: Any,
     ) -> ClientConnection:
         """Open a WebSocket, with this browser's cookies and from a page of the same address, if
-        nothing else is said."""
+        nothing else is said. `options` are those of websockets."""
         url = urljoin(self.hub.url, path)
         place = urlsplit(url)
         cookie = get_cookie_header(self.cookies, requests.Request("GET", url).prepare())
@@ -195,6 +200,7 @@ class Person(requests.Session):
             origin=origin or f"{place.scheme}://{place.netloc}",  # pyright: ignore[reportArgumentType]
             proxy=None,
             sock=sockets.create_connection(("127.0.0.1", place.port), timeout=20),
+            **options,
         )
         return self._sockets.enter_context(socket)
 

@@ -43,7 +43,10 @@ function follow(wait) {
     sessionStorage.setItem(KEPT, box.value);
     location.reload();
   });
-  socket.addEventListener("close", () => setTimeout(follow, wait, Math.min(2 * wait, 60000)));
+  socket.addEventListener("close", ({ code }) => {
+    // What the hub has closed for good (see closed.js) is not opened again.
+    if (code < 4400) setTimeout(follow, wait, Math.min(2 * wait, 60000));
+  });
 }
 
 follow(1000);

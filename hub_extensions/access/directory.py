@@ -5,6 +5,7 @@ One call tells of a hundred people: asking each one's refresh token would cost a
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
@@ -54,6 +55,7 @@ class Directory:
 
     def people(self, subjects: Sequence[str]) -> dict[str, Known]:
         """Everybody of these, as they are known now; those whom the provider does not know too.
+        Whoever is missing is one of whom its answer cannot be understood.
 
         Raises:
             DirectoryRefused, TooManyCalls, ProviderUnreachable
@@ -68,7 +70,10 @@ class Directory:
                 answer = self._users.search_all(user_ids=page, limit=PAGE)
                 told = {user["userId"]: user for user in answer["users"]}
                 for subject in page:
-                    found[subject] = _known(subject, told.get(subject) or self._looked_up(subject))
+                    user = told.get(subject) or self._looked_up(subject)
+                    # Of whom it says odd things nothing is known; the others must not wait.
+                    with contextlib.suppress(LookupError, TypeError, AttributeError):
+                        found[subject] = _known(subject, user)
         except RateLimitException as error:
             wait = (error.rate_limit_parameters or {}).get("Retry-After") or 0
             raise TooManyCalls(float(wait)) from error
@@ -79,6 +84,20 @@ class Directory:
         except (httpx.HTTPError, OSError, ValueError, LookupError, TypeError) as error:
             raise ProviderUnreachable from error
         return found
+
+    def sign_out(self, subject: str) -> None:
+        """End every session of a person at the provider.
+
+        Raises:
+            ProviderUnreachable
+        """
+        import httpx
+        from descope import AuthException, RateLimitException
+
+        try:
+            self._users.logout_user_by_user_id(subject)
+        except (AuthException, RateLimitException, httpx.HTTPError, OSError, ValueError) as error:
+            raise ProviderUnreachable from error
 
     def _looked_up(self, subject: str) -> Any:
         """Somebody whom a search left out, asked for by id: an odd answer must not end everybody's

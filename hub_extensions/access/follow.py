@@ -11,31 +11,35 @@ import asyncio
 import contextlib
 import random
 import time
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Coroutine
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, Literal
+from typing import Any, Final, Literal
 
 from jupyterhub.user import User
+from sqlalchemy.exc import SQLAlchemyError
 
 from .. import audit, grants
 from ..folders import ADMIN, folders_for
 from ..signing_in import sessions, sign_out
+from ..signing_in.confirming import ConfirmingAuthenticator
 from ..signing_in.provider import ProviderUnreachable
 from .directory import PAGE, Directory, DirectoryRefused, Known, TooManyCalls
-
-if TYPE_CHECKING:
-    from ..authenticator import DescopeAuthenticator
+from .provider_state import Provider
 
 #: Calls to the provider in a minute, at most.
 CALLS_A_MINUTE: Final = 60
 #: Seconds between two looks at all servers; a change of the table of grants is looked at at once.
 _LOOK_EVERY: Final = 1.0
-#: Seconds after which a provider that is away is asked again: the first and the longest pause.
-_PAUSES: Final = (2.0, 60.0)
 #: Pushes that a server of which nothing was taken may leave without an answer.
 _PATIENCE: Final = 10
+#: Seconds from one push that is left without an answer to the end of the next.
+_PUSH: Final = 6.0
+#: Sessions at the provider that are ended in a minute because they are too old, at most.
+_ENDS_A_MINUTE: Final = 5
+#: Seconds after which a management key that was refused is tried again.
+_KEY_AGAIN: Final = 60.0
 
 #: One run of one server: its owner, its name, when it was started.
 Key = tuple[int, str, Any]
@@ -45,32 +49,18 @@ Reason = Literal["dismissed", "too old", "provider away"]
 
 @dataclass
 class Told:
-    """What a running server knows. `groups` None: not known yet, it has answered nothing."""
+    """What a running server knows.
 
+    Attributes:
+        since: when it was first seen, by `time.monotonic`.
+        groups: what it has taken over; None as long as it has answered nothing, as after a restart
+            of the hub: then it may know of more than its owner has now.
+        failures: pushes in a row that it has left without an answer.
+    """
+
+    since: float
     groups: frozenset[str] | None = None
-    first_seen: frozenset[str] = frozenset()
     failures: int = 0
-
-
-@dataclass
-class Provider:
-    """How the provider is doing. Moments are those of `time.monotonic`."""
-
-    away_since: float | None = None
-    pause: float = _PAUSES[0]
-    next_try: float = 0.0
-    promise_kept: bool = True
-    last_sweep: float = field(default_factory=time.monotonic)
-
-    @property
-    def waits(self) -> float:
-        """Seconds until it may be asked."""
-        return max(0.0, self.next_try - time.monotonic())
-
-    def failed(self, retry_after: float = 0.0) -> None:
-        """It did not answer: the next pause is twice as long, and never quite the same."""
-        self.next_try = time.monotonic() + max(retry_after, self.pause * random.uniform(0.75, 1.25))
-        self.pause = min(2 * self.pause, _PAUSES[1])
 
 
 class Follower:
@@ -84,16 +74,19 @@ class Follower:
     def __init__(
         self,
         app: Any,
-        authenticator: DescopeAuthenticator,
+        authenticator: ConfirmingAuthenticator,
         seconds: float,
         directory: Directory | None,
     ) -> None:
         self.app, self.authenticator, self.seconds = app, authenticator, seconds
         self.directory = directory
         self.log = authenticator.log
-        self.provider = Provider()
+        self.provider = Provider(log=self.log, seconds=seconds)
+        self._refreshed_at = time.monotonic()
         self._told: dict[Key, Told] = {}
         self._busy: set[Key] = set()
+        self._ending: set[int] = set()
+        self._asking = asyncio.Lock()
         self._tasks: set[asyncio.Task[Any]] = set()
         self._changed = asyncio.Event()
         grants.when_changed(self._changed.set)
@@ -110,14 +103,15 @@ class Follower:
 
     async def _again_and_again(self, work: Callable[[], Any], pause: Callable[[], Any]) -> None:
         while True:
-            try:
-                await work()
-            except Exception:
-                # Whatever went wrong with one must not leave all others unwatched.
-                self.log.exception("Following the roles failed; trying again")
-                self.app.db.rollback()
-                await asyncio.sleep(_LOOK_EVERY)
-            await pause()
+            for step in (work, pause):  # a pause asks the database how many people there are
+                try:
+                    await step()
+                except Exception:
+                    # Whatever went wrong with one must not leave all others unwatched.
+                    self.log.exception("Following the roles failed; trying again")
+                    with contextlib.suppress(SQLAlchemyError):
+                        self.app.db.rollback()
+                    await asyncio.sleep(_LOOK_EVERY)
 
     # -- what the hub's own tables say, to the servers ---------------------------------------
 
@@ -129,7 +123,8 @@ class Follower:
     async def enforce(self) -> None:
         """End what is over, and tell every server of which the groups have changed."""
         grants.expire(self.app.db)
-        await self._end_what_is_over()
+        self._end_what_is_over()
+        signed_in = sessions.whose(self.app.db)
         running = {}
         for user in list(self.app.users.values()):
             groups = frozenset(str(group.name) for group in user.groups)
@@ -139,16 +134,42 @@ class Follower:
                     running[user.id, name, started] = (user, spawner, groups)
         self._told = {key: told for key, told in self._told.items() if key in running}
         for key, (user, spawner, groups) in running.items():
-            told = self._told.setdefault(key, Told(first_seen=groups))
-            if told.groups != groups and key not in self._busy:
+            told = self._told.setdefault(key, Told(since=time.monotonic()))
+            if key in self._busy:
+                continue
+            if user.id not in signed_in and spawner.name in sign_out.DASHBOARD_SERVERS:
+                self._busy.add(key)
+                self._beside(self._leave(key, user, spawner.name))
+            elif told.groups != groups:
                 self._busy.add(key)
                 self._beside(self._tell(key, told, user, spawner, groups))
 
-    def _beside(self, work: Any) -> None:
+    def _beside(self, work: Coroutine[Any, Any, None]) -> None:
         """Run something that must not hold up the rest; asyncio itself keeps no hold of a task."""
         task = asyncio.create_task(work)
         self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        task.add_done_callback(self._is_done)
+
+    def _is_done(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and (error := task.exception()):
+            self.log.error("Following the roles failed for one; trying again", exc_info=error)
+            with contextlib.suppress(SQLAlchemyError):
+                self.app.db.rollback()
+
+    async def _leave(self, key: Key, user: User, name: str) -> None:
+        """End a server of somebody who is not signed in: one that was still starting when they
+        were signed out, or that the hub could not end then."""
+        try:
+            async with self.authenticator.lock(user.name):  # a sign-out that is under way ends it
+                spawner = user.spawners.get(name)
+                is_over = self.app.db.get(sessions.Session, user.id) is None
+                if is_over and spawner is not None and spawner.ready and not spawner.pending:
+                    self.log.info("Nobody is signed in as %s; their server is ended", user.name)
+                    await sign_out.say_farewell(user, name)
+                    await sign_out.stop_server(self.app, user, name)
+        finally:
+            self._busy.discard(key)
 
     async def _tell(
         self,
@@ -160,12 +181,13 @@ class Follower:
     ) -> None:
         """Tell a server its owner's groups, and end it if it cannot follow or nothing is left."""
         try:
-            if hasattr(spawner, "open_folders"):
-                spawner.open_folders()
-            heard = await spawner.tell_groups(groups) if hasattr(spawner, "tell_groups") else True
-            taken = (told.first_seen if told.groups is None else told.groups) - groups
+            heard = await self._hears(spawner, groups)
             told.failures += 0 if heard else 1
-            if not heard and (taken or told.failures > _PATIENCE):
+            if told.groups is None:
+                lost_patience = time.monotonic() - told.since + _PUSH > self.seconds
+            else:
+                lost_patience = bool(told.groups - groups) or told.failures > _PATIENCE
+            if not heard and lost_patience:
                 self.log.warning("%s does not let go of its dashboards; it is ended", user.name)
                 audit.record("server-stopped", user=user.name, by="hub", reason="no answer")
                 await sign_out.stop_server(self.app, user, spawner.name)
@@ -176,19 +198,59 @@ class Follower:
         finally:
             self._busy.discard(key)
 
+    async def _hears(self, spawner: Any, groups: frozenset[str]) -> bool:
+        """Whether a server takes its owner's groups over. Whatever goes wrong on the way to it is
+        its own refusal: it must not go on with what was taken."""
+        try:
+            if hasattr(spawner, "open_folders"):
+                spawner.open_folders()
+            return not hasattr(spawner, "tell_groups") or await spawner.tell_groups(groups)
+        except Exception:
+            self.log.exception("%s could not be told its groups", spawner._log_name)
+            return False
+
     @staticmethod
     def _has_dashboards(spawner: Any, groups: frozenset[str]) -> bool:
         if spawner.name == ADMIN:
             return ADMIN in groups
         return bool(folders_for(Path(spawner.notebooks), groups))
 
-    async def _end_what_is_over(self) -> None:
+    def _end_what_is_over(self) -> None:
         """Sessions that are too old, and those that the provider has not confirmed for too long."""
         for session in sessions.over(self.app.db, self.authenticator.session_hours):
-            await self.end(session.user_id, "too old")
+            self._end_beside(session.user_id, session.signed_in_at, "too old")
         since = grants.now() - self.authenticator.grace
         for session in sessions.unconfirmed(self.app.db, since):
-            await self.end(session.user_id, "provider away")
+            self._end_beside(session.user_id, session.signed_in_at, "provider away")
+
+    def _end_beside(self, user_id: int, began: datetime, reason: Reason) -> None:
+        """End the session that began then, while others are looked at: a server takes a second to
+        stop, and one that blocks takes many."""
+        if user_id not in self._ending:
+            self._ending.add(user_id)
+            self._beside(self._end_session(user_id, began, reason))
+
+    async def _end_session(self, user_id: int, began: datetime, reason: Reason) -> None:
+        try:
+            user = self.app.users.get(user_id)
+            if user is None:
+                return
+            async with self.authenticator.lock(user.name):
+                session = self.app.db.get(sessions.Session, user_id)
+                is_over = session is not None and session.signed_in_at == began
+                if is_over:
+                    await self.end(user_id, reason)
+        finally:
+            self._ending.discard(user_id)
+        if is_over and reason == "too old":
+            await self._have_asked(user)
+
+    async def _have_asked(self, user: User) -> None:
+        """Have the provider ask somebody who they are when they come again: its own session would
+        let them in without that, and their company would never be asked."""
+        async with self._asking:  # of many at once, one after the other: each is a call
+            await sign_out.end_at_provider(self.authenticator, user)
+            await asyncio.sleep(60 / _ENDS_A_MINUTE)
 
     async def end(self, user_id: int, reason: Reason) -> None:
         """End everything of a person; their groups too, if the provider has dismissed them."""
@@ -198,9 +260,10 @@ class Follower:
         self.log.info("The session of %s ends: %s", user.name, reason)
         by = "provider" if reason == "dismissed" else "hub"
         audit.record("session-ended", user=user.name, by=by, reason=reason)
-        await sign_out.end_everything(self.app, user)
-        if reason == "dismissed":
+        if reason == "dismissed":  # in one transaction: the hub may end at any moment after it
+            sessions.end(user.db, user.orm_user)
             grants.set_provider_groups(user.db, user.orm_user, (), by=by)
+        await sign_out.end_everything(self.app, user)
 
     # -- what the provider says ----------------------------------------------------------------
 
@@ -215,7 +278,8 @@ class Follower:
         return -(-sessions.count(self.app.db) // PAGE)
 
     async def _between_sweeps(self) -> None:
-        await asyncio.sleep(max(self._sweep_every, self.provider.waits))
+        until_key = self.provider.next_sweep - time.monotonic()
+        await self.provider.leave_alone(max(self._sweep_every, until_key))
 
     async def _sweep(self) -> None:
         """Ask the provider about everybody who is signed in, with a call for each hundred."""
@@ -231,35 +295,37 @@ class Follower:
         except TooManyCalls as error:
             self.provider.failed(error.retry_after)
         except ProviderUnreachable:
-            self._is_away()
+            self.provider.is_away()
         except DirectoryRefused:
             self.log.error(
                 "DESCOPE_MANAGEMENT_KEY is refused: what is taken away at Descope counts late"
             )
-            self.provider.failed(retry_after=60)
+            self.provider.next_sweep = time.monotonic() + _KEY_AGAIN
         else:
-            self._is_back()
+            self.provider.is_back()
             self.provider.last_sweep = time.monotonic()
-            for subject, session in people.items():
-                await self._heard(known[subject], session.user_id, began)
+            whose = {subject: session.user_id for subject, session in people.items()}
+            for subject, user_id in whose.items():
+                if subject in known:
+                    self._heard(known[subject], user_id, began)
             self.app.db.commit()
-        self._watch_promise()
+        self.provider.watch_promise()
 
-    async def _heard(self, known: Known, user_id: int, asked_at: datetime) -> None:
-        """Act on what the provider said of a person, unless it is of what is over."""
+    def _heard(self, known: Known, user_id: int, asked_at: datetime) -> None:
+        """Act on what the provider said of a person, unless it is of what is over; beside the rest
+        where that may take long, or go wrong."""
         user = self.app.users.get(user_id)
         if user is None:
             return
         session = self.app.db.get(sessions.Session, user_id)
         if session is None or session.refreshed_at > asked_at:
             return
+        identity = self.app.db.get(grants.Identity, user_id)
         if not known.confirmed:
-            async with self.authenticator.lock(user.name):
-                await self.end(user_id, "dismissed")
+            self._end_beside(user_id, session.signed_in_at, "dismissed")
         elif session.seen != sessions.digest(known.tenants):
-            await self.authenticator.take_over(user, known.tenants, asked_at)
-        else:
-            identity = self.app.db.get(grants.Identity, user_id)
+            self._beside(self.authenticator.take_over(user, known.tenants, asked_at))
+        elif identity is not None:
             identity.confirmed_at = grants.now()
 
     # -- each one's refresh token ----------------------------------------------------------------
@@ -269,70 +335,43 @@ class Follower:
         """Seconds between two refreshes, of whomever: each one's in the promised time, if that
         is within the budget."""
         sweeps = 60 * self._pages / self._sweep_every if self.directory else 0
-        calls = 1 if self.directory else 2
+        calls = 1 if self.directory and self.provider.promise_kept else 2
         least = 60 * calls / max(CALLS_A_MINUTE - 5 - sweeps, 5)
         return max(least, 0.7 * self.seconds / max(sessions.count(self.app.db), 1))
 
     async def _between_refreshes(self) -> None:
+        """Wait from the beginning of the last refresh on: its own time, and a pause that began
+        while fewer were signed in, must not make the round of all longer than promised."""
         spread = random.uniform(1.0, 1.1)
-        await asyncio.sleep(max(self._refresh_every * spread, self.provider.waits))
+        while (left := self._refreshed_at + self._refresh_every * spread - time.monotonic()) > 0:
+            await asyncio.sleep(min(left, _LOOK_EVERY))
+        if self.provider.waits:
+            await self.provider.leave_alone(0)
 
     async def _refresh_next(self) -> None:
         """Exchange the refresh token of whoever's was tried longest ago."""
+        self._refreshed_at = time.monotonic()
         session = sessions.next_to_ask(self.app.db)
         if session is None:
             return
         session.asked_at = grants.now()  # one who is not answered for holds up nobody
+        began = session.signed_in_at
         self.app.db.commit()
         user = self.app.users.get(session.user_id)
         if user is None:
             return
         try:
-            confirmed = await self.authenticator.confirm(user, ask_roles=self.directory is None)
+            # A directory that does not answer must not keep roles for good.
+            ask_roles = self.directory is None or not self.provider.promise_kept
+            confirmed = await self.authenticator.confirm(user, ask_roles=ask_roles)
         except ProviderUnreachable:
-            self._is_away()
+            self.provider.is_away()
         else:
-            self._is_back()
+            self.provider.is_back()
             if not confirmed:
-                self.log.info("The provider no longer confirms %s", user.name)
-
-    # -- how the provider is doing ----------------------------------------------------------------
-
-    def _is_away(self) -> None:
-        self.provider.failed()
-        if self.provider.away_since is None:
-            self.provider.away_since = time.monotonic()
-            self.log.error("The sign-in service does not answer; people work on for the grace time")
-            audit.record("provider-away", user="", by="hub")
-
-    def _is_back(self) -> None:
-        self.provider.pause = _PAUSES[0]
-        if self.provider.away_since is not None:
-            self.provider.away_since = None
-            self.log.warning("The sign-in service answers again")
-            audit.record("provider-back", user="", by="hub")
-
-    def _watch_promise(self) -> None:
-        """Say when what is taken away may count later than promised; once, until it is kept."""
-        kept = time.monotonic() - self.provider.last_sweep < self.seconds
-        if self.provider.promise_kept and not kept:
-            self.log.error("What is taken away at the provider counts later than promised now")
-            audit.record("promise-missed", user="", by="hub", seconds=f"{self.seconds:.0f}")
-        self.provider.promise_kept = kept
+                self._end_beside(user.id, began, "dismissed")
 
     @property
     def notice(self) -> str:
         """A sentence for admins on what is wrong just now, "" if nothing is."""
-        if self.provider.away_since is not None:
-            minutes = int((time.monotonic() - self.provider.away_since) // 60)
-            return (
-                f"The sign-in service has not answered for {minutes or 'less than one'} "
-                f"minute{'' if minutes <= 1 else 's'}. Nobody new can sign in, and people work on "
-                f"for at most {int(self.authenticator.grace.total_seconds() // 60)} minutes."
-            )
-        if not self.provider.promise_kept:
-            return (
-                "What is taken away at the sign-in service counts later here than the promised "
-                f"{self.seconds:.0f} seconds: it is not answering fast enough."
-            )
-        return ""
+        return self.provider.notice(self.authenticator.grace)

@@ -102,7 +102,7 @@ def ask(db: Session, user: orm.User, asked: tuple[str, str], reason: str) -> Non
         )
     )
     db.commit()
-    audit.record("access-asked", user=user.name, by=user.name, group=group, dashboard=dashboard)
+    audit.record("access-asked", user=user.name, group=group, dashboard=dashboard)
 
 
 def withdraw(db: Session, user: orm.User, request_id: str) -> None:

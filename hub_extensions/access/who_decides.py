@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
-from ..claims import MANAGERS_SUFFIX
+from ..claims import MANAGERS_SUFFIX, MEMBERS
 from ..folders import ADMIN
 
 
@@ -30,11 +30,9 @@ def decides(
     customer_tenants: Collection[str] = (),
 ) -> bool:
     """Whether somebody in `groups` may know that a person, in the groups `person`, asks for
-    `group`. A customer's manager knows the customer's own people only."""
-    if not manages(groups, group, customer_tenants):
-        return False
-    customer = customer_of(group, customer_tenants)
-    return ADMIN in groups or customer is None or customer in person
+    `group`. Managers know their own tenant's people only, members of `admin` everybody."""
+    people = customer_of(group, customer_tenants) or MEMBERS
+    return manages(groups, group, customer_tenants) and (ADMIN in groups or people in person)
 
 
 def manages_any(groups: Collection[str]) -> bool:

@@ -129,13 +129,19 @@ class AccountSpawner(LocalProcessSpawner):
             return
         readable = self._readable()
         for folder in audiences(Path(self.notebooks)):
-            gid = self._folder_id(folder.name)
-            may, could = folder.name in readable, gid in self.account.groups
+            may = folder.name in readable
             change = access_lists.READ if may else access_lists.NOTHING
-            wanted = {
-                access_lists.group(gid): access_lists.READ,
-                access_lists.user(self.account.uid): None if may == could else change,
-            }
+            wanted: dict[access_lists.Who, int | None]
+            try:
+                gid = self._folder_id(folder.name)
+            except web.HTTPError:  # no id is left, which the log says; the others must not wait
+                wanted = {access_lists.user(self.account.uid): change}
+            else:
+                could = gid in self.account.groups
+                wanted = {
+                    access_lists.group(gid): access_lists.READ,
+                    access_lists.user(self.account.uid): None if may == could else change,
+                }
             self._guard(folder, wanted, self.ids)
 
     def _readable(self) -> set[str]:

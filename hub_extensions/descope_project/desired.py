@@ -14,6 +14,7 @@ import requests
 from authlib.oidc.discovery import OpenIDProviderMetadata
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from ..first_problem import located
 from ..settings import Settings
 
 FILE: Final = Path("flows") / "project.toml"
@@ -208,5 +209,4 @@ def read_flow(path: Path) -> Mapping[str, Any]:
 def _reason(error: Exception) -> str:
     if not isinstance(error, ValidationError):
         return str(error)
-    first = error.errors(include_input=False, include_url=False)[0]
-    return f"{'.'.join(map(str, first['loc']))}: {first['msg'].removeprefix('Value error, ')}"
+    return located(error)

@@ -13,6 +13,8 @@ from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
+from ..first_problem import sentence
+
 
 class ConfigError(Exception):
     """A setting is missing or wrong; the message is one sentence that names it."""
@@ -117,12 +119,7 @@ def config_from_environment(environ: Mapping[str, str]) -> Config:
     try:
         config = Config.model_validate({k: v.strip() for k, v in environ.items() if v.strip()})
     except ValidationError as error:
-        first = error.errors(include_input=False, include_url=False)[0]
-        what = "is not set" if first["type"] == "missing" else first["msg"]
-        if first["type"] != "value_error" and first["type"] != "missing":
-            what = f"is not right: {what[0].lower()}{what[1:]}"
-        what = what.removeprefix("Value error, ")
-        raise ConfigError(f"{first['loc'][0]} {what}.") from None
+        raise ConfigError(f"{sentence(error)}.") from None
     if not urlsplit(config.listen).port:
         raise ConfigError("JUPYTERHUB_SERVICE_URL has no port.")
     if f"{urlsplit(config.url).path}/" != config.prefix:

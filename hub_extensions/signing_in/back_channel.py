@@ -20,7 +20,7 @@ from jupyterhub.user import User
 from sqlalchemy import select
 
 from .. import audit, grants
-from . import pending, provider, sign_out
+from . import pending, provider, sessions, sign_out
 from .provider import LEEWAY, InvalidToken, UnknownSignature, number
 from .rate_limit import RateLimited
 
@@ -172,8 +172,12 @@ class BackChannelHandler(RateLimited):
         async with self.authenticator.lock(user.name):
             state = await user.get_auth_state() or {}
             if ends(logout, id_token_claims(state)):
+                was_signed_in = self.db.get(sessions.Session, user.id) is not None
                 await sign_out.end_everything(self.app, user)
-                audit.record("session-ended", user=user.name, by="provider", reason="signed out")
+                if was_signed_in:  # else it is the echo of a sign-out that began here
+                    audit.record(
+                        "session-ended", user=user.name, by="provider", reason="signed out"
+                    )
 
 
 handlers: Final = [(r"/backchannel-logout", BackChannelHandler)]

@@ -14,11 +14,13 @@ from typing import Any, Final
 from urllib.parse import urlsplit
 
 from jupyterhub import orm
+from jupyterhub.handlers import BaseHandler
 from sqlalchemy import Unicode, UnicodeText, delete, func, select
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from .. import grants
 
+BROWSER_COOKIE: Final = "atrium-browser"
 LIFETIME: Final = timedelta(hours=1)
 _MOST_PENDING: Final = 10_000
 _LONGEST_ADDRESS: Final = 4_000
@@ -55,6 +57,14 @@ def forget_old(db: Session) -> None:
                 PendingSignIn.state_id.in_(oldest.limit(_MOST_PENDING // 10))
             )
         )
+
+
+def browser_cookie(handler: BaseHandler) -> str:
+    """The cookie that ties a sign-in to its browser.
+
+    With subdomains it is a `__Host-` one, which no page of a subdomain can plant.
+    """
+    return f"__Host-{BROWSER_COOKIE}" if handler.subdomain_host else BROWSER_COOKIE
 
 
 def digest(value: str) -> str:

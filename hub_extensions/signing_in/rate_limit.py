@@ -19,7 +19,7 @@ from tornado import web
 from tornado.httputil import HTTPHeaders
 
 from .. import audit
-from ..settings import Network
+from ..setting_forms import Network
 
 Address = IPv4Address | IPv6Address
 

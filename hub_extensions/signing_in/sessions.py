@@ -64,6 +64,11 @@ def everybody(db: DatabaseSession) -> list[tuple[Session, Identity]]:
     return [(session, identity) for session, identity in db.execute(both)]
 
 
+def whose(db: DatabaseSession) -> set[int]:
+    """The numbers of those who are signed in."""
+    return set(db.scalars(select(Session.user_id)))
+
+
 def count(db: DatabaseSession) -> int:
     """How many are signed in."""
     return db.scalar(select(func.count()).select_from(Session)) or 0

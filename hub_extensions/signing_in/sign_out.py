@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import Any, Final
 from urllib.parse import urlencode
+from weakref import WeakSet
 
 from jupyterhub import orm
 from jupyterhub.handlers import BaseHandler
@@ -14,8 +15,8 @@ from oauthenticator.oauth2 import OAuthLogoutHandler
 from tornado import web
 from tornado.httputil import url_concat
 
-from .. import audit
-from . import sessions
+from .. import audit, grants
+from . import pending, sessions
 
 #: Servers that signing out stops. An open JupyterLab may hold unsaved work.
 DASHBOARD_SERVERS: Final = ("", "admin")
@@ -33,6 +34,7 @@ async def end_everything(app: Any, user: User) -> None:
     """
     user.cookie_id = orm.new_token()
     sessions.end(app.db, user.orm_user)
+    pending.forget_held(lambda held: held.auth_model["name"] == user.name)
     app.db.commit()  # before any await: the handlers share one session, and may roll it back
     await user.save_auth_state(None)
     await asyncio.gather(*(say_farewell(user, name) for name in DASHBOARD_SERVERS))
@@ -49,16 +51,26 @@ async def say_farewell(user: User, name: str) -> None:
         await spawner.tell_groups(frozenset(), ended=True)
 
 
+#: Servers that are being stopped. A sign-out and the follower may come to the same one.
+_stopping: WeakSet[Any] = WeakSet()
+
+
 async def stop_server(app: Any, user: User, name: str) -> None:
-    """Stop one server of a person, if it runs."""
+    """Stop one server of a person, if it runs and nobody else is stopping it."""
     spawner = user.spawners.get(name)
-    if spawner is None or not spawner.active or spawner.pending == "stop":
+    if spawner is None or not spawner.active or spawner.pending == "stop" or spawner in _stopping:
         return
+    _stopping.add(spawner)
     try:
         await app.proxy.delete_user(user, name)
+    except Exception:  # a proxy that is away keeps no server alive
+        app.log.exception("Could not take the way to %s away", spawner._log_name)
+    try:
         await user.stop(name)
     except Exception:
         app.log.exception("Could not stop %s", spawner._log_name)
+    finally:
+        _stopping.discard(spawner)
 
 
 async def sign_out_everywhere(app: Any, user: User) -> dict[str, Any]:
@@ -71,7 +83,21 @@ async def sign_out_everywhere(app: Any, user: User) -> dict[str, Any]:
         auth_state = await user.get_auth_state() or {}
         await end_everything(app, user)
     await revoke(authenticator, auth_state)
+    await end_at_provider(authenticator, user)
     return auth_state
+
+
+async def end_at_provider(authenticator: Any, user: User) -> None:
+    """End a person's sessions at the provider, in every browser: else a lost device would be signed
+    in again by its next click, without being asked who it is."""
+    directory = authenticator.follower.directory
+    identity = user.db.get(grants.Identity, user.id)
+    if directory is None or identity is None:
+        return
+    try:
+        await asyncio.to_thread(directory.sign_out, identity.subject)
+    except web.HTTPError:
+        authenticator.log.warning("The provider's own sessions of %s could not be ended", user.name)
 
 
 async def revoke(authenticator: Any, auth_state: dict[str, Any]) -> None:
@@ -119,6 +145,13 @@ def end_session_url(handler: BaseHandler, auth_state: dict[str, Any]) -> str:
     return url_concat(endpoints["end_session_endpoint"], parameters)
 
 
+def ask_next_time(handler: BaseHandler) -> None:
+    """Have the provider ask who somebody is at this browser's next sign-in."""
+    handler._set_cookie(
+        ASK_COOKIE, "yes", encrypted=False, path=handler.hub.base_url, max_age=86400
+    )
+
+
 class SignOutHandler(OAuthLogoutHandler):
     """`/hub/logout`: ends it all, then shows that it is done."""
 
@@ -137,9 +170,9 @@ class SignOutHandler(OAuthLogoutHandler):
         if user is None:
             return
         auth_state = await sign_out_everywhere(self.app, user)
-        audit.record("signed-out", user=user.name, by=user.name)
+        audit.record("signed-out", user=user.name)
         self._backend_logout_cleanup(user.name)
-        self._set_cookie(ASK_COOKIE, "yes", encrypted=False, path=self.hub.base_url, max_age=86400)
+        ask_next_time(self)
         self._next = end_session_url(self, auth_state)
 
     async def render_logout_page(self) -> None:

@@ -8,15 +8,18 @@ import pytest
 from playwright.sync_api import expect
 
 from tests.browser.visitor import NewVisitor
+from tests.conftest import StartHub
 from tests.hub import Hub, wait_until
 
 ADMIN, MEMBER, STRANGER = "admin@acme.test", "member@acme.test", "member@globex.test"
 
 
-@pytest.fixture(autouse=True)
-def finance(hub: Hub) -> None:
-    """A folder that nobody has been let into."""
+@pytest.fixture(scope="module")
+def hub(start_hub: StartHub) -> Hub:
+    """A hub with a folder that nobody has been let into, and nothing for globex."""
+    hub = start_hub(ATRIUM_CUSTOMER_TENANTS="initech")
     shutil.copytree(hub.notebooks / "user", hub.notebooks / "finance", dirs_exist_ok=True)
+    return hub
 
 
 def test_a_link_is_followed_asked_for_granted_and_opened(new_visitor: NewVisitor, hub: Hub) -> None:

@@ -93,7 +93,7 @@ def test_a_member_is_refused_the_admin_dashboards_by_their_address(
     for path in (
         "/user/member@acme.test/dashboards/admin/who_am_i",
         "/user/member@acme.test/admin/dashboards/admin/who_am_i",
-        "/user/admin@acme.test/dashboards/user/sensor_explorer",
+        "/user/admin@acme.test/admin/dashboards/admin/who_am_i",
     ):
         answer = visitor.page.goto(f"{visitor.url}{path}")
         assert answer is not None

@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
 from html import unescape
-from pathlib import Path
 
 import pytest
 
 from tests.conftest import StartHub
 from tests.dashboards.notebooks import code, markdown, write_notebook
-from tests.hub import ROOT, Hub
+from tests.hub import Hub
 from tests.integration.test_groups import ask, set_roles
 from tests.person import Person
 
@@ -25,7 +21,7 @@ DASHBOARDS = ("admin/desk", "analysts/model", "finance/costs", "finance/broken",
 @pytest.fixture(scope="module")
 def hub(start_hub: StartHub) -> Hub:
     """A hub with a dashboard or two in each folder, each with a title of its own."""
-    hub = start_hub()
+    hub = start_hub(ATRIUM_CUSTOMER_TENANTS="initech")  # so nobody's group is a customer's
     for dashboard in DASHBOARDS:
         title = markdown(f"# Title of {dashboard.replace('/', ' ')}")
         write_notebook(hub.notebooks / f"{dashboard}.ipynb", title, code("1 + 1"))
@@ -129,34 +125,18 @@ def test_what_is_not_there_is_not_found(path: str, status: int, people: dict[str
     assert ask(people[ADMIN], "GET", path).status_code == status
 
 
-def atrium(hub: Hub, *arguments: str) -> subprocess.CompletedProcess[str]:
-    """Give the command as the operator of this hub does."""
-    return subprocess.run(
-        [str(Path(sys.executable).with_name("atrium")), *arguments],
-        cwd=ROOT,
-        env={
-            "PATH": os.defpath,
-            "ATRIUM_STATE": str(hub.state),
-            "ATRIUM_NOTEBOOKS": str(hub.notebooks),
-        },
-        capture_output=True,
-        text=True,
-        timeout=60,
-    )
-
-
 def test_the_command_says_the_same_while_the_hub_runs_and_after(
     hub: Hub, people: dict[str, Person]
 ) -> None:
     def check() -> None:
         link = f"{hub.url}/user/{MEMBER}/dashboards/finance/costs"
-        may = atrium(hub, "access", "explain", MEMBER, link)
+        may = hub.atrium("access", "explain", MEMBER, link)
         assert (may.returncode, may.stderr) == (0, "")
         assert may.stdout.startswith(f"{MEMBER} sees finance/costs.\n")
-        may_not = atrium(hub, "access", "explain", ANALYST, "analysts/model")
+        may_not = hub.atrium("access", "explain", ANALYST, "analysts/model")
         assert may_not.returncode == 1
         assert "although role Analyst in tenant acme gives it" in may_not.stdout
-        unknown = atrium(hub, "access", "explain", "nobody@acme.test")
+        unknown = hub.atrium("access", "explain", "nobody@acme.test")
         assert (unknown.returncode, unknown.stdout) == (2, "")
 
     check()

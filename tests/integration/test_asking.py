@@ -19,7 +19,7 @@ BOSS = "boss@acme.test"
 
 @pytest.fixture(scope="module")
 def hub(start_hub: StartHub) -> Hub:
-    hub = start_hub(ATRIUM_HUB_ADMINS=BOSS)
+    hub = start_hub(ATRIUM_HUB_ADMINS=BOSS, ATRIUM_CUSTOMER_TENANTS="initech")
     for group in ("finance", "finance.board", "sales", "analysts", "secret"):
         add_dashboard(hub, group, "money")
     return hub

@@ -270,3 +270,23 @@ def test_two_sign_ins_at_once_come_one_after_the_other(start_hub: StartHub) -> N
             if "admin" in groups(hub, "ada@acme.test"):
                 assert not weak.is_signed_in()
         hub.stop()
+
+
+def test_a_session_that_is_too_old_for_its_tenant_ends_and_the_provider_asks_again(
+    start_hub: StartHub,
+) -> None:
+    hub = start_hub(ATRIUM_SESSION_HOURS="12, globex=8")
+    acme, globex = Person(hub), Person(hub)
+    acme.sign_in(MEMBER)
+    globex.sign_in("member@globex.test")
+    hub.send(signal.SIGTERM)
+    moment = datetime.now(UTC).replace(tzinfo=None) - timedelta(hours=9)
+    with closing(sqlite3.connect(hub.state / "jupyterhub.sqlite")) as db, db:
+        db.execute("update atrium_sessions set signed_in_at = ?", (str(moment),))
+    with closing(sqlite3.connect(hub.state / "descope" / "project.sqlite")) as db, db:
+        db.execute("update sessions set auth_time = auth_time - 9 * 3600")
+    hub.start()
+    wait_until(lambda: not globex.is_signed_in(), "the end of the session")
+    assert acme.is_signed_in()
+    wait_until(lambda: 'name="email"' in globex.get("/hub/home").text, "the question who it is")
+    hub.stop()

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import shutil
+import threading
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
+from websockets.exceptions import WebSocketException
 
 from tests.conftest import StartHub
 from tests.hub import Hub, wait_until
@@ -100,6 +104,22 @@ def test_the_end_of_a_session_closes_everything(
         hub.project.mgmt.user.activate(ANALYST)
 
 
+#: Its server listens for some milliseconds in each half second.
+BUSY = """
+import time
+import panel as pn
+pn.state.add_periodic_callback(lambda: time.sleep(0.5), period=510)
+pn.pane.Markdown("busy").servable()
+"""
+
+
+def write_notebook(path: Path, source: str) -> None:
+    cell = {"cell_type": "code", "id": "a", "metadata": {}, "outputs": [], "source": source}
+    cell["execution_count"] = None
+    notebook = {"cells": [cell], "metadata": {}, "nbformat": 4, "nbformat_minor": 5}
+    path.write_text(json.dumps(notebook))
+
+
 def blocking_notebook(folder: Path) -> None:
     """A notebook that holds up its server some moments after it was opened."""
     source = (
@@ -108,10 +128,7 @@ def blocking_notebook(folder: Path) -> None:
         "        except BaseException:\n            pass\n"
         "pn.state.add_periodic_callback(block, period=500)\npn.pane.Markdown('blocks').servable()"
     )
-    cell = {"cell_type": "code", "id": "a", "metadata": {}, "outputs": [], "source": source}
-    cell["execution_count"] = None
-    notebook = {"cells": [cell], "metadata": {}, "nbformat": 4, "nbformat_minor": 5}
-    (folder / "blocks.ipynb").write_text(json.dumps(notebook))
+    write_notebook(folder / "blocks.ipynb", source)
 
 
 def test_a_server_whose_notebook_blocks_is_ended(hub: Hub, analyst: Person) -> None:
@@ -133,6 +150,36 @@ def is_blocked(person: Person) -> bool:
     except OSError:
         return True
     return False
+
+
+def test_who_opens_socket_after_socket_keeps_none(hub: Hub, analyst: Person) -> None:
+    """A server that is busy meets the openings and the hub's word at the same moment."""
+    write_notebook(hub.notebooks / "user" / "busy.ipynb", BUSY)
+    put_into(hub, "finance", ANALYST)
+    place = f"/user/{ANALYST}/dashboards/finance/penguins"
+    page = wait_until(lambda: (page := analyst.get(place)).ok and page, "the new dashboard")
+    token = page.text.partition('"token":"')[2].partition('"')[0]
+    busy = analyst.watch("user", "busy")
+    over, opened = threading.Event(), []
+
+    def open_and_open() -> None:
+        while not over.is_set():
+            with contextlib.suppress(WebSocketException, OSError):
+                opened.append(analyst.connect(f"{place}/ws", "bokeh", token))
+            time.sleep(0.1)
+
+    with ThreadPoolExecutor(8) as pool:
+        for _ in range(8):
+            pool.submit(open_and_open)
+        try:
+            wait_until(lambda: len(opened) > 20, "open sockets")
+            hub.api("/groups/finance/users", "DELETE", json={"users": [ANALYST]})
+            wait_until(lambda: analyst.get(place).status_code == 404, "the closed dashboard")
+        finally:
+            over.set()
+    busy.close()
+    for socket in opened:
+        closed_with(socket, 5)  # TimeoutError: it is still open
 
 
 def test_a_server_with_nothing_left_is_stopped(hub: Hub) -> None:

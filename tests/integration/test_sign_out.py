@@ -46,14 +46,30 @@ def living_sessions(hub: Hub, email: str) -> int:
 
 def test_an_admin_signs_somebody_out_by_the_api(hub: Hub, admin: Person) -> None:
     member, second = signed_in(hub, MEMBER), signed_in(hub, MEMBER)
-    before = living_sessions(hub, MEMBER)
     member.open_dashboards()
     assert sign_out(admin, MEMBER).status_code == 204
     assert not member.is_signed_in()
     assert not second.is_signed_in()
     assert hub.api(f"/users/{MEMBER}").json()["servers"] == {}
     assert admin.is_signed_in()
-    assert living_sessions(hub, MEMBER) == before - 1  # what was kept of the last sign-in
+    assert living_sessions(hub, MEMBER) == 0
+
+
+def test_a_device_that_was_lost_is_not_signed_in_again_by_its_next_click(
+    hub: Hub, admin: Person
+) -> None:
+    """The provider's own session is in that browser too, and would need no mail and no password."""
+    lost = signed_in(hub, MEMBER)
+    assert sign_out(admin, MEMBER).status_code == 204
+    assert asks_who_it_is(lost)
+    lost, own = signed_in(hub, MEMBER), signed_in(hub, MEMBER)
+    own.get("/hub/logout")
+    assert asks_who_it_is(lost)
+
+
+def asks_who_it_is(person: Person) -> bool:
+    page = person.get("/hub/home")
+    return "/services/descope/" in page.url and 'name="email"' in page.text
 
 
 def test_an_admin_signs_somebody_out_on_the_page(hub: Hub, admin: Person) -> None:

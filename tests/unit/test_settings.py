@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from pathlib import Path
 
 import pytest
@@ -57,28 +58,28 @@ def test_unix_ids_are_a_range_or_none(folder: Path, monkeypatch: pytest.MonkeyPa
 @pytest.mark.parametrize(
     ("names", "customers"),
     [
-        ({}, {"globex"}),
-        ({"ATRIUM_CUSTOMER_TENANTS": "initech, Umbrella-2"}, {"initech", "Umbrella-2"}),
-        (REAL, set()),
+        ({}, ["globex"]),
+        ({"ATRIUM_CUSTOMER_TENANTS": "initech, Umbrella-2"}, ["Umbrella-2", "initech"]),
+        (REAL, []),
         (
             {
                 **REAL,
                 "ATRIUM_CUSTOMER_TENANTS": "globex",
                 "ATRIUM_SUBDOMAIN_HOST": "https://h.example",
             },
-            {"globex"},
+            ["globex"],
         ),
         (
             {**REAL, "ATRIUM_CUSTOMER_TENANTS": "globex", "ATRIUM_TRUST_AUTHORS": "yes"},
-            {"globex"},
+            ["globex"],
         ),
     ],
     ids=str,
 )
 def test_customers_are_served_when_they_are_listed(
-    names: dict[str, str], customers: set[str], folder: Path, monkeypatch: pytest.MonkeyPatch
+    names: dict[str, str], customers: list[str], folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert load(folder, monkeypatch, **names).customers == customers
+    assert sorted(load(folder, monkeypatch, **names).customers) == customers
 
 
 @pytest.mark.parametrize(
@@ -285,10 +286,12 @@ def test_a_state_folder_that_cannot_be_made(folder: Path, monkeypatch: pytest.Mo
         state.open_state(load(folder, monkeypatch, ATRIUM_STATE="taken/state"))
 
 
-def test_every_setting_stands_in_the_example_with_no_secret() -> None:
+def test_every_setting_stands_in_the_example_and_the_guide_in_one_order() -> None:
     lines = (Path(settings.__file__).parents[1] / ".env.example").read_text().splitlines()
     named = [line[1:].partition("=")[0] for line in lines if line[:2] in {"#D", "#A"}]
-    assert sorted(named) == sorted(str(f.alias) for f in settings.Settings.model_fields.values())
+    assert named == [str(field.alias) for field in settings.Settings.model_fields.values()]
+    guide = (Path(settings.__file__).parents[1] / "README.md").read_text()
+    assert named == re.findall(r"^\| `((?:DESCOPE|ATRIUM)_[A-Z_]+)` \|", guide, re.MULTILINE)
     secret = next(line for line in lines if "DESCOPE_CLIENT_SECRET=" in line)
     assert secret.endswith("=")
 

@@ -9,6 +9,7 @@ from typing import Final
 
 from pydantic import ValidationError
 
+from ...first_problem import located
 from ..records import Flow
 from .actions import RUNS
 from .conditions import OPERATORS, pattern
@@ -51,8 +52,7 @@ def load_flow(record: Flow) -> RunnableFlow:
 
 
 def _where(error: ValidationError) -> str:
-    first = error.errors(include_input=False, include_url=False)[0]
-    return f" ({'.'.join(map(str, first['loc']))}: {first['msg'].lower()})"[:200]
+    return f" ({located(error)})"[:200]
 
 
 def _problems(flow: RunnableFlow) -> Iterator[str]:

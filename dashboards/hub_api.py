@@ -1,0 +1,79 @@
+"""Asking the hub, for the notebooks of the admin folder: to read, never to change."""
+
+from __future__ import annotations
+
+import json
+import urllib.error
+import urllib.request
+from datetime import datetime
+from typing import Any
+
+from dashboards.settings import Settings
+
+TIMEOUT = 5
+"""Seconds to wait for the hub."""
+
+_PAGE = 200
+
+
+class HubDataError(Exception):
+    """The hub did not answer, or not with what was asked for."""
+
+
+_settings: Settings | None = None
+
+
+def configure(settings: Settings) -> None:
+    """Called by the server at its start; only the admin folder's server may ask the hub."""
+    global _settings
+    _settings = settings if settings.serves_admin else None
+
+
+def allowed() -> Settings:
+    """The settings of the admin folder's server. Raises PermissionError in any other."""
+    if _settings is None:
+        raise PermissionError("Only notebooks in the folder “admin” may read what the hub knows.")
+    return _settings
+
+
+def get(path: str) -> Any:
+    """What the hub answers, of JSON. Raises PermissionError, HubDataError."""
+    try:
+        return json.loads(read(path))
+    except ValueError:
+        raise HubDataError("The hub gave an answer of the wrong form.") from None
+
+
+def get_all(what: str) -> list[dict[str, Any]]:
+    """All records of a kind, page by page. Raises as `get` does."""
+    found: list[dict[str, Any]] = []
+    while True:
+        page = get(f"{what}?limit={_PAGE}&offset={len(found)}")
+        if not isinstance(page, list):
+            raise HubDataError("The hub gave an answer of the wrong form.")
+        found.extend(page)
+        if len(page) < _PAGE:
+            return found
+
+
+def read(path: str, timeout: float = TIMEOUT) -> bytes:
+    """What the hub answers. Raises PermissionError outside the admin folder, HubDataError."""
+    settings = allowed()
+    request = urllib.request.Request(
+        f"{settings.api_url}/{path}",
+        headers={"Authorization": f"token {settings.api_token}", "Accept": "application/json"},
+    )
+    try:
+        # An opener without proxies: the hub is on this machine or beside it.
+        opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+        with opener.open(request, timeout=timeout) as answer:
+            return answer.read()
+    except urllib.error.HTTPError as error:
+        raise HubDataError(f"The hub refused with status {error.code}.") from None
+    except OSError as error:
+        raise HubDataError(f"The hub did not answer: {type(error).__name__}.") from None
+
+
+def moment(text: object) -> datetime | None:
+    """A moment as the hub writes it; None for none."""
+    return datetime.fromisoformat(text) if isinstance(text, str) and text else None

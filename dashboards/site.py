@@ -1,0 +1,133 @@
+"""What all handlers of one server share: what there is to see, what runs, how our pages look."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import secrets
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING
+from urllib.parse import urlparse
+
+import jinja2
+from tornado.web import RequestHandler, StaticFileHandler
+
+from dashboards.activity import Activity
+from dashboards.catalog import Dashboard, dashboards_in, visible
+from dashboards.hub import Hub, Visitor
+from dashboards.settings import ADMIN, Settings
+
+if TYPE_CHECKING:
+    from dashboards.revoking import ChangesSocket, Push
+    from dashboards.running import Running
+
+log = logging.getLogger(__name__)
+
+HERE = Path(__file__).parent
+STATIC = HERE / "static"
+
+
+class Site:
+    """What all handlers of one server share."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self.hub = Hub(settings)
+        self.activity = Activity(settings)
+        self.cookie_secret = secrets.token_bytes(32)
+        self.galleries: set[ChangesSocket] = set()
+        self._running: asyncio.Future[Running] = asyncio.get_running_loop().create_future()
+
+    @property
+    def running_now(self) -> Running | None:
+        """What runs dashboards, None while its packages are still being imported."""
+        future = self._running
+        return future.result() if future.done() and not future.exception() else None
+
+    async def running(self) -> Running:
+        """What runs dashboards, as soon as it can. Raises what its import raised."""
+        return await asyncio.shield(self._running)
+
+    def can_run(self, outcome: Running | BaseException) -> None:
+        """The imports are done, or have failed for good."""
+        if isinstance(outcome, BaseException):
+            self._running.set_exception(outcome)
+        else:
+            self._running.set_result(outcome)
+
+    async def groups_changed(self, push: Push) -> bool:
+        """The owner has these groups from now on. False: code of a notebook cannot be stopped."""
+        self.hub.told(push.groups)
+        running = self.running_now
+        closed = running is None or await running.keep_only(push.groups, push.code)
+        for gallery in tuple(self.galleries):
+            gallery.tell(push)
+        return closed
+
+    def is_own_origin(self, origin: str) -> bool:
+        """Whether a WebSocket comes from a page at the hub's public address."""
+        public = urlparse(self.settings.public_url).netloc
+        return bool(public) and urlparse(origin).netloc.lower() == public.lower()
+
+    @staticmethod
+    def template(name: str) -> jinja2.Template:
+        """One of our templates, to be filled by somebody else."""
+        return _templates().get_template(name)
+
+    def dashboards(self) -> tuple[Dashboard, ...]:
+        """All dashboards there are now; a folder that went away has none."""
+        try:
+            return dashboards_in(self.settings.notebooks)
+        except OSError as error:
+            log.error("The folder of notebooks cannot be read: %s", error.strerror)
+            return ()
+
+    async def shared_with(self, visitor: Visitor) -> tuple[Dashboard, ...]:
+        """What somebody may know of. Where the admin folder cannot be read, the hub tells of it."""
+        found = self.dashboards()
+        if visitor.is_admin and not os.access(self.settings.notebooks / ADMIN, os.R_OK | os.X_OK):
+            found += await self.hub.admin_dashboards()
+        return visible(found, visitor.groups)
+
+    def page(self, template: str, **values: object) -> str:
+        """One of our templates as a page."""
+        return (
+            _templates()
+            .get_template(template)
+            .render(
+                prefix=self.settings.prefix,
+                home=self.settings.own_prefix,
+                hub=self.settings.hub_prefix,
+                asset=self.asset,
+                **values,
+            )
+        )
+
+    def asset(self, name: str) -> str:
+        """The address of a file of ours, with its version, so that a browser may keep it."""
+        version = StaticFileHandler.get_version({"static_path": str(STATIC)}, name)
+        return f"{self.settings.prefix}static/atrium/{name}?v={version}"
+
+
+@cache
+def _templates() -> jinja2.Environment:
+    return jinja2.Environment(
+        loader=jinja2.FileSystemLoader(HERE / "templates"),
+        autoescape=True,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        auto_reload=False,
+    )
+
+
+def log_request(handler: RequestHandler) -> None:
+    """One line per answer, without the query: the way back from signing in carries a code there."""
+    status = handler.get_status()
+    if status == 304 or "/static/" in handler.request.path:
+        return
+    level = logging.ERROR if status >= 500 else logging.INFO
+    milliseconds = 1000 * handler.request.request_time()
+    path = handler.request.path[:200]
+    log.log(level, "%d %s %s %.0f ms", status, handler.request.method, path, milliseconds)

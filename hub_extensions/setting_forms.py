@@ -1,0 +1,127 @@
+"""How the text of a setting becomes its value; what is wrong is said so that it can be mended."""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from typing import Annotated, Any, Final
+from urllib.parse import urlsplit
+
+from pydantic import AfterValidator, BeforeValidator
+from pydantic_settings import NoDecode
+
+DEFAULT_URL: Final = "http://127.0.0.1:8000"
+#: What Descope can say of how somebody signed in (docs.descope.com, Session Management).
+AMR: Final = frozenset(
+    {"email", "fed", "mfa", "oauth", "pwd", "sms", "totp", "webauthn", "whatsapp"}
+)
+
+Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+
+
+def _project_id(value: str) -> str:
+    if not re.fullmatch(r"P[A-Za-z0-9]{27,63}", value):
+        raise ValueError(
+            "is not a Descope project id; copy it from Project Settings in Descope's console,"
+            ' it looks like "P" and 27 or more letters and digits'
+        )
+    return value
+
+
+ProjectId = Annotated[str, AfterValidator(_project_id)]
+
+
+def _key(value: str) -> str:
+    if not (value.isascii() and value.isprintable() and " " not in value):
+        raise ValueError("has characters that no key of Descope has; copy it anew")
+    return value
+
+
+Key = Annotated[str, AfterValidator(_key)]
+
+
+def _url(value: str) -> str:
+    parts = urlsplit(value)
+    if parts.scheme not in {"http", "https"} or not parts.hostname or parts.username:
+        raise ValueError(f"is not an address; write it as {DEFAULT_URL} is written")
+    return value.rstrip("/")
+
+
+Url = Annotated[str, AfterValidator(_url)]
+
+
+def _listed(value: Any) -> Any:
+    return re.split(r"[\s,]+", value.strip()) if isinstance(value, str) else value
+
+
+Names = Annotated[frozenset[str], NoDecode, BeforeValidator(_listed)]
+
+
+def _methods(value: frozenset[str]) -> frozenset[str]:
+    for method in sorted(value - AMR):
+        raise ValueError(
+            f"has {method[:20]}, which Descope never says of a sign-in; it says "
+            + ", ".join(sorted(AMR))
+        )
+    return value
+
+
+SignInMethods = Annotated[Names, AfterValidator(_methods)]
+
+
+def _tenants(value: frozenset[str]) -> frozenset[str]:
+    for tenant in sorted(value):
+        if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}", tenant):
+            raise ValueError(
+                "has an id that cannot name a group and a folder; such an id has letters,"
+                ' digits, "-" and "_", and at most 64 of them'
+            )
+    return value
+
+
+Tenants = Annotated[Names, AfterValidator(_tenants)]
+
+
+def _hours(value: Any) -> Any:
+    """`12, globex=8`: hours for everybody, and for the people of one tenant."""
+    if not isinstance(value, str):
+        return value
+    hours = {"": 12.0}
+    for part in re.split(r"[\s,]+", value.strip()):
+        tenant, _, number = part.rpartition("=")
+        if not re.fullmatch(r"\d{1,4}(\.\d{1,3})?", number) or not float(number):
+            raise ValueError('is not understood; write it as "12", or as "12, globex=8"')
+        hours[tenant] = float(number)
+    return hours
+
+
+Hours = Annotated[dict[str, float], NoDecode, BeforeValidator(_hours)]
+
+
+def _networks(value: Any) -> Any:
+    if not isinstance(value, str):
+        return value
+    try:
+        return tuple(map(ipaddress.ip_network, re.split(r"[\s,]+", value.strip())))
+    except ValueError:
+        raise ValueError(
+            "is no list of addresses; write those of your proxies as 10.0.0.5 or 10.0.0.0/24"
+        ) from None
+
+
+Networks = Annotated[tuple[Network, ...], NoDecode, BeforeValidator(_networks)]
+
+
+def _unix_ids(value: Any) -> Any:
+    if not isinstance(value, str):
+        return value
+    if value == "off":
+        return None
+    found = re.fullmatch(r"(\d{4,10})-(\d{4,10})", value)
+    ends = (int(found[1]), int(found[2])) if found else (0, 0)
+    if not 1000 <= ends[0] < ends[1] < 2**31:
+        raise ValueError("is not a range of Unix ids from 1000 on; write it as 70000-99999, or off")
+    return ends
+
+
+UnixIds = Annotated[tuple[int, int] | None, NoDecode, BeforeValidator(_unix_ids)]

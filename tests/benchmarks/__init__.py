@@ -1,0 +1,1 @@
+"""What is promised in figures, measured by `make benchmark-access`. Nothing here is a test."""
