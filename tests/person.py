@@ -7,7 +7,7 @@ import socket as sockets
 import time
 from contextlib import ExitStack
 from html import unescape
-from http.cookiejar import DefaultCookiePolicy
+from http.cookiejar import Cookie, DefaultCookiePolicy, request_host
 from typing import Any
 from urllib.parse import urljoin, urlsplit
 
@@ -67,6 +67,20 @@ class _ThisMachine(HTTPAdapter):
             del request.headers["Host"]
 
 
+class _AsBrowsers(DefaultCookiePolicy):
+    """To browsers this machine is as good as https, and `localhost` a domain as any other."""
+
+    def set_ok_domain(self, cookie: Cookie, request: Any) -> bool:
+        return self.domain_return_ok(cookie.domain, request)
+
+    def return_ok_domain(self, cookie: Cookie, request: Any) -> bool:
+        return self.domain_return_ok(cookie.domain, request)
+
+    def domain_return_ok(self, domain: str, request: Any) -> bool:
+        host, own = request_host(request), domain.lstrip(".").removesuffix(".local")
+        return host == own or (domain.startswith(".") and host.endswith(f".{own}"))
+
+
 class Person(requests.Session):
     """One person on one hub."""
 
@@ -74,8 +88,7 @@ class Person(requests.Session):
         super().__init__()
         self.hub = hub
         self.mount("http://", _ThisMachine())
-        # As browsers: to them this machine is as good as https.
-        self._policy = DefaultCookiePolicy(secure_protocols=("http", "https", "ws", "wss"))
+        self._policy = _AsBrowsers(secure_protocols=("http", "https", "ws", "wss"))
         self.cookies.set_policy(self._policy)
         self._sockets = ExitStack()
         self._provider = hub.url

@@ -317,8 +317,8 @@ class Follower:
         user = self.app.users.get(user_id)
         if user is None:
             return
-        session = self.app.db.get(sessions.Session, user_id)
-        if session is None or session.refreshed_at > asked_at:
+        session = self._session_before(user_id, asked_at)
+        if session is None:
             return
         identity = self.app.db.get(grants.Identity, user_id)
         if not known.confirmed:
@@ -328,6 +328,11 @@ class Follower:
         elif identity is not None:
             identity.confirmed_at = grants.now()
 
+    def _session_before(self, user_id: int, asked_at: datetime) -> sessions.Session | None:
+        """Somebody's session, if an answer to what was asked then is about it."""
+        session = self.app.db.get(sessions.Session, user_id)
+        return session if session and session.refreshed_at <= asked_at else None
+
     # -- each one's refresh token ----------------------------------------------------------------
 
     @property
@@ -335,15 +340,22 @@ class Follower:
         """Seconds between two refreshes, of whomever: each one's in the promised time, if that
         is within the budget."""
         sweeps = 60 * self._pages / self._sweep_every if self.directory else 0
-        calls = 1 if self.directory and self.provider.promise_kept else 2
+        calls = 2 if self._tokens_tell_roles else 1
         least = 60 * calls / max(CALLS_A_MINUTE - 5 - sweeps, 5)
         return max(least, 0.7 * self.seconds / max(sessions.count(self.app.db), 1))
+
+    @property
+    def _tokens_tell_roles(self) -> bool:
+        """Whether a refresh asks for the roles too: a directory that does not answer, or not us,
+        must not keep roles for good."""
+        key_is_refused = time.monotonic() < self.provider.next_sweep
+        return self.directory is None or key_is_refused or not self.provider.promise_kept
 
     async def _between_refreshes(self) -> None:
         """Wait from the beginning of the last refresh on: its own time, and a pause that began
         while fewer were signed in, must not make the round of all longer than promised."""
         spread = random.uniform(1.0, 1.1)
-        while (left := self._refreshed_at + self._refresh_every * spread - time.monotonic()) > 0:
+        while (left := self._refreshed_at + self._refresh_every * spread - time.monotonic()) > 0.01:
             await asyncio.sleep(min(left, _LOOK_EVERY))
         if self.provider.waits:
             await self.provider.leave_alone(0)
@@ -361,9 +373,7 @@ class Follower:
         if user is None:
             return
         try:
-            # A directory that does not answer must not keep roles for good.
-            ask_roles = self.directory is None or not self.provider.promise_kept
-            confirmed = await self.authenticator.confirm(user, ask_roles=ask_roles)
+            confirmed = await self.authenticator.confirm(user, ask_roles=self._tokens_tell_roles)
         except ProviderUnreachable:
             self.provider.is_away()
         else:

@@ -65,7 +65,7 @@ ATTACKS = {
     ),
     "a tenant is more than how its name begins": (
         (who_decides.__name__, "customer_of", lambda *_: None),
-        (("globex.admin",), ("globex",), "globex.eu"),
+        (("globex.admin",), ("globex", "user"), "globex.eu"),
     ),
     "requests of one's own people": (
         (desk.__name__, "decides", lambda held, group, *_: who_decides.manages(held, group)),

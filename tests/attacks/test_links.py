@@ -13,7 +13,7 @@ from tests.dashboards.notebooks import code, markdown, write_notebook
 from tests.hub import Hub
 from tests.person import Person
 
-VIEWER = "analyst@acme.test"
+VIEWER = "member@acme.test"
 SECRET = "wisteria5c1d"
 #: What somebody who may write into a folder might put there, given the folder and what is outside.
 LINKS: dict[str, Callable[[Path, Path], Path]] = {

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from joserfc.jwk import RSAKey
 
+from tests import told
 from tests.conftest import StartHub
 from tests.hub import Hub, wait_until
 from tests.odd_provider import OddProvider, odd_provider
@@ -69,7 +70,7 @@ BAD_TOKENS: list[dict[str, Any]] = [
 ]
 
 
-@pytest.mark.parametrize("wrong", BAD_TOKENS, ids=str)
+@pytest.mark.parametrize("wrong", BAD_TOKENS, ids=told)
 def test_a_wrong_answer_signs_nobody_in(
     wrong: dict[str, Any], hub: Hub, provider: OddProvider
 ) -> None:

@@ -11,6 +11,7 @@ import requests
 from descope.exceptions import AuthException
 from joserfc.jwk import RSAKey
 
+from tests import told
 from tests.local_descope.conftest import StartStandIn
 from tests.local_descope.stand_in import Browser, Client, StandIn, query_of
 from tests.odd_provider import PROJECT as ODD_CLIENT
@@ -311,7 +312,7 @@ WRONG: list[dict[str, Any]] = [
 ]
 
 
-@pytest.mark.parametrize("wrong", WRONG, ids=str)
+@pytest.mark.parametrize("wrong", WRONG, ids=told)
 def test_a_wrong_answer_signs_nobody_in(
     odd_stand_in: StandIn, odd: OddProvider, wrong: dict[str, Any]
 ) -> None:

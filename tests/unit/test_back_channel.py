@@ -18,6 +18,7 @@ from hub_extensions.signing_in.back_channel import (
     verified_logout,
 )
 from hub_extensions.signing_in.provider import InvalidToken
+from tests import told
 
 ISSUER, AUDIENCE = "https://api.descope.com/P1", "P1"
 KEY = RSAKey.generate_key(2048, {"kid": "k1", "alg": "RS256", "use": "sig"})
@@ -76,7 +77,7 @@ WRONG: list[tuple[dict[str, Any], str]] = [
 ]
 
 
-@pytest.mark.parametrize(("changes", "wrong"), WRONG, ids=[str(each)[:60] for each in WRONG])
+@pytest.mark.parametrize(("changes", "wrong"), WRONG, ids=[told(each)[:60] for each in WRONG])
 def test_one_wrong_thing_is_enough(changes: dict[str, Any], wrong: str) -> None:
     with pytest.raises(InvalidToken, match=wrong):
         check(token(**changes))
@@ -110,7 +111,7 @@ def test_a_token_counts_once_for_as_long_as_it_is_fresh() -> None:
         ({"iat": 100, "sid": "S2"}, "S1", False),  # signed in again within the second
         ({}, "S1", True),
     ],
-    ids=str,
+    ids=told,
 )
 def test_a_logout_ends_what_began_before_it(held: dict[str, Any], session: str, over: bool) -> None:
     logout = Logout(id="j", issued_at=100, subject="U1", session=session)
