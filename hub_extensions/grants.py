@@ -115,9 +115,11 @@ def grant(db: Session, user: orm.User, group: str, by: str, until: datetime | No
     """An admin puts a person into a group, until an admin takes them out. Does not commit.
 
     Args:
-        until: when it ends by itself (UTC without zone); None for good.
+        until: when it ends by itself (UTC without zone); None for good. An earlier removal of what
+            the provider gives counts again from then on.
     """
-    _drop(db, user, {group}, DENIED)
+    if until is None:
+        _drop(db, user, {group}, DENIED)
     _drop(db, user, {group}, ADMIN)
     _add(db, user, group, ADMIN, by, until)
     apply(db, user, by)

@@ -71,6 +71,8 @@ class Person:
         words = "; ".join(given[source] for source in _SOURCES[:2] if source in given)
         if grants.DENIED not in given:
             return words
+        if group in self.groups:  # granted until a date, after which the removal counts again
+            return given[grants.ADMIN]
         return given[grants.DENIED] + (f", although {words} gives it" if words else "")
 
 
