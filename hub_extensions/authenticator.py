@@ -468,8 +468,11 @@ class DescopeAuthenticator(GenericOAuthenticator):
         # A refresh need not repeat how its session began.
         claims.setdefault("amr", before.get("amr"))
         async with self.lock(user.name):
-            if not await self._is_latest(user, state):
-                return await user.get_auth_state() is not None
+            latest = await user.get_auth_state() or {}
+            if latest.get("refresh_token") != token:
+                return bool(latest)
+            if not ask_roles:  # the directory may have told of them meanwhile
+                claims = dict(latest[self.user_auth_state_key])
             fresh = self.build_auth_state_dict(token_info, claims)
             for name in ("refresh_token", "id_token"):
                 fresh[name] = fresh[name] or state.get(name)  # if it brings none, the old one holds

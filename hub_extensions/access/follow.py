@@ -36,6 +36,12 @@ _LOOK_EVERY: Final = 1.0
 _PAUSES: Final = (2.0, 60.0)
 #: Pushes that a server of which nothing was taken may leave without an answer.
 _PATIENCE: Final = 10
+#: Seconds from one push that is left without an answer to the end of the next.
+_PUSH: Final = 6.0
+#: Seconds that a server which has just started gets in any case: its first page may keep it busy.
+_FIRST_PAGE: Final = 20.0
+#: Seconds after which a management key that was refused is tried again.
+_KEY_AGAIN: Final = 60.0
 
 #: One run of one server: its owner, its name, when it was started.
 Key = tuple[int, str, Any]
@@ -45,10 +51,17 @@ Reason = Literal["dismissed", "too old", "provider away"]
 
 @dataclass
 class Told:
-    """What a running server knows. `groups` None: not known yet, it has answered nothing."""
+    """What a running server knows.
 
+    Attributes:
+        answers_by: when it must have answered for the first time, by `time.monotonic`: until then
+            it may show more than its owner has now, above all after a restart of the hub.
+        groups: what it has taken over; None as long as it has answered nothing.
+        failures: pushes in a row that it has left without an answer.
+    """
+
+    answers_by: float
     groups: frozenset[str] | None = None
-    first_seen: frozenset[str] = frozenset()
     failures: int = 0
 
 
@@ -61,6 +74,10 @@ class Provider:
     next_try: float = 0.0
     promise_kept: bool = True
     last_sweep: float = field(default_factory=time.monotonic)
+    #: Its directory is not asked before.
+    next_sweep: float = 0.0
+    #: Set when it answers again after an outage.
+    back: asyncio.Event = field(default_factory=asyncio.Event)
 
     @property
     def waits(self) -> float:
@@ -93,6 +110,8 @@ class Follower:
         self.log = authenticator.log
         self.provider = Provider()
         self._told: dict[Key, Told] = {}
+        #: Seconds within which a server must answer once; those of the first look are older.
+        self._first_answer = seconds
         self._busy: set[Key] = set()
         self._tasks: set[asyncio.Task[Any]] = set()
         self._changed = asyncio.Event()
@@ -129,7 +148,8 @@ class Follower:
     async def enforce(self) -> None:
         """End what is over, and tell every server of which the groups have changed."""
         grants.expire(self.app.db)
-        await self._end_what_is_over()
+        self._end_what_is_over()
+        signed_in = sessions.user_ids(self.app.db)
         running = {}
         for user in list(self.app.users.values()):
             groups = frozenset(str(group.name) for group in user.groups)
@@ -138,9 +158,16 @@ class Follower:
                     started = spawner.orm_spawner and spawner.orm_spawner.started
                     running[user.id, name, started] = (user, spawner, groups)
         self._told = {key: told for key, told in self._told.items() if key in running}
+        answers_by = time.monotonic() + self._first_answer
+        self._first_answer = max(self.seconds, _FIRST_PAGE)
         for key, (user, spawner, groups) in running.items():
-            told = self._told.setdefault(key, Told(first_seen=groups))
-            if told.groups != groups and key not in self._busy:
+            told = self._told.setdefault(key, Told(answers_by=answers_by))
+            if key in self._busy:
+                continue
+            if user.id not in signed_in and spawner.name in sign_out.DASHBOARD_SERVERS:
+                self._busy.add(key)
+                self._beside(self._end_server(key, user, spawner))
+            elif told.groups != groups:
                 self._busy.add(key)
                 self._beside(self._tell(key, told, user, spawner, groups))
 
@@ -148,7 +175,12 @@ class Follower:
         """Run something that must not hold up the rest; asyncio itself keeps no hold of a task."""
         task = asyncio.create_task(work)
         self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        task.add_done_callback(self._done)
+
+    def _done(self, task: asyncio.Task[Any]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and (error := task.exception()):
+            self.log.error("Following the roles failed for somebody", exc_info=error)
 
     async def _tell(
         self,
@@ -163,9 +195,12 @@ class Follower:
             if hasattr(spawner, "open_folders"):
                 spawner.open_folders()
             heard = await spawner.tell_groups(groups) if hasattr(spawner, "tell_groups") else True
-            taken = (told.first_seen if told.groups is None else told.groups) - groups
             told.failures += 0 if heard else 1
-            if not heard and (taken or told.failures > _PATIENCE):
+            if told.groups is None:
+                lost_patience = time.monotonic() + _PUSH > told.answers_by
+            else:
+                lost_patience = bool(told.groups - groups) or told.failures > _PATIENCE
+            if not heard and lost_patience:
                 self.log.warning("%s does not let go of its dashboards; it is ended", user.name)
                 audit.record("server-stopped", user=user.name, by="hub", reason="no answer")
                 await sign_out.stop_server(self.app, user, spawner.name)
@@ -176,19 +211,31 @@ class Follower:
         finally:
             self._busy.discard(key)
 
+    async def _end_server(self, key: Key, user: User, spawner: Any) -> None:
+        """End a server of somebody who is not signed in: it was starting when they were signed
+        out, or the hub ended between the end of their session and that of their server."""
+        try:
+            await sign_out.say_farewell(user, spawner.name)
+            await sign_out.stop_server(self.app, user, spawner.name)
+        finally:
+            self._busy.discard(key)
+
     @staticmethod
     def _has_dashboards(spawner: Any, groups: frozenset[str]) -> bool:
         if spawner.name == ADMIN:
             return ADMIN in groups
         return bool(folders_for(Path(spawner.notebooks), groups))
 
-    async def _end_what_is_over(self) -> None:
-        """Sessions that are too old, and those that the provider has not confirmed for too long."""
+    def _end_what_is_over(self) -> None:
+        """Sessions that are too old, and those that the provider has not confirmed for too long.
+
+        None of them waits for another's server, nor does anybody else.
+        """
         for session in sessions.over(self.app.db, self.authenticator.session_hours):
-            await self.end(session.user_id, "too old")
+            self._beside(self.end(session.user_id, "too old"))
         since = grants.now() - self.authenticator.grace
         for session in sessions.unconfirmed(self.app.db, since):
-            await self.end(session.user_id, "provider away")
+            self._beside(self.end(session.user_id, "provider away"))
 
     async def end(self, user_id: int, reason: Reason) -> None:
         """End everything of a person; their groups too, if the provider has dismissed them."""
@@ -198,9 +245,10 @@ class Follower:
         self.log.info("The session of %s ends: %s", user.name, reason)
         by = "provider" if reason == "dismissed" else "hub"
         audit.record("session-ended", user=user.name, by=by, reason=reason)
-        await sign_out.end_everything(self.app, user)
-        if reason == "dismissed":
+        if reason == "dismissed":  # in one transaction: the hub may end at any moment after it
+            sessions.end(user.db, user.orm_user)
             grants.set_provider_groups(user.db, user.orm_user, (), by=by)
+        await sign_out.end_everything(self.app, user)
 
     # -- what the provider says ----------------------------------------------------------------
 
@@ -215,7 +263,8 @@ class Follower:
         return -(-sessions.count(self.app.db) // PAGE)
 
     async def _between_sweeps(self) -> None:
-        await asyncio.sleep(max(self._sweep_every, self.provider.waits))
+        now = time.monotonic()
+        await self._pause(max(self._sweep_every, self.provider.next_sweep - now))
 
     async def _sweep(self) -> None:
         """Ask the provider about everybody who is signed in, with a call for each hundred."""
@@ -236,13 +285,17 @@ class Follower:
             self.log.error(
                 "DESCOPE_MANAGEMENT_KEY is refused: what is taken away at Descope counts late"
             )
-            self.provider.failed(retry_after=60)
+            self.provider.next_sweep = time.monotonic() + _KEY_AGAIN
         else:
             self._is_back()
             self.provider.last_sweep = time.monotonic()
-            for subject, session in people.items():
-                await self._heard(known[subject], session.user_id, began)
+            done = await asyncio.gather(  # nobody waits for the server of another
+                *(self._heard(known[name], one.user_id, began) for name, one in people.items()),
+                return_exceptions=True,
+            )
             self.app.db.commit()
+            for error in filter(None, done):
+                raise error
         self._watch_promise()
 
     async def _heard(self, known: Known, user_id: int, asked_at: datetime) -> None:
@@ -250,17 +303,23 @@ class Follower:
         user = self.app.users.get(user_id)
         if user is None:
             return
-        session = self.app.db.get(sessions.Session, user_id)
-        if session is None or session.refreshed_at > asked_at:
+        session = self._session_before(user_id, asked_at)
+        if session is None:
             return
         if not known.confirmed:
             async with self.authenticator.lock(user.name):
-                await self.end(user_id, "dismissed")
+                if self._session_before(user_id, asked_at):  # nobody has signed in meanwhile
+                    await self.end(user_id, "dismissed")
         elif session.seen != sessions.digest(known.tenants):
             await self.authenticator.take_over(user, known.tenants, asked_at)
         else:
             identity = self.app.db.get(grants.Identity, user_id)
             identity.confirmed_at = grants.now()
+
+    def _session_before(self, user_id: int, asked_at: datetime) -> sessions.Session | None:
+        """Somebody's session, if an answer to what was asked then is about it."""
+        session = self.app.db.get(sessions.Session, user_id)
+        return session if session and session.refreshed_at <= asked_at else None
 
     # -- each one's refresh token ----------------------------------------------------------------
 
@@ -269,16 +328,28 @@ class Follower:
         """Seconds between two refreshes, of whomever: each one's in the promised time, if that
         is within the budget."""
         sweeps = 60 * self._pages / self._sweep_every if self.directory else 0
-        calls = 1 if self.directory else 2
+        calls = 2 if self._tokens_tell_roles else 1
         least = 60 * calls / max(CALLS_A_MINUTE - 5 - sweeps, 5)
         return max(least, 0.7 * self.seconds / max(sessions.count(self.app.db), 1))
 
     async def _between_refreshes(self) -> None:
-        spread = random.uniform(1.0, 1.1)
-        await asyncio.sleep(max(self._refresh_every * spread, self.provider.waits))
+        await self._pause(self._refresh_every * random.uniform(1.0, 1.1))
+
+    async def _pause(self, seconds: float) -> None:
+        """Leave the provider alone: longer while it is away, until it answers anybody again."""
+        self.provider.back.clear()
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self.provider.back.wait(), max(seconds, self.provider.waits))
+
+    @property
+    def _tokens_tell_roles(self) -> bool:
+        """Whether a refresh asks for the roles too: no directory tells of them, just now."""
+        return self.directory is None or not self.provider.promise_kept
 
     async def _refresh_next(self) -> None:
         """Exchange the refresh token of whoever's was tried longest ago."""
+        if self.directory is not None:
+            self._watch_promise()
         session = sessions.next_to_ask(self.app.db)
         if session is None:
             return
@@ -288,7 +359,7 @@ class Follower:
         if user is None:
             return
         try:
-            confirmed = await self.authenticator.confirm(user, ask_roles=self.directory is None)
+            confirmed = await self.authenticator.confirm(user, ask_roles=self._tokens_tell_roles)
         except ProviderUnreachable:
             self._is_away()
         else:
@@ -308,7 +379,8 @@ class Follower:
     def _is_back(self) -> None:
         self.provider.pause = _PAUSES[0]
         if self.provider.away_since is not None:
-            self.provider.away_since = None
+            self.provider.away_since, self.provider.next_try = None, 0.0
+            self.provider.back.set()
             self.log.warning("The sign-in service answers again")
             audit.record("provider-back", user="", by="hub")
 

@@ -64,6 +64,11 @@ def everybody(db: DatabaseSession) -> list[tuple[Session, Identity]]:
     return [(session, identity) for session, identity in db.execute(both)]
 
 
+def user_ids(db: DatabaseSession) -> set[int]:
+    """All who are signed in, by the ids of their hub users."""
+    return set(db.scalars(select(Session.user_id)))
+
+
 def count(db: DatabaseSession) -> int:
     """How many are signed in."""
     return db.scalar(select(func.count()).select_from(Session)) or 0

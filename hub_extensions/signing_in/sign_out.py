@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import Any, Final
 from urllib.parse import urlencode
+from weakref import WeakSet
 
 from jupyterhub import orm
 from jupyterhub.handlers import BaseHandler
@@ -49,16 +50,23 @@ async def say_farewell(user: User, name: str) -> None:
         await spawner.tell_groups(frozenset(), ended=True)
 
 
+#: Servers that are being stopped. A sign-out and the follower may come to the same one.
+_stopping: WeakSet[Any] = WeakSet()
+
+
 async def stop_server(app: Any, user: User, name: str) -> None:
-    """Stop one server of a person, if it runs."""
+    """Stop one server of a person, if it runs and nobody else is stopping it."""
     spawner = user.spawners.get(name)
-    if spawner is None or not spawner.active or spawner.pending == "stop":
+    if spawner is None or not spawner.active or spawner.pending == "stop" or spawner in _stopping:
         return
+    _stopping.add(spawner)
     try:
         await app.proxy.delete_user(user, name)
         await user.stop(name)
     except Exception:
         app.log.exception("Could not stop %s", spawner._log_name)
+    finally:
+        _stopping.discard(spawner)
 
 
 async def sign_out_everywhere(app: Any, user: User) -> dict[str, Any]:
