@@ -6,6 +6,7 @@ import re
 import time
 from contextlib import ExitStack
 from html import unescape
+from socket import create_connection
 from urllib.parse import urljoin
 
 import requests
@@ -113,19 +114,22 @@ class Person(requests.Session):
             f"the dashboards of {name}",
         )
 
-    def watch(self, group: str, name: str) -> ClientConnection:
-        """Open a dashboard and its WebSocket, as its page would; it has answered once."""
+    def watch(self, group: str, name: str, *, port: int | None = None) -> ClientConnection:
+        """Open a dashboard and its WebSocket, as its page would; it has answered once.
+
+        `port`: the server's own, past the proxy, so that the end of that does not close it.
+        """
         place = f"/user/{self.cookies_name()}/dashboards/{group}/{name}"
         page = wait_until(
             lambda: (page := self.get(place)).ok and '"token":"' in page.text and page,
             f"the dashboard {group}/{name}",
         )
         token = page.text.partition('"token":"')[2].partition('"')[0]
-        socket = self.connect(f"{place}/ws", "bokeh", token)
+        socket = self.connect(f"{place}/ws", "bokeh", token, port=port)
         socket.recv(timeout=20)
         return socket
 
-    def connect(self, path: str, *protocols: str) -> ClientConnection:
+    def connect(self, path: str, *protocols: str, port: int | None = None) -> ClientConnection:
         """Open a WebSocket with this browser's cookies."""
         cookie = "; ".join(f"{c.name}={c.value}" for c in self.cookies if path.startswith(c.path))
         socket = connect(
@@ -133,6 +137,7 @@ class Person(requests.Session):
             subprotocols=list(protocols) or None,  # pyright: ignore[reportArgumentType]
             additional_headers={"Cookie": cookie},
             origin=self.hub.url,  # pyright: ignore[reportArgumentType]
+            sock=create_connection(("127.0.0.1", port)) if port else None,
             proxy=None,
         )
         return self._sockets.enter_context(socket)
