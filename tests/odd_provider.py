@@ -44,11 +44,16 @@ class OddProvider:
         refusal: what it says with the status 400; RFC 6749 section 5.2, if nothing else is told.
         hang: seconds before an answer.
         without: names left out of the token answer.
+        refreshes: every refresh so far: the moment, and the token.
+        most_at_once: how many refreshes it has answered at the same time.
+
+    A refresh token that ends in "-of-U7" is of the person U7, as its answer says.
     """
 
     def __init__(self) -> None:
         self.published = RSAKey.generate_key(2048, {"kid": "k1", "alg": "RS256", "use": "sig"})
         self.stop_waiting = threading.Event()
+        self.counting = threading.Lock()
         self.url = ""
         self.reset()
 
@@ -63,6 +68,8 @@ class OddProvider:
         self.refusal: dict[str, str] = {"error": "invalid_grant"}
         self.without: set[str] = set()
         self.asked: list[str] = []
+        self.refreshes: list[tuple[float, str]] = []
+        self.at_once = self.most_at_once = 0
         self.nonce = ""
 
     @property
@@ -86,10 +93,15 @@ class OddProvider:
         }
         return {"issuer": self.url, **{name: f"{self.url}/{path}" for name, path in paths.items()}}
 
-    def tokens(self) -> dict[str, Any]:
+    def claims_for(self, token: str) -> dict[str, Any]:
+        """What it says of the person whose token this is."""
+        _, named, subject = token.partition("-of-")
+        return {**self.claims, **({"sub": subject} if named else {})}
+
+    def tokens(self, refresh_token: str = "") -> dict[str, Any]:
         moment = int(time.time())
         claims = {
-            **self.claims,
+            **self.claims_for(refresh_token),
             "iss": self.url,
             "aud": PROJECT,
             "iat": moment,
@@ -98,9 +110,9 @@ class OddProvider:
             **self.id_token,
         }
         answer = {
-            "access_token": "an-access-token",
+            "access_token": refresh_token or "an-access-token",
             "token_type": "Bearer",
-            "refresh_token": "a-refresh-token",
+            "refresh_token": refresh_token or "a-refresh-token",
             "id_token": self.signed(claims),
         }
         return {name: value for name, value in answer.items() if name not in self.without}
@@ -147,16 +159,30 @@ class _Handler(BaseHTTPRequestHandler):
         elif address.path == "/jwks":
             self._answer(200, body={"keys": [provider.published.as_dict(private=False)]})
         elif address.path == "/userinfo":
-            self._slowly({**provider.claims, **provider.userinfo})
+            claims = provider.claims_for(self.headers.get("Authorization", ""))
+            self._slowly({**claims, **provider.userinfo})
         elif address.path == "/.well-known/openid-configuration":
             self._answer(200, body=provider.discovery())
         else:
             self._answer(404)
 
     def do_POST(self) -> None:
-        self.rfile.read(int(self.headers.get("Content-Length", 0)))
-        self.provider.asked.append(self.path)
-        self._slowly(self.provider.tokens() if self.path == "/token" else {})
+        provider = self.provider
+        body = self.rfile.read(int(self.headers.get("Content-Length", 0))).decode()
+        provider.asked.append(self.path)
+        token = parse_qs(body).get("refresh_token", [""])[0]
+        if self.path != "/token" or not token:
+            self._slowly(provider.tokens() if self.path == "/token" else {})
+            return
+        with provider.counting:
+            provider.refreshes.append((time.monotonic(), token))
+            provider.at_once += 1
+            provider.most_at_once = max(provider.most_at_once, provider.at_once)
+        try:
+            self._slowly(provider.tokens(token))
+        finally:
+            with provider.counting:
+                provider.at_once -= 1
 
     def _slowly(self, body: Any) -> None:
         if self.provider.hang:

@@ -168,15 +168,18 @@ class Person(requests.Session):
             f"the dashboards of {name}",
         )
 
-    def watch(self, group: str, name: str) -> ClientConnection:
-        """Open a dashboard and its WebSocket, as its page would; it has answered once."""
+    def watch(self, group: str, name: str, *, port: int | None = None) -> ClientConnection:
+        """Open a dashboard and its WebSocket, as its page would; it has answered once.
+
+        `port`: the server's own, past the proxy, so that the end of that does not close it.
+        """
         place = f"/user/{self.cookies_name()}/dashboards/{group}/{name}"
         page = wait_until(
             lambda: (page := self.get(place)).ok and '"token":"' in page.text and page,
             f"the dashboard {group}/{name}",
         )
         token = page.text.partition('"token":"')[2].partition('"')[0]
-        socket = self.connect(f"{page.url.partition('?')[0]}/ws", "bokeh", token)
+        socket = self.connect(f"{page.url.partition('?')[0]}/ws", "bokeh", token, port=port)
         socket.recv(timeout=20)
         return socket
 
@@ -186,6 +189,7 @@ class Person(requests.Session):
         *protocols: str,
         origin: str = "",
         cookies: bool = True,
+        port: int | None = None,
         **options: Any,
     ) -> ClientConnection:
         """Open a WebSocket, with this browser's cookies and from a page of the same address, if
@@ -199,7 +203,7 @@ class Person(requests.Session):
             additional_headers={"Cookie": cookie} if cookies and cookie else {},
             origin=origin or f"{place.scheme}://{place.netloc}",  # pyright: ignore[reportArgumentType]
             proxy=None,
-            sock=sockets.create_connection(("127.0.0.1", place.port), timeout=20),
+            sock=sockets.create_connection(("127.0.0.1", port or place.port), timeout=20),
             **options,
         )
         return self._sockets.enter_context(socket)

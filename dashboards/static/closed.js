@@ -24,12 +24,13 @@
   async function gone(tries) {
     if (tries === 0) return;
     try {
-      const answer = await fetch(`${prefix}alive`, { redirect: "manual", cache: "no-store" });
-      if (answer.status !== 204 && answer.status < 500) close("stopped");
+      const { status } = await fetch(`${prefix}alive`, { redirect: "manual", cache: "no-store" });
+      if (status === 204) return;
+      if (status < 500) return close("stopped");
     } catch {
       // Nobody answers: the network, or the hub itself.
-      setTimeout(gone, 3000, tries - 1);
     }
+    setTimeout(gone, 3000, tries - 1);  // 5xx: the hub has not noticed yet
   }
 
   const Plain = window.WebSocket;

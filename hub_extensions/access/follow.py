@@ -38,6 +38,8 @@ _PATIENCE: Final = 10
 _PUSH: Final = 6.0
 #: Sessions at the provider that are ended in a minute because they are too old, at most.
 _ENDS_A_MINUTE: Final = 5
+#: Seconds that a server which has just started gets in any case: its first page may keep it busy.
+_FIRST_PAGE: Final = 20.0
 #: Seconds after which a management key that was refused is tried again.
 _KEY_AGAIN: Final = 60.0
 
@@ -52,13 +54,13 @@ class Told:
     """What a running server knows.
 
     Attributes:
-        since: when it was first seen, by `time.monotonic`.
-        groups: what it has taken over; None as long as it has answered nothing, as after a restart
-            of the hub: then it may know of more than its owner has now.
+        answers_by: when it must have answered for the first time, by `time.monotonic`: until then
+            it may show more than its owner has now, above all after a restart of the hub.
+        groups: what it has taken over; None as long as it has answered nothing.
         failures: pushes in a row that it has left without an answer.
     """
 
-    since: float
+    answers_by: float
     groups: frozenset[str] | None = None
     failures: int = 0
 
@@ -84,6 +86,8 @@ class Follower:
         self.provider = Provider(log=self.log, seconds=seconds)
         self._refreshed_at = time.monotonic()
         self._told: dict[Key, Told] = {}
+        #: Seconds within which a server must answer once; those of the first look are older.
+        self._first_answer = seconds
         self._busy: set[Key] = set()
         self._ending: set[int] = set()
         self._asking = asyncio.Lock()
@@ -133,8 +137,10 @@ class Follower:
                     started = spawner.orm_spawner and spawner.orm_spawner.started
                     running[user.id, name, started] = (user, spawner, groups)
         self._told = {key: told for key, told in self._told.items() if key in running}
+        answers_by = time.monotonic() + self._first_answer
+        self._first_answer = max(self.seconds, _FIRST_PAGE)
         for key, (user, spawner, groups) in running.items():
-            told = self._told.setdefault(key, Told(since=time.monotonic()))
+            told = self._told.setdefault(key, Told(answers_by=answers_by))
             if key in self._busy:
                 continue
             if user.id not in signed_in and spawner.name in sign_out.DASHBOARD_SERVERS:
@@ -184,7 +190,7 @@ class Follower:
             heard = await self._hears(spawner, groups)
             told.failures += 0 if heard else 1
             if told.groups is None:
-                lost_patience = time.monotonic() - told.since + _PUSH > self.seconds
+                lost_patience = time.monotonic() + _PUSH > told.answers_by
             else:
                 lost_patience = bool(told.groups - groups) or told.failures > _PATIENCE
             if not heard and lost_patience:
@@ -363,6 +369,8 @@ class Follower:
     async def _refresh_next(self) -> None:
         """Exchange the refresh token of whoever's was tried longest ago."""
         self._refreshed_at = time.monotonic()
+        if self.directory is not None:
+            self.provider.watch_promise()
         session = sessions.next_to_ask(self.app.db)
         if session is None:
             return

@@ -153,13 +153,17 @@ class IdentityProvider:
     def __init__(self, accounts: Sequence[Account]) -> None:
         self.accounts = {account.subject: account for account in accounts}
         self.up, self.key_counts = True, True
+        #: Whether the management key has counted when it was last used.
+        self.key_was_good = True
         #: Whether the hub's following has had an answer since the last outage.
         self.heard = True
+        #: How long it takes to answer the hub.
+        self.seconds = 0.05
         self._made = 0
 
     async def fetch(self, request: HTTPRequest, **_options: Any) -> HTTPResponse:
         """In the place of Tornado's HTTP client."""
-        await asyncio.sleep(0.05)
+        await asyncio.sleep(self.seconds)
         if not self.up:
             raise HTTPClientError(503)
         path = request.url.removeprefix(_AT_PROVIDER)
@@ -223,6 +227,7 @@ class _Directory(Directory):
     def people(self, subjects: Sequence[str]) -> dict[str, Known]:
         if not self._provider.up:
             raise ProviderUnreachable
+        self._provider.key_was_good = self._provider.key_counts
         if not self._provider.key_counts:
             raise DirectoryRefused
         self._provider.heard = True

@@ -181,6 +181,17 @@ async def test_admins_are_told_once_what_is_wrong_and_when_it_is_over(
     assert following.notice == ""
 
 
+async def test_when_the_provider_answers_one_question_the_others_wait_no_longer(db: Any) -> None:
+    following = follower(db, FakeDirectory())
+    for _ in range(8):
+        following.provider.is_away()
+    waits = [asyncio.create_task(following._between_sweeps()) for _ in range(2)]
+    await asyncio.sleep(0)
+    following.provider.is_back()
+    await asyncio.wait_for(asyncio.gather(*waits), 1)
+    assert following.provider.waits == 0
+
+
 async def test_a_mistake_with_one_does_not_end_the_following(db: Any) -> None:
     following = follower(db, None)
     looks = 0
