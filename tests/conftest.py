@@ -1,6 +1,7 @@
 """What all tests share.
 
 Fixtures: `hub` (one real hub a module), `start_hub` (further hubs, with settings of their own),
+`db` (JupyterHub's database, empty), `provider` (one that answers as wrongly as it is told to),
 `chromium` (one browser a session), `visitor` (a new person's browser on `hub`), `new_visitor`
 (more of them, on any hub).
 
@@ -17,11 +18,14 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from jupyterhub import orm
 from playwright.sync_api import Browser, sync_playwright
+from sqlalchemy.orm import Session
 
 from tests import hub as real_hub
 from tests.browser.visitor import NewVisitor, Visitor
 from tests.hub import Hub
+from tests.odd_provider import OddProvider, odd_provider
 
 StartHub = Callable[..., Hub]
 
@@ -70,6 +74,29 @@ def start_hub(tmp_path_factory: pytest.TempPathFactory) -> Iterator[StartHub]:
 def hub(start_hub: StartHub) -> Hub:
     """A hub as it is shipped: local stand-in, shipped notebooks, empty state."""
     return start_hub()
+
+
+@pytest.fixture
+def db() -> Iterator[Session]:
+    """JupyterHub's database with our tables, in memory and empty."""
+    session = orm.new_session_factory("sqlite:///:memory:")()
+    yield session
+    session.close()
+    session.get_bind().dispose()  # pyright: ignore[reportAttributeAccessIssue]
+
+
+@pytest.fixture(scope="session")
+def running_provider() -> Iterator[OddProvider]:
+    """A provider that answers as wrongly as it is told to; for the fixture `provider`."""
+    with odd_provider() as provider:
+        yield provider
+
+
+@pytest.fixture
+def provider(running_provider: OddProvider) -> OddProvider:
+    """That provider, behaving well until it is told otherwise."""
+    running_provider.reset()
+    return running_provider
 
 
 @pytest.fixture(scope="session")

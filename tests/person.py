@@ -147,6 +147,13 @@ class Person(requests.Session):
         self.ask_for_link(email, path)
         return self.get(self.mailed_link(email))
 
+    @classmethod
+    def signed_in(cls, hub: Hub, email: str) -> Person:
+        """A new browser of somebody who has signed in."""
+        person = cls(hub)
+        person.sign_in(email)
+        return person
+
     @property
     def xsrf(self) -> dict[str, str]:
         """The header that JupyterHub's API asks of a signed-in browser."""

@@ -13,7 +13,7 @@ from tests.attacks.inventory import MODES
 from tests.attacks.unguarded import unguarded as guards_out
 from tests.conftest import StartHub
 from tests.hub import Hub, free_port
-from tests.odd_provider import OddProvider, odd_provider
+from tests.odd_provider import OddProvider
 
 #: So soon what is taken away has ended, on the hubs that the attacks share.
 REVOKE_SECONDS = "5"
@@ -56,18 +56,6 @@ def unguarded(start_shared: StartHub, tmp_path_factory: pytest.TempPathFactory) 
     """A hub, with two customers, whose guards are taken out."""
     environment = guards_out(tmp_path_factory.mktemp("without"))
     return Town(start_shared(ATRIUM_CUSTOMER_TENANTS="globex, initech", **environment))
-
-
-@pytest.fixture(scope="session")
-def running_provider() -> Iterator[OddProvider]:
-    with odd_provider() as provider:
-        yield provider
-
-
-@pytest.fixture
-def provider(running_provider: OddProvider) -> OddProvider:
-    running_provider.reset()
-    return running_provider
 
 
 @pytest.fixture(scope="session")

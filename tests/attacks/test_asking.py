@@ -34,9 +34,7 @@ def hub(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Hub]:
 
 
 def signed_in(hub: Hub, email: str) -> Person:
-    person = Person(hub)
-    person.sign_in(email)
-    return person
+    return Person.signed_in(hub, email)
 
 
 def joined(hub: Hub, email: str, *member_of: str) -> Person:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -16,14 +15,6 @@ from hub_extensions.access.requests import AccessRequest, Refused
 from tests.attacks import attack, guard_out
 from tests.unit.test_access_requests import asked, groups, person
 from tests.unit.test_access_requests import desk as desk_of
-
-
-@pytest.fixture
-def db() -> Iterator[Session]:
-    session = orm.new_session_factory("sqlite:///:memory:")()
-    yield session
-    session.close()
-    session.get_bind().dispose()
 
 
 @pytest.fixture

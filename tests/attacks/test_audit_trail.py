@@ -20,9 +20,7 @@ OPENED = "/hub/api/audit/opened"
 
 @pytest.fixture(scope="module")
 def member(hub: Hub) -> Person:
-    person = Person(hub)
-    person.sign_in(MEMBER)
-    return person
+    return Person.signed_in(hub, MEMBER)
 
 
 @pytest.fixture(scope="module")

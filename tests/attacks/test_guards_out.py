@@ -93,9 +93,7 @@ def test_without_the_grammar_a_look_alike_signs_in(
 
 
 def signed_in(hub: Hub, name: str) -> Person:
-    person = Person(hub)
-    person.sign_in(name)
-    return person
+    return Person.signed_in(hub, name)
 
 
 def header_of(person: Person, name: str) -> dict[str, str]:

@@ -20,9 +20,7 @@ ADMIN, MEMBER = "admin@acme.test", "member@acme.test"
 @pytest.fixture(scope="module")
 def manager(hub: Hub) -> Person:
     Person(hub).sign_in(MEMBER)
-    person = Person(hub)
-    person.sign_in(ADMIN)
-    return person
+    return Person.signed_in(hub, ADMIN)
 
 
 GROUPS = {

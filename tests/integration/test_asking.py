@@ -28,23 +28,17 @@ def hub(start_hub: StartHub) -> Hub:
 @pytest.fixture(scope="module")
 def admin(hub: Hub) -> Person:
     """A member of `admin`, who manages every group; no full admin."""
-    person = Person(hub)
-    person.sign_in(ADMIN)
-    return person
+    return Person.signed_in(hub, ADMIN)
 
 
 @pytest.fixture(scope="module")
 def member(hub: Hub) -> Person:
-    person = Person(hub)
-    person.sign_in(MEMBER)
-    return person
+    return Person.signed_in(hub, MEMBER)
 
 
 @pytest.fixture(scope="module")
 def analyst(hub: Hub) -> Person:
-    person = Person(hub)
-    person.sign_in(ANALYST)
-    return person
+    return Person.signed_in(hub, ANALYST)
 
 
 def test_what_was_asked_for_is_granted_and_opens(hub: Hub, admin: Person, member: Person) -> None:

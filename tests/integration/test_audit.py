@@ -29,9 +29,7 @@ SENSOR = "dashboards/user/sensor_explorer"
 @pytest.fixture(scope="module")
 def reviewer(hub: Hub) -> Person:
     """A member of the group admin, signed in."""
-    person = Person(hub)
-    person.sign_in(ADMIN)
-    return person
+    return Person.signed_in(hub, ADMIN)
 
 
 def ask(person: Person, path: str, method: str = "GET", **options: Any) -> requests.Response:

@@ -19,9 +19,7 @@ def manager(hub: Hub) -> Person:
     """A member of the group admin, signed in; no full admin."""
     for email in (MEMBER, ANALYST):
         Person(hub).sign_in(email)
-    person = Person(hub)
-    person.sign_in(ADMIN)
-    return person
+    return Person.signed_in(hub, ADMIN)
 
 
 def ask(person: Person, method: str, path: str, **body: Any) -> requests.Response:

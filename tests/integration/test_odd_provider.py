@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import statistics
 import time
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -14,20 +13,8 @@ from joserfc.jwk import RSAKey
 from tests import told
 from tests.conftest import StartHub
 from tests.hub import Hub, wait_until
-from tests.odd_provider import OddProvider, odd_provider
+from tests.odd_provider import OddProvider
 from tests.person import Person
-
-
-@pytest.fixture(scope="module")
-def running_provider() -> Iterator[OddProvider]:
-    with odd_provider() as provider:
-        yield provider
-
-
-@pytest.fixture
-def provider(running_provider: OddProvider) -> OddProvider:
-    running_provider.reset()
-    return running_provider
 
 
 @pytest.fixture(scope="module")

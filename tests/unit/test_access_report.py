@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import timedelta
 
 import pytest
@@ -27,14 +26,6 @@ NOTEBOOKS = tuple(
     )
 )
 BY_ID = {notebook.id: notebook for notebook in NOTEBOOKS}
-
-
-@pytest.fixture
-def db() -> Iterator[Session]:
-    session = orm.new_session_factory("sqlite:///:memory:")()
-    yield session
-    session.close()
-    session.get_bind().dispose()
 
 
 def new_user(db: Session, name: str = "ada@acme.test", *, signed_in: bool = True) -> orm.User:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import date, datetime, time, timedelta
 from pathlib import Path
 
@@ -19,14 +18,6 @@ from hub_extensions.folders import dashboard_in, dashboard_named
 
 CUSTOMERS = {"globex", "globex.eu", "initech"}
 PROVIDED = {"admin", "user", "analysts", "globex", "globex.admin"}
-
-
-@pytest.fixture
-def db() -> Iterator[Session]:
-    session = orm.new_session_factory("sqlite:///:memory:")()
-    yield session
-    session.close()
-    session.get_bind().dispose()
 
 
 @pytest.fixture

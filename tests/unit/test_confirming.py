@@ -3,33 +3,29 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from jupyterhub import orm, roles
+from sqlalchemy.orm import Session
 
 from hub_extensions import grants
 from hub_extensions.authenticator import DescopeAuthenticator
-from hub_extensions.signing_in import identity_notices, sessions
+from hub_extensions.signing_in import sessions
 
 ANALYST = {"acme": {"roles": ["Analyst"]}}
 NO_MORE: dict[str, Any] = {"acme": {"roles": []}}
 
 
 @pytest.fixture
-def db() -> Iterator[Any]:
-    session = orm.new_session_factory("sqlite://")()
-    for module in (grants, sessions, identity_notices):
-        module.create_tables(session)
+def db(db: Session) -> Session:
+    """With roles, and one person."""
     for role in roles.get_default_roles():
-        roles.create_role(session, role)
-    session.add(orm.User(name="ada@acme.test"))
-    session.commit()
-    yield session
-    session.close()
-    session.get_bind().dispose()
+        roles.create_role(db, role)
+    db.add(orm.User(name="ada@acme.test"))
+    db.commit()
+    return db
 
 
 class Ada:

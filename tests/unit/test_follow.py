@@ -6,7 +6,6 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
 from types import SimpleNamespace
@@ -37,16 +36,6 @@ class FakeDirectory(Directory):
         if self.error:
             raise self.error
         return {name: Known(subject=name, confirmed=True, tenants={}) for name in subjects}
-
-
-@pytest.fixture
-def db() -> Iterator[Any]:
-    session = orm.new_session_factory("sqlite://")()
-    grants.create_tables(session)
-    sessions.create_tables(session)
-    yield session
-    session.close()
-    session.get_bind().dispose()
 
 
 def sign_in(db: Any, people: int, start: int = 1) -> None:

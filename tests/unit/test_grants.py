@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import timedelta
 
 import pytest
@@ -11,14 +10,6 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from hub_extensions import grants
-
-
-@pytest.fixture
-def db() -> Iterator[Session]:
-    session = orm.new_session_factory("sqlite:///:memory:")()
-    yield session
-    session.close()
-    session.get_bind().dispose()
 
 
 @pytest.fixture

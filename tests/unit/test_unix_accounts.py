@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from jupyterhub import orm
 from sqlalchemy.orm import Session
 
 from hub_extensions import settings
@@ -16,15 +14,6 @@ from hub_extensions.accounts.unix_accounts import Isolation, NoIdLeft, id_of, is
 
 IDS = range(70_000, 70_003)
 as_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root can give files away")
-
-
-@pytest.fixture
-def db() -> Iterator[Session]:
-    session = orm.new_session_factory("sqlite:///:memory:")()
-    unix_accounts.create_table(session)
-    yield session
-    session.close()
-    session.get_bind().dispose()  # type: ignore[union-attr]
 
 
 @pytest.fixture
