@@ -12,57 +12,31 @@ import contextlib
 import random
 import time
 from collections.abc import Callable, Coroutine
-from dataclasses import dataclass
 from datetime import datetime
-from pathlib import Path
 from typing import Any, Final, Literal
 
 from jupyterhub.user import User
 from sqlalchemy.exc import SQLAlchemyError
 
 from .. import audit, grants
-from ..folders import ADMIN, folders_for
 from ..signing_in import sessions, sign_out
 from ..signing_in.confirming import ConfirmingAuthenticator
 from ..signing_in.provider import ProviderUnreachable
 from .directory import PAGE, Directory, DirectoryRefused, Known, TooManyCalls
 from .provider_state import Provider
+from .servers import Servers
 
 #: Calls to the provider in a minute, at most.
 CALLS_A_MINUTE: Final = 60
 #: Seconds between two looks at all servers; a change of the table of grants is looked at at once.
 _LOOK_EVERY: Final = 1.0
-#: Pushes that a server of which nothing was taken may leave without an answer.
-_PATIENCE: Final = 10
-#: Seconds from one push that is left without an answer to the end of the next.
-_PUSH: Final = 6.0
 #: Sessions at the provider that are ended in a minute because they are too old, at most.
 _ENDS_A_MINUTE: Final = 5
-#: Seconds that a server which has just started gets in any case: its first page may keep it busy.
-_FIRST_PAGE: Final = 20.0
 #: Seconds after which a management key that was refused is tried again.
 _KEY_AGAIN: Final = 60.0
 
-#: One run of one server: its owner, its name, when it was started.
-Key = tuple[int, str, Any]
 #: Why somebody's session ended.
 Reason = Literal["dismissed", "too old", "provider away"]
-
-
-@dataclass
-class Told:
-    """What a running server knows.
-
-    Attributes:
-        answers_by: when it must have answered for the first time, by `time.monotonic`: until then
-            it may show more than its owner has now, above all after a restart of the hub.
-        groups: what it has taken over; None as long as it has answered nothing.
-        failures: pushes in a row that it has left without an answer.
-    """
-
-    answers_by: float
-    groups: frozenset[str] | None = None
-    failures: int = 0
 
 
 class Follower:
@@ -85,10 +59,7 @@ class Follower:
         self.log = authenticator.log
         self.provider = Provider(log=self.log, seconds=seconds)
         self._refreshed_at = time.monotonic()
-        self._told: dict[Key, Told] = {}
-        #: Seconds within which a server must answer once; those of the first look are older.
-        self._first_answer = seconds
-        self._busy: set[Key] = set()
+        self.servers = Servers(app, authenticator, seconds, self._beside)
         self._ending: set[int] = set()
         self._asking = asyncio.Lock()
         self._tasks: set[asyncio.Task[Any]] = set()
@@ -128,27 +99,7 @@ class Follower:
         """End what is over, and tell every server of which the groups have changed."""
         grants.expire(self.app.db)
         self._end_what_is_over()
-        signed_in = sessions.whose(self.app.db)
-        running = {}
-        for user in list(self.app.users.values()):
-            groups = frozenset(str(group.name) for group in user.groups)
-            for name, spawner in list(user.spawners.items()):
-                if spawner.ready and not spawner.pending:
-                    started = spawner.orm_spawner and spawner.orm_spawner.started
-                    running[user.id, name, started] = (user, spawner, groups)
-        self._told = {key: told for key, told in self._told.items() if key in running}
-        answers_by = time.monotonic() + self._first_answer
-        self._first_answer = max(self.seconds, _FIRST_PAGE)
-        for key, (user, spawner, groups) in running.items():
-            told = self._told.setdefault(key, Told(answers_by=answers_by))
-            if key in self._busy:
-                continue
-            if user.id not in signed_in and spawner.name in sign_out.DASHBOARD_SERVERS:
-                self._busy.add(key)
-                self._beside(self._leave(key, user, spawner.name))
-            elif told.groups != groups:
-                self._busy.add(key)
-                self._beside(self._tell(key, told, user, spawner, groups))
+        self.servers.look()
 
     def _beside(self, work: Coroutine[Any, Any, None]) -> None:
         """Run something that must not hold up the rest; asyncio itself keeps no hold of a task."""
@@ -162,64 +113,6 @@ class Follower:
             self.log.error("Following the roles failed for one; trying again", exc_info=error)
             with contextlib.suppress(SQLAlchemyError):
                 self.app.db.rollback()
-
-    async def _leave(self, key: Key, user: User, name: str) -> None:
-        """End a server of somebody who is not signed in: one that was still starting when they
-        were signed out, or that the hub could not end then."""
-        try:
-            async with self.authenticator.lock(user.name):  # a sign-out that is under way ends it
-                spawner = user.spawners.get(name)
-                is_over = self.app.db.get(sessions.Session, user.id) is None
-                if is_over and spawner is not None and spawner.ready and not spawner.pending:
-                    self.log.info("Nobody is signed in as %s; their server is ended", user.name)
-                    await sign_out.say_farewell(user, name)
-                    await sign_out.stop_server(self.app, user, name)
-        finally:
-            self._busy.discard(key)
-
-    async def _tell(
-        self,
-        key: Key,
-        told: Told,
-        user: User,
-        spawner: Any,
-        groups: frozenset[str],
-    ) -> None:
-        """Tell a server its owner's groups, and end it if it cannot follow or nothing is left."""
-        try:
-            heard = await self._hears(spawner, groups)
-            told.failures += 0 if heard else 1
-            if told.groups is None:
-                lost_patience = time.monotonic() + _PUSH > told.answers_by
-            else:
-                lost_patience = bool(told.groups - groups) or told.failures > _PATIENCE
-            if not heard and lost_patience:
-                self.log.warning("%s does not let go of its dashboards; it is ended", user.name)
-                audit.record("server-stopped", user=user.name, by="hub", reason="no answer")
-                await sign_out.stop_server(self.app, user, spawner.name)
-            elif heard:
-                told.groups, told.failures = groups, 0
-                if not self._has_dashboards(spawner, groups):
-                    await sign_out.stop_server(self.app, user, spawner.name)
-        finally:
-            self._busy.discard(key)
-
-    async def _hears(self, spawner: Any, groups: frozenset[str]) -> bool:
-        """Whether a server takes its owner's groups over. Whatever goes wrong on the way to it is
-        its own refusal: it must not go on with what was taken."""
-        try:
-            if hasattr(spawner, "open_folders"):
-                spawner.open_folders()
-            return not hasattr(spawner, "tell_groups") or await spawner.tell_groups(groups)
-        except Exception:
-            self.log.exception("%s could not be told its groups", spawner._log_name)
-            return False
-
-    @staticmethod
-    def _has_dashboards(spawner: Any, groups: frozenset[str]) -> bool:
-        if spawner.name == ADMIN:
-            return ADMIN in groups
-        return bool(folders_for(Path(spawner.notebooks), groups))
 
     def _end_what_is_over(self) -> None:
         """Sessions that are too old, and those that the provider has not confirmed for too long."""

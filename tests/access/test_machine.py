@@ -31,8 +31,9 @@ from sqlalchemy import select
 from tornado import web
 
 from hub_extensions import grants
-from hub_extensions.access import follow
-from hub_extensions.access.follow import Follower, Told
+from hub_extensions.access import servers
+from hub_extensions.access.follow import Follower
+from hub_extensions.access.servers import Told
 from hub_extensions.signing_in import sessions, sign_out
 from tests.access.world import (
     GRACE,
@@ -563,7 +564,7 @@ GUARDS: dict[str, tuple[tuple[Any, str, Any], list[Step]]] = {
     ),
     "servers told after a restart": (
         (
-            follow,
+            servers,
             "Told",
             lambda answers_by: Told(answers_by, groups=_BelievedToKnow()),  # type: ignore[arg-type]
         ),
@@ -598,7 +599,7 @@ GUARDS: dict[str, tuple[tuple[Any, str, Any], list[Step]]] = {
         [("will_crash_after", 1), ("sign_out", 0), ("time_passes", 8)],
     ),
     "the patience with servers not heard of": (
-        (follow, "_PUSH", -1e9),
+        (servers, "_PUSH", -1e9),
         [
             ("a_notebook_blocks", 0, True),
             ("take", 0, "analysts"),

@@ -37,7 +37,7 @@ from sqlalchemy.orm import Session
 from tornado.httpclient import HTTPClientError, HTTPRequest, HTTPResponse
 
 from hub_extensions import grants
-from hub_extensions.access import follow, provider_state
+from hub_extensions.access import follow, provider_state, servers
 from hub_extensions.access.directory import Directory, DirectoryRefused, Known
 from hub_extensions.access.follow import Follower
 from hub_extensions.access.provider_state import Provider
@@ -318,6 +318,7 @@ class World:
         self._patches.setattr(grants, "datetime", self.clock)
         self._patches.setattr(follow, "time", self.clock)
         self._patches.setattr(provider_state, "time", self.clock)
+        self._patches.setattr(servers, "time", self.clock)
         self.start()
 
     # -- from start to crash

@@ -248,7 +248,7 @@ def test_a_session_has_an_age_and_each_tenant_its_own(hub: Hub) -> None:
 DIE = """
 import os, signal
 from pathlib import Path
-from hub_extensions.access.follow import Follower
+from hub_extensions.access.servers import Servers
 from hub_extensions.signing_in import sign_out
 def dying(name, work):
     async def die(*args, **options):
@@ -256,7 +256,7 @@ def dying(name, work):
             os.kill(os.getpid(), signal.SIGKILL)
         return await work(*args, **options)
     return die
-Follower._tell = dying("tell", Follower._tell)
+Servers._tell = dying("tell", Servers._tell)
 sign_out.say_farewell = dying("say_farewell", sign_out.say_farewell)
 """
 

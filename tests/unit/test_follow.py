@@ -397,7 +397,7 @@ async def test_folders_that_cannot_be_shut_keep_no_server_from_being_told(
     following = follower(db, None)
     (user,) = with_servers(following, db, tmp_path, "analysts")
     await following.enforce()
-    await until(lambda: user.told and not following._busy)
+    await until(lambda: user.told and not following.servers.busy)
     user.groups = []
 
     def open_folders() -> None:
