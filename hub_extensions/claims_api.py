@@ -9,7 +9,7 @@ from jupyterhub.apihandlers.base import APIHandler
 from jupyterhub.user import User
 from tornado import web
 
-from .access.desk import open_requests
+from .access.request_queue import open_requests
 from .claims import notebook_claims
 from .folders import ADMIN
 

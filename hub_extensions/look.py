@@ -13,7 +13,7 @@ from jupyterhub.handlers.static import CacheControlStaticFilesHandler
 from jupyterhub.user import User
 from jupyterhub.utils import url_path_join
 
-from .access.desk import open_requests
+from .access.request_queue import open_requests
 from .folders import folders_for
 
 TEMPLATES: Final = Path(__file__).with_name("pages")

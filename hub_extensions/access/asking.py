@@ -15,7 +15,7 @@ from tornado.httputil import url_concat
 from .. import grants
 from ..folders import ADMIN, dashboard_named
 from . import requests as access_requests
-from .desk import Desk
+from .request_queue import RequestQueue
 from .requests import AccessRequest, Refused
 
 #: How long a grant may be, as a manager chooses it; "day" is a date of their own.
@@ -114,50 +114,52 @@ class RequestsHandler(BaseHandler):
 
     @web.authenticated
     async def get(self) -> None:
-        desk = self._desk()
+        queue = self._queue()
         done = access_requests.find(self.db, self.get_argument("done", ""))
-        await self._show(desk, done=done if done and desk.sees(done) else None)
+        await self._show(queue, done=done if done and queue.sees(done) else None)
 
     @web.authenticated
     async def post(self) -> None:
-        desk = self._desk()
+        queue = self._queue()
         try:
-            request = self._answer(desk)
+            request = self._answer(queue)
         except Refused as refused:
             self.set_status(refused.status)
-            await self._show(desk, problem=str(refused))
+            await self._show(queue, problem=str(refused))
         else:
             path = url_path_join(self.hub.base_url, "requests")
             self.redirect(url_concat(path, {"done": str(request.id)}), status=303)
 
-    def _desk(self) -> Desk:
-        desk = Desk.of(self.current_user)
-        if not desk.is_there:
+    def _queue(self) -> RequestQueue:
+        queue = RequestQueue.of(self.current_user)
+        if not queue.is_there:
             raise web.HTTPError(403, "This page is for those who look after a group.")
-        return desk
+        return queue
 
-    def _answer(self, desk: Desk) -> AccessRequest:
+    def _answer(self, queue: RequestQueue) -> AccessRequest:
         """Do what the form says. Never awaits: of two managers at once one is told of the other."""
-        request = desk.take(self.get_body_argument("request", ""))
+        request = queue.take(self.get_body_argument("request", ""))
         note = self.get_body_argument("note", "")
         note = access_requests.plain(note, access_requests.LONGEST_NOTE, "Your note")
         answer = self.get_body_argument("answer", "")
         if answer == "grant":
             term = self.get_body_argument("term", "")
             until = access_requests.end_of(term, self.get_body_argument("day", ""))
-            desk.grant(request, until, note)
+            queue.grant(request, until, note)
         elif answer == "decline":
             access_requests.decline(self.db, request, self.current_user.name, note)
         else:
             raise Refused("Please grant or decline the request.")
         return request
 
-    async def _show(self, desk: Desk, problem: str = "", done: AccessRequest | None = None) -> None:
+    async def _show(
+        self, queue: RequestQueue, problem: str = "", done: AccessRequest | None = None
+    ) -> None:
         html = await self.render_template(
             "requests.html",
-            requests=desk.requests(),
-            exists=desk.exists,
-            follows_provider=desk.follows_provider,
+            requests=queue.requests(),
+            exists=queue.exists,
+            follows_provider=queue.follows_provider,
             terms=TERMS,
             today=grants.now().date(),
             longest=access_requests.LONGEST_NOTE,

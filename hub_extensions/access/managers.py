@@ -18,7 +18,7 @@ from sqlalchemy.orm import Session
 
 from ..claims import MANAGERS_SUFFIX, MEMBERS
 from ..roles import manager_scopes
-from .who_decides import manages
+from .manager_rules import manages
 
 _ROLE: Final = "manager-"
 #: Where a database session keeps that groups came or went since its last commit.

@@ -9,12 +9,12 @@ import pytest
 from jupyterhub import orm
 from sqlalchemy.orm import Session
 
-from hub_extensions.access import desk, who_decides
+from hub_extensions.access import manager_rules, request_queue
 from hub_extensions.access import requests as access_requests
 from hub_extensions.access.requests import AccessRequest, Refused
 from tests.attacks import attack, guard_out
 from tests.unit.test_access_requests import asked, groups, person
-from tests.unit.test_access_requests import desk as desk_of
+from tests.unit.test_access_requests import queue as queue_of
 
 
 @pytest.fixture
@@ -33,7 +33,7 @@ def given(
     name = next(iter(sorted((notebooks / group).glob("*.ipynb"))), Path("x.ipynb")).stem
     request = asked(db, asker, group, name)
     try:
-        table = desk_of(manager, notebooks)
+        table = queue_of(manager, notebooks)
         table.grant(table.take(str(request.id)), None, "")
     except Refused:
         return False
@@ -51,23 +51,27 @@ def no(*_: Any) -> bool:
 #: Guard -> how it is taken out, and the attempt: groups of who decides, of who asked, what for.
 ATTACKS = {
     "who decides is who manages the group": (
-        (who_decides.__name__, "manages", yes),
+        (manager_rules.__name__, "manages", yes),
         (("sales.admin",), ("user",), "finance"),
     ),
     "a tenant is more than how its name begins": (
-        (who_decides.__name__, "customer_of", lambda *_: None),
+        (manager_rules.__name__, "customer_of", lambda *_: None),
         (("globex.admin",), ("globex", "user"), "globex.eu"),
     ),
     "requests of one's own people": (
-        (desk.__name__, "decides", lambda held, group, *_: who_decides.manages(held, group)),
+        (
+            request_queue.__name__,
+            "decides",
+            lambda held, group, *_: manager_rules.manages(held, group),
+        ),
         (("globex", "globex.admin"), ("initech",), "globex.reports"),
     ),
     "groups that carry rights are not granted": (
-        (desk.__name__, "carries_rights", no),
+        (request_queue.__name__, "carries_rights", no),
         (("admin",), ("user",), "analysts"),
     ),
     "only folders that are there are granted": (
-        (desk.__name__, "has_dashboard", yes),
+        (request_queue.__name__, "has_dashboard", yes),
         (("admin",), ("user",), "Finance"),
     ),
 }
@@ -98,13 +102,13 @@ def test_ones_own_request(db: Session, notebooks: Path, monkeypatch: pytest.Monk
     manager = person(db, "fin@a.test", "finance.admin")
     request = asked(db, manager, "finance")
     with pytest.raises(Refused):
-        desk_of(manager, notebooks).take(str(request.id))
+        queue_of(manager, notebooks).take(str(request.id))
 
-    def take(own: desk.Desk, request_id: str) -> AccessRequest | None:
+    def take(own: request_queue.RequestQueue, request_id: str) -> AccessRequest | None:
         return access_requests.find(own.db, request_id)
 
-    monkeypatch.setattr(desk.Desk, "take", take)
-    table = desk_of(manager, notebooks)
+    monkeypatch.setattr(request_queue.RequestQueue, "take", take)
+    table = queue_of(manager, notebooks)
     table.grant(table.take(str(request.id)), None, "")
     assert "finance" in groups(manager)
 

@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session, object_session
 
 from hub_extensions import audit, grants
 from hub_extensions.access import requests as access_requests
-from hub_extensions.access.desk import Desk
+from hub_extensions.access.request_queue import RequestQueue
 from hub_extensions.access.requests import MOST, AccessRequest, Refused
 from hub_extensions.folders import dashboard_in, dashboard_named
 
@@ -48,11 +48,11 @@ def asked(db: Session, user: orm.User, group: str, name: str = "money") -> Acces
     return access_requests.open_of(db, user)[0]
 
 
-def desk(user: orm.User, notebooks: Path) -> Desk:
+def queue(user: orm.User, notebooks: Path) -> RequestQueue:
     """A manager's, as the hub makes it for each of their requests."""
     db = object_session(user)
     assert db is not None
-    return Desk(
+    return RequestQueue(
         db=db,
         manager=user,
         notebooks=notebooks,
@@ -70,14 +70,14 @@ def test_a_grant_gives_the_group_and_closes_the_request(
 ) -> None:
     boss = person(db, "boss@acme.test", "admin")
     request = asked(db, ada, "finance")
-    desk(boss, notebooks).grant(request, None, "Welcome")
+    queue(boss, notebooks).grant(request, None, "Welcome")
     assert groups(ada) == {"user", "finance"}
     assert (request.state, request.decided_by, request.note) == (
         "granted",
         "boss@acme.test",
         "Welcome",
     )
-    assert not desk(boss, notebooks).requests()
+    assert not queue(boss, notebooks).requests()
 
 
 def test_a_grant_until_a_date_ends_like_any_other(
@@ -86,7 +86,7 @@ def test_a_grant_until_a_date_ends_like_any_other(
     boss = person(db, "boss@acme.test", "admin")
     until = access_requests.end_of("7", "")
     assert until is not None
-    desk(boss, notebooks).grant(asked(db, ada, "finance"), until, "")
+    queue(boss, notebooks).grant(asked(db, ada, "finance"), until, "")
     assert "finance" in groups(ada)
     monkeypatch.setattr(grants, "now", lambda: until + timedelta(seconds=1))
     grants.expire(db)
@@ -100,7 +100,7 @@ def test_who_has_the_group_meanwhile_keeps_it_as_it_is(
     request = asked(db, ada, "finance")
     grants.grant(db, ada, "finance", by="other")
     db.commit()
-    desk(boss, notebooks).grant(request, access_requests.end_of("7", ""), "")
+    queue(boss, notebooks).grant(request, access_requests.end_of("7", ""), "")
     row = db.scalars(select(grants.Grant).filter_by(user_id=ada.id, group_name="finance")).one()
     assert row.until is None
     assert request.until is None
@@ -233,10 +233,10 @@ def test_a_request_for_nothing_is_seen_by_members_of_admin_only(
     boss = person(db, "boss@acme.test", "admin")
     manager = person(db, "fin@acme.test", "finance.admin")
     request = asked(db, ada, "finance", "no such")
-    assert desk(boss, notebooks).requests() == [request]
-    assert desk(manager, notebooks).requests() == []
+    assert queue(boss, notebooks).requests() == [request]
+    assert queue(manager, notebooks).requests() == []
     with pytest.raises(Refused, match="no dashboard"):
-        desk(boss, notebooks).grant(request, None, "")
+        queue(boss, notebooks).grant(request, None, "")
     assert groups(ada) == {"user"}
 
 
@@ -246,9 +246,9 @@ def test_of_two_who_decide_the_second_is_told_of_the_first(
     boss = person(db, "boss@acme.test", "admin")
     manager = person(db, "fin@acme.test", "finance.admin")
     request = asked(db, ada, "finance")
-    desk(manager, notebooks).grant(desk(manager, notebooks).take(str(request.id)), None, "")
+    queue(manager, notebooks).grant(queue(manager, notebooks).take(str(request.id)), None, "")
     with pytest.raises(Refused, match=r"fin@acme\.test has granted") as refused:
-        desk(boss, notebooks).take(str(request.id))
+        queue(boss, notebooks).take(str(request.id))
     assert refused.value.status == 409
 
 
@@ -257,9 +257,9 @@ def test_a_request_goes_with_its_person(db: Session, ada: orm.User, notebooks: P
     request_id = str(asked(db, ada, "finance").id)
     db.delete(ada)
     db.commit()
-    assert desk(boss, notebooks).requests() == []
+    assert queue(boss, notebooks).requests() == []
     with pytest.raises(Refused, match="gone with its person"):
-        desk(boss, notebooks).take(request_id)
+        queue(boss, notebooks).take(request_id)
 
 
 def test_a_right_that_was_lost_meanwhile_counts(
@@ -269,20 +269,20 @@ def test_a_right_that_was_lost_meanwhile_counts(
     request = asked(db, ada, "finance")
     grants.grant(db, manager, "finance.admin", "boss", grants.now() + timedelta(hours=1))
     db.commit()
-    assert desk(manager, notebooks).take(str(request.id)) is request
+    assert queue(manager, notebooks).take(str(request.id)) is request
     later = grants.now() + timedelta(hours=2)
     monkeypatch.setattr(grants, "now", lambda: later)  # before anything has noticed the end
-    assert not desk(manager, notebooks).is_there
+    assert not queue(manager, notebooks).is_there
     with pytest.raises(Refused):
-        desk(manager, notebooks).take(str(request.id))
+        queue(manager, notebooks).take(str(request.id))
 
 
 def test_nobody_decides_on_their_own_request(db: Session, notebooks: Path) -> None:
     manager = person(db, "fin@acme.test", "finance.admin")
     request = asked(db, manager, "finance")
-    assert desk(manager, notebooks).requests() == []
+    assert queue(manager, notebooks).requests() == []
     with pytest.raises(Refused, match="of their own"):
-        desk(manager, notebooks).take(str(request.id))
+        queue(manager, notebooks).take(str(request.id))
 
 
 def test_a_group_of_the_provider_is_not_given_here(
@@ -291,7 +291,7 @@ def test_a_group_of_the_provider_is_not_given_here(
     boss = person(db, "boss@acme.test", "admin")
     request = asked(db, ada, "analysts", "models")
     with pytest.raises(Refused, match="sign-in provider"):
-        desk(boss, notebooks).grant(request, None, "")
+        queue(boss, notebooks).grant(request, None, "")
     assert groups(ada) == {"user"}
     access_requests.decline(db, request, boss.name, "Your role has to change")
     assert request.state == "declined"
@@ -302,7 +302,7 @@ def test_a_group_that_could_be_taken_for_another_is_not_made(
 ) -> None:
     boss = person(db, "boss@acme.test", "admin", "Finance")
     with pytest.raises(Refused, match="could be taken"):
-        desk(boss, notebooks).grant(asked(db, ada, "finance"), None, "")
+        queue(boss, notebooks).grant(asked(db, ada, "finance"), None, "")
     assert groups(ada) == {"user"}
 
 
@@ -316,7 +316,7 @@ def test_a_customers_manager_sees_their_own_people_only(
     for other in (rival, ada):
         asked(db, other, "globex.reports", "sales")
     asked(db, own, "finance")
-    assert desk(manager, notebooks).requests() == [seen]
+    assert queue(manager, notebooks).requests() == [seen]
 
 
 def test_what_happens_is_told_to_the_audit_trail(
@@ -328,7 +328,7 @@ def test_what_happens_is_told_to_the_audit_trail(
     )
     boss = person(db, "boss@acme.test", "admin")
     told.clear()
-    desk(boss, notebooks).grant(asked(db, ada, "finance"), None, "")
+    queue(boss, notebooks).grant(asked(db, ada, "finance"), None, "")
     access_requests.decline(db, asked(db, ada, "sales"), boss.name, "")
     assert told == [
         ("access-asked", ""),

@@ -17,13 +17,13 @@ from ..claims import MANAGERS_SUFFIX
 from ..folders import ADMIN, has_dashboard
 from . import requests as access_requests
 from .group_api import carries_rights, look_alike
+from .manager_rules import decides, manages_any
 from .managers import people_for
 from .requests import OPEN, AccessRequest, Refused
-from .who_decides import decides, manages_any
 
 
 @dataclass(frozen=True, kw_only=True)
-class Desk:
+class RequestQueue:
     """One person's, at this moment. Made anew for each request of a browser, so that a right that
     was lost meanwhile counts."""
 
@@ -34,8 +34,8 @@ class Desk:
     customer_tenants: Collection[str]
 
     @classmethod
-    def of(cls, user: User) -> Desk:
-        """The desk of somebody who is signed in."""
+    def of(cls, user: User) -> RequestQueue:
+        """The queue of somebody who is signed in."""
         authenticator = user.authenticator
         return cls(
             db=user.db,
@@ -122,5 +122,5 @@ class Desk:
 
 def open_requests(user: User | None) -> int | None:
     """How many requests wait for somebody's answer; None for those who manage nothing."""
-    desk = Desk.of(user) if user else None
-    return len(desk.requests()) if desk and desk.is_there else None
+    queue = RequestQueue.of(user) if user else None
+    return len(queue.requests()) if queue and queue.is_there else None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from hub_extensions.access.who_decides import decides, manages
+from hub_extensions.access.manager_rules import decides, manages
 
 CUSTOMERS = {"globex", "initech", "globex.eu"}
 
