@@ -168,11 +168,16 @@ class Person(requests.Session):
 
     def open_dashboards(self) -> requests.Response:
         """Start the person's server if need be, and return its first page."""
-        self.get("/hub/spawn")
+        return self.open_server()
+
+    def open_server(self, server: str = "") -> requests.Response:
+        """Start one of the person's servers if need be, and return its first page."""
         name = self.cookies_name()
+        self.get(f"/hub/spawn/{name}/{server}")
+        place = f"/user/{name}/{server}".rstrip("/")
         return wait_until(
-            lambda: (page := self.get(f"/user/{name}/?all")).ok and "/user/" in page.url and page,
-            f"the dashboards of {name}",
+            lambda: (page := self.get(f"{place}/?all")).ok and "/user/" in page.url and page,
+            f"the dashboards at {place}",
         )
 
     def watch(self, group: str, name: str, *, port: int | None = None) -> ClientConnection:

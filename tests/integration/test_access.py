@@ -66,7 +66,7 @@ def test_an_explanation_is_what_the_server_does(
     person = people[name]
     gallery = unescape(person.open_dashboards().text)
     if name == ADMIN:
-        person.get(f"/hub/spawn/{name}/admin")
+        person.open_server("admin")
     said = {each: bool(explained(people, name, each)["may"]) for each in DASHBOARDS}
     assert {each: f"<h3>{card_of(each)}</h3>" in gallery for each in DASHBOARDS} == said
     readable = [each for each in DASHBOARDS if each != "finance/broken"]

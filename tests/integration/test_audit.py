@@ -176,16 +176,20 @@ def test_who_was_refused_and_why(start_hub: StartHub) -> None:
     with odd_provider() as provider:
         hub = start_hub(**provider.settings)
         provider.claims["tenants"] = {"acme": {"roles": ["Tenant Admin"]}}
-        ada = Person(hub)
-        ada.get("/hub/home")
+        known = dict(provider.claims)
+        Person(hub).get("/hub/home")
         provider.claims["sub"] = "U-another"
         assert Person(hub).get("/hub/home").status_code == 403
         provider.claims.update(sub="U-third", email_verified=False)
         assert Person(hub).get("/hub/home").status_code == 403
-        refused, identity, *_ = facts(ada)
-        assert refused[:2] == ("sign-in-refused", "")
+        provider.claims = known
+        ada = Person(hub)  # anew: the hub may have refreshed her, and heard the same of her
+        ada.get("/hub/home")
+        [refused] = facts(ada, action="sign-in-refused")
+        assert refused[1] == ""
         assert refused[3]["reason"] == "Your e-mail address has not been verified yet."
-        assert identity[:2] == ("identity-refused", "ada@acme.test")
+        [identity] = facts(ada, action="identity-refused")
+        assert identity[1] == "ada@acme.test"
         assert "used it here before" in identity[3]["reason"]
 
 
