@@ -212,9 +212,9 @@ WRONG: list[tuple[dict[str, str], str]] = [
 
 @pytest.mark.parametrize(("environment", "words"), WRONG, ids=str)
 def test_a_wrong_setting_is_one_sentence(
-    hub_folder: HubFolder, environment: dict[str, str], words: str
+    idle_folder: HubFolder, environment: dict[str, str], words: str
 ) -> None:
-    ended = hub_folder.run("push", "--yes", **environment)
+    ended = idle_folder.run("push", "--yes", **environment)
     assert ended.returncode in {1, 2}
     assert words in ended.stderr
     assert ended.stderr.count("\n") == 1
@@ -249,25 +249,25 @@ BROKEN_FILES: list[tuple[str, str, str]] = [
 
 @pytest.mark.parametrize(("name", "text", "words"), BROKEN_FILES, ids=range(len(BROKEN_FILES)))
 def test_a_broken_file_is_named_and_nothing_is_done(
-    hub_folder: HubFolder, empty: StandIn, name: str, text: str, words: str
+    idle_folder: HubFolder, untouched: StandIn, name: str, text: str, words: str
 ) -> None:
-    before = files(empty)
-    (hub_folder.folder / "flows" / name).write_text(text)
-    ended = hub_folder.run("push", "--yes")
+    before = files(untouched)
+    (idle_folder.folder / "flows" / name).write_text(text)
+    ended = idle_folder.run("push", "--yes")
     assert ended.returncode == 2
     assert words in ended.stderr
     assert "Traceback" not in ended.stderr
     assert "s3cret" not in ended.stderr
-    assert files(empty) == before
+    assert files(untouched) == before
 
 
-def test_a_secret_that_is_not_there_is_named(hub_folder: HubFolder, empty: StandIn) -> None:
+def test_a_secret_that_is_not_there_is_named(idle_folder: HubFolder, untouched: StandIn) -> None:
     with pypi_provider({}) as provider:
-        with_sso(hub_folder, provider.url)
-        ended = hub_folder.run("push", "--yes")
+        with_sso(idle_folder, provider.url)
+        ended = idle_folder.run("push", "--yes")
     assert (ended.returncode, ended.stderr.count("\n")) == (2, 1)
     assert "environment variable ACME_SECRET holds no client secret" in ended.stderr
-    assert empty.project.mgmt.tenant.load_all()["tenants"] == []
+    assert untouched.project.mgmt.tenant.load_all()["tenants"] == []
 
 
 def test_a_flow_that_descope_refuses_leaves_the_project_as_it_was(
@@ -283,19 +283,19 @@ def test_a_flow_that_descope_refuses_leaves_the_project_as_it_was(
     assert files(empty) == before
 
 
-def test_it_says_where_it_has_to_be_run(hub_folder: HubFolder, tmp_path: Path) -> None:
-    hub_folder.folder = tmp_path
-    ended = hub_folder.run("check")
+def test_it_says_where_it_has_to_be_run(idle_folder: HubFolder, tmp_path: Path) -> None:
+    idle_folder.folder = tmp_path
+    ended = idle_folder.run("check")
     assert (ended.returncode, "no jupyterhub_config.py here" in ended.stderr) == (2, True)
 
 
-def test_without_a_project_and_a_hub_nothing_is_made(hub_folder: HubFolder) -> None:
-    for name in [name for name in hub_folder.environment if name.startswith("DESCOPE_")]:
-        del hub_folder.environment[name]
-    ended = hub_folder.run("check")
+def test_without_a_project_and_a_hub_nothing_is_made(idle_folder: HubFolder) -> None:
+    for name in [name for name in idle_folder.environment if name.startswith("DESCOPE_")]:
+        del idle_folder.environment[name]
+    ended = idle_folder.run("check")
     assert (ended.returncode, ended.stderr.count("\n")) == (2, 1)
     assert "no hub has run here yet" in ended.stderr
-    assert not (hub_folder.folder / ".atrium").exists()
+    assert not (idle_folder.folder / ".atrium").exists()
 
 
 def test_one_key_is_made_however_often_it_is_pushed(hub_folder: HubFolder, empty: StandIn) -> None:

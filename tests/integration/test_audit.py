@@ -5,7 +5,6 @@ from __future__ import annotations
 import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import timedelta
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
@@ -18,8 +17,7 @@ from sqlalchemy.orm import Session
 from hub_extensions.access.forget import forget
 from tests.conftest import StartHub
 from tests.hub import Hub, wait_until
-from tests.integration.test_lasting import restart_with_old_confirmations
-from tests.odd_provider import odd_provider
+from tests.odd_provider import OddProvider
 from tests.person import Person
 
 ADMIN, MEMBER, ANALYST = "admin@acme.test", "member@acme.test", "analyst@acme.test"
@@ -155,59 +153,64 @@ def test_the_chain_holds_until_somebody_changes_a_line(start_hub: StartHub) -> N
     assert "was changed" in ask(boss, "/audit/chain").json()["problem"]
 
 
-def test_a_hub_that_was_killed_goes_on_with_its_trail(start_hub: StartHub) -> None:
-    hub = start_hub()
-    boss = Person(hub)
-    boss.sign_in(ADMIN)
+@pytest.fixture(scope="module")
+def restarted(start_hub: StartHub) -> Hub:
+    """A hub for those tests that stop it."""
+    return start_hub()
+
+
+def test_a_hub_that_was_killed_goes_on_with_its_trail(restarted: Hub) -> None:
+    hub = restarted
+    Person.signed_in(hub, ADMIN)
     hub.send(signal.SIGKILL)
     path = hub.state / "audit" / "audit.jsonl"
     before = path.read_text()
     path.write_text(before[:-20])  # as if the last write had been under way
     hub.start()
-    boss = Person(hub)
-    boss.sign_in(ADMIN)
+    boss = Person.signed_in(hub, ADMIN)
     assert "half a record" in hub.log_text()
     chain = ask(boss, "/audit/chain").json()
     assert chain["problem"] == ""
     assert chain["records"] >= len(before.splitlines())
 
 
-def test_who_was_refused_and_why(start_hub: StartHub) -> None:
-    with odd_provider() as provider:
-        hub = start_hub(**provider.settings)
-        provider.claims["tenants"] = {"acme": {"roles": ["Tenant Admin"]}}
-        known = dict(provider.claims)
-        Person(hub).get("/hub/home")
-        provider.claims["sub"] = "U-another"
-        assert Person(hub).get("/hub/home").status_code == 403
-        provider.claims.update(sub="U-third", email_verified=False)
-        assert Person(hub).get("/hub/home").status_code == 403
-        provider.claims = known
-        ada = Person(hub)  # anew: the hub may have refreshed her, and heard the same of her
-        ada.get("/hub/home")
-        [refused] = facts(ada, action="sign-in-refused")
-        assert refused[1] == ""
-        assert refused[3]["reason"] == "Your e-mail address has not been verified yet."
-        [identity] = facts(ada, action="identity-refused")
-        assert identity[1] == "ada@acme.test"
-        assert "used it here before" in identity[3]["reason"]
+@pytest.fixture(scope="module")
+def project_hub(running_provider: OddProvider, start_hub: StartHub) -> Hub:
+    """A hub with a real project's settings, that follows it quickly."""
+    return start_hub(**running_provider.settings, ATRIUM_REVOKE_SECONDS="5")
 
 
-def test_a_session_that_the_provider_ends(start_hub: StartHub) -> None:
-    with odd_provider() as provider:
-        hub = start_hub(**provider.settings)
-        ada = Person(hub)
-        ada.get("/hub/home")
-        provider.status = 400
-        restart_with_old_confirmations(hub, timedelta(minutes=30))
-        wait_until(lambda: not ada.is_signed_in(), "the session's end")
-        provider.reset()
-        provider.claims.update(sub="U2", email="boss@acme.test")
-        provider.claims["tenants"] = {"acme": {"roles": ["Tenant Admin"]}}
-        boss = Person(hub)
-        boss.get("/hub/home")
-        ended = {"reason": "dismissed"}
-        assert ("session-ended", "ada@acme.test", "provider", ended) in facts(boss)
+def test_who_was_refused_and_why(project_hub: Hub, provider: OddProvider) -> None:
+    provider.claims["tenants"] = {"acme": {"roles": ["Tenant Admin"]}}
+    known = dict(provider.claims)
+    Person(project_hub).get("/hub/home")
+    provider.claims["sub"] = "U-another"
+    assert Person(project_hub).get("/hub/home").status_code == 403
+    provider.claims.update(sub="U-third", email_verified=False)
+    assert Person(project_hub).get("/hub/home").status_code == 403
+    provider.claims = known
+    ada = Person(project_hub)  # anew: the hub may have asked meanwhile, and heard the same of her
+    ada.get("/hub/home")
+    unverified = {"reason": "Your e-mail address has not been verified yet."}
+    refused = [fact[1:] for fact in facts(ada, action="sign-in-refused")]
+    assert ("", "", unverified) in refused
+    identity = facts(ada, action="identity-refused")[-1]
+    assert identity[1] == "ada@acme.test"
+    assert "used it here before" in identity[3]["reason"]
+
+
+def test_a_session_that_the_provider_ends(project_hub: Hub, provider: OddProvider) -> None:
+    ada = Person(project_hub)
+    ada.get("/hub/home")
+    provider.status = 400
+    wait_until(lambda: not ada.is_signed_in(), "the session's end")
+    provider.reset()
+    provider.claims.update(sub="U2", email="boss@acme.test")
+    provider.claims["tenants"] = {"acme": {"roles": ["Tenant Admin"]}}
+    boss = Person(project_hub)
+    boss.get("/hub/home")
+    ended = {"reason": "dismissed"}
+    assert ("session-ended", "ada@acme.test", "provider", ended) in facts(boss)
 
 
 # -- forgetting ----------------------------------------------------------------------------
@@ -232,14 +235,13 @@ def traces(hub: Hub, name: str) -> list[str]:
 
 
 @pytest.mark.parametrize("runs", [True, False], ids=["the hub runs", "the hub is stopped"])
-def test_somebody_is_forgotten(runs: bool, start_hub: StartHub) -> None:
-    hub = start_hub()
-    boss, person = Person(hub), Person(hub)
-    boss.sign_in(ADMIN)
-    person.sign_in(MEMBER)
+def test_somebody_is_forgotten(runs: bool, restarted: Hub) -> None:
+    hub = restarted
+    boss, person = Person.signed_in(hub, ADMIN), Person.signed_in(hub, MEMBER)
     person.open_dashboards()
     home = wait_until(lambda: list((hub.state / "people").iterdir()), "a home")
-    ask(boss, "/groups/finance", "POST", json={"users": [MEMBER]})
+    ask(boss, "/groups/finance", "POST")
+    ask(boss, "/groups/finance/users", "POST", json={"users": [MEMBER]})
     if not runs:
         hub.stop()
     command = hub.atrium("users", "forget", MEMBER)
@@ -255,26 +257,23 @@ def test_somebody_is_forgotten(runs: bool, start_hub: StartHub) -> None:
         assert not person.is_signed_in()
         assert hub.server_of(MEMBER) is None
     assert hub.api(f"/users/{MEMBER}").status_code == 404
-    boss = Person(hub)
-    boss.sign_in(ADMIN)
+    boss = Person.signed_in(hub, ADMIN)
     assert records(boss, user=MEMBER) == []
     forgotten = records(boss, action="user-forgotten")[0]
     assert forgotten["user"].startswith("p-")
     assert ("signed-in", forgotten["user"]) in [fact[:2] for fact in facts(boss)]
     assert ask(boss, "/audit/chain").json()["problem"] == ""
     assert traces(hub, MEMBER) == []
-    again = Person(hub)
-    again.sign_in(MEMBER)
+    Person.signed_in(hub, MEMBER)
     assert "finance" not in hub.api(f"/users/{MEMBER}").json()["groups"]
     assert records(boss, user=MEMBER)[-1]["action"] == "group-given"
 
 
 def test_somebody_whose_dashboards_run_is_not_forgotten_behind_the_hubs_back(
-    start_hub: StartHub,
+    restarted: Hub,
 ) -> None:
-    hub = start_hub()
-    person = Person(hub)
-    person.sign_in(MEMBER)
+    hub = restarted
+    person = Person.signed_in(hub, MEMBER)
     person.open_dashboards()
     hub.send(signal.SIGTERM)  # it leaves people's dashboards running
     with database(hub) as db:

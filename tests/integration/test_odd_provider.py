@@ -8,6 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
+import requests
 from joserfc.jwk import RSAKey
 
 from tests import told
@@ -231,3 +232,51 @@ def test_the_start_ends_with_a_sentence_when_the_provider_is_unreachable(
     assert "does not answer at http://127.0.0.1:9" in said
     assert "DESCOPE_ISSUER" in said
     assert "Traceback" not in said
+
+
+@pytest.fixture(scope="module")
+def strict_hub(running_provider: OddProvider, start_hub: StartHub) -> Hub:
+    """A hub where a role counts only for who signed in with a second factor."""
+    settings = {"ATRIUM_REQUIRED_AMR": "mfa", "ATRIUM_REVOKE_SECONDS": "5"}
+    return start_hub(**running_provider.settings, **settings)
+
+
+def test_how_somebody_signed_in_holds_over_a_refresh_that_does_not_repeat_it(
+    strict_hub: Hub, provider: OddProvider
+) -> None:
+    provider.claims["tenants"] = {"acme": {"roles": ["Tenant Admin"]}}
+    provider.userinfo = {"amr": ["mfa"]}  # for the ID token alone to say
+    person = Person(strict_hub)
+    person.get("/hub/home")
+    assert groups(strict_hub) == {"user"}
+    provider.id_token = {"amr": ["email", "mfa"]}
+    person.get("/hub/logout")
+    person.get("/hub/home")
+    assert groups(strict_hub) == {"user", "admin"}
+    provider.without, provider.userinfo = {"id_token"}, {}
+    provider.claims["tenants"] = {"acme": {"roles": ["Tenant Admin", "Analyst"]}}
+    everything = {"user", "admin", "analysts"}
+    wait_until(lambda: groups(strict_hub) == everything, "the refreshed roles")
+    assert person.is_signed_in()
+
+
+def test_two_sign_ins_at_once_come_one_after_the_other(
+    strict_hub: Hub, provider: OddProvider
+) -> None:
+    """A browser that came in by a weak way must not keep its cookie beside the rights of a strong
+    one, however the two fall together. Without the lock about every third of these tries does."""
+    provider.claims["tenants"] = {"acme": {"roles": ["Tenant Admin"]}}
+    for number in range(24):
+        provider.id_token = {"amr": ["email"]}
+        weak = Person(strict_hub)
+        question = weak.get("/hub/oauth_login?again=-")  # waits at "Continue as …?"
+        provider.id_token = {"amr": ["mfa"]}
+        strong = Person(strict_hub)
+        begun = strong.get("/hub/oauth_login", allow_redirects=False).headers["Location"]
+        back = requests.get(begun, allow_redirects=False, timeout=20).headers["Location"]
+        with ThreadPoolExecutor(2) as threads:
+            threads.submit(strong.get, back, allow_redirects=False)
+            time.sleep((5 + number % 8) / 1000)  # the two have to meet, now here, now there
+            threads.submit(weak.submit, question, "yes", follow=False)
+        if "admin" in groups(strict_hub):
+            assert not weak.is_signed_in()

@@ -8,6 +8,7 @@ import signal
 import sqlite3
 import statistics
 import time
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
@@ -79,6 +80,13 @@ def ada(odd_hub: Hub, provider: OddProvider) -> Person:
     return person
 
 
+def token_by_hand(person: Person) -> Callable[[], bool]:
+    """Whether a token that somebody has made for a program of theirs still counts."""
+    made = person.post(f"/hub/api/users/{ADA}/tokens", headers=person.xsrf, json={"note": "mine"})
+    header = {"Authorization": f"token {made.json()['token']}"}
+    return lambda: requests.get(f"{person.hub.url}/hub/api/user", headers=header, timeout=20).ok
+
+
 @pytest.mark.parametrize("skew", [{"iat": 50}, {"nbf": 50}, {"exp": -50}])
 def test_clocks_may_differ_by_a_minute(
     odd_hub: Hub, provider: OddProvider, skew: dict[str, int]
@@ -137,6 +145,42 @@ def test_a_restart_in_an_outage_does_not_begin_the_grace_anew(
     restart(odd_hub, minutes=59, seconds=45)
     assert ada.is_signed_in()
     wait_until(lambda: not ada.is_signed_in(), "the end of the grace", seconds=25)
+
+
+def test_a_provider_that_hangs_slows_no_page(
+    odd_hub: Hub, provider: OddProvider, ada: Person
+) -> None:
+    provider.hang = 60
+    wait_until(lambda: provider.at_once, "a refresh that hangs")
+    times = []
+    for _ in range(60):
+        began = time.perf_counter()
+        assert ada.is_signed_in()
+        times.append(time.perf_counter() - began)
+    assert statistics.quantiles(times, n=20)[-1] < 0.3
+
+
+@pytest.mark.parametrize("refusal", [{"error": "invalid_grant"}, {"errorCode": "E064006"}])
+def test_a_refusal_of_the_provider_signs_out_everywhere(
+    odd_hub: Hub, provider: OddProvider, ada: Person, refusal: dict[str, str]
+) -> None:
+    ada.open_dashboards()
+    counts = token_by_hand(ada)
+    assert counts()
+    provider.status, provider.refusal = 400, refusal
+    wait_until(lambda: not ada.is_signed_in(), "the end of the session")
+    user = f"/users/{ADA}"
+    wait_until(lambda: not odd_hub.api(user).json()["servers"], "the end of the server")
+    wait_until(lambda: not odd_hub.api(f"{user}/tokens").json()["api_tokens"], "that of all tokens")
+    assert not counts()
+    assert groups(odd_hub, ADA) == set()
+
+
+def test_a_token_made_by_hand_ends_with_the_sign_out(odd_hub: Hub, ada: Person) -> None:
+    counts = token_by_hand(ada)
+    assert counts()
+    ada.get("/hub/logout")
+    assert not counts()
 
 
 def test_after_a_restart_a_thousand_people_are_refreshed_one_after_the_other(
@@ -236,9 +280,12 @@ def test_a_session_has_an_age_and_each_tenant_its_own(hub: Hub) -> None:
         people[email].open_dashboards()
     own = people["member@acme.test"].watch("user", "penguins")
     customers = people["member@globex.test"].watch("customers", "your_orders")
+    with closing(sqlite3.connect(hub.state / "descope" / "project.sqlite")) as db, db:
+        db.execute("UPDATE sessions SET auth_time = auth_time - 2 * 3600")
     change(hub, "UPDATE atrium_sessions SET signed_in_at = ?", ago(hours=2))
     assert closed_with(customers) == SIGNED_OUT
-    assert not people["member@globex.test"].is_signed_in()
+    again = people["member@globex.test"].get("/hub/home")
+    assert 'name="email"' in again.text  # the provider asks who it is, whom it knew a moment ago
     assert people["member@acme.test"].is_signed_in()
     assert is_open(own)
 

@@ -3,6 +3,8 @@ stay known for what they signed, so that nobody is signed out."""
 
 from __future__ import annotations
 
+import json
+from functools import lru_cache
 from typing import Any
 
 from joserfc import jwt
@@ -26,7 +28,7 @@ def keys() -> list[RSAKey]:
                 if old.createdTime < now() - SIGNS_SECONDS - life:
                     db.drop(old)
             kept = [db.keep(_new_key()), *kept]
-    return [RSAKey.import_key(each.private) for each in kept]
+    return [_imported(json.dumps(each.private)) for each in kept]
 
 
 def signing_key() -> RSAKey:
@@ -54,6 +56,12 @@ def read(token: str) -> dict[str, Any]:
         return dict(jwt.decode(token, KeySet([*keys()]), algorithms=[ALGORITHM]).claims)
     except (JoseError, ValueError, TypeError):
         return {}
+
+
+@lru_cache(maxsize=8)
+def _imported(private: str) -> RSAKey:
+    """A key from its JSON; taking one in proves its primes, which is most of a sign-in's work."""
+    return RSAKey.import_key(json.loads(private))
 
 
 def _new_key() -> SigningKey:
