@@ -16,8 +16,8 @@ PACKAGES := $(call stamp,packages,requirements.txt)
 TEST_PACKAGES := $(call stamp,test-packages,requirements-test.txt)
 PROJECT := $(call stamp,project,pyproject.toml)
 PROXY := $(call stamp,proxy,package-lock.json requirements-node.txt .ci/setup)
-# Two processes, each with whole files: the tests of one share a hub.
-TWO_AT_ONCE := $(BIN)/pytest -n 2 --dist loadfile
+# Three processes, each with whole files, whose tests share a hub; one always waits for something.
+THREE_AT_ONCE := $(BIN)/pytest -n 3 --dist loadfile
 TEST_NODE := $(call stamp,test-node,tests/node/package-lock.json .ci/setup)
 
 .PHONY: help hub test test-fast test-all benchmark-access lint types install lock clean
@@ -32,8 +32,8 @@ hub: $(PACKAGES) $(PROJECT) $(PROXY) ## Set up what is missing, then start the h
 
 test: $(PACKAGES) $(PROJECT) $(PROXY) $(TEST_NODE) lint types ## Set up what is missing, then all checks and tests.
 	@chrome="$$(.ci/setup chromium)" || exit 1; \
-	$(TWO_AT_ONCE) -m 'not slow and not browser' || exit 1; \
-	if [ -n "$$chrome" ]; then CHROME="$$chrome" $(TWO_AT_ONCE) -m 'browser and not slow'; \
+	$(THREE_AT_ONCE) -m 'not slow and not browser' || exit 1; \
+	if [ -n "$$chrome" ]; then CHROME="$$chrome" $(THREE_AT_ONCE) -m 'browser and not slow'; \
 	else echo 'The tests in a browser were left out: this machine has no Chromium (see above).'; fi
 
 test-fast: lint $(PROJECT) ## Checks and unit tests, within a minute: no hub, no browser.

@@ -61,6 +61,13 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) ->
     return report
 
 
+@pytest.fixture(autouse=True)
+def umask() -> Iterator[None]:
+    """The hub's state folder makes files that are the hub's alone; a test's own are not."""
+    yield
+    os.umask(0o022)
+
+
 @pytest.fixture(scope="module")
 def start_hub(tmp_path_factory: pytest.TempPathFactory) -> Iterator[StartHub]:
     """Starts a further hub: `start_hub(ATRIUM_HUB_ADMINS="...")`; each ends with the module."""

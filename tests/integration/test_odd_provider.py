@@ -234,6 +234,18 @@ def test_the_start_ends_with_a_sentence_when_the_provider_is_unreachable(
     assert "Traceback" not in said
 
 
+def test_who_was_asked_too_long_ago_is_asked_again(hub: Hub, provider: OddProvider) -> None:
+    person = Person(hub)
+    provider.claims["auth_time"] = int(time.time()) - 13 * 3600
+    page = person.get("/hub/home")
+    assert page.status_code == 403
+    assert "did not ask you who you are" in page.text
+    assert [answer.url for answer in page.history if "prompt=login" in answer.url]
+    provider.claims["auth_time"] = int(time.time())
+    person.get("/hub/home")
+    assert person.is_signed_in()
+
+
 @pytest.fixture(scope="module")
 def strict_hub(running_provider: OddProvider, start_hub: StartHub) -> Hub:
     """A hub where a role counts only for who signed in with a second factor."""
