@@ -16,8 +16,9 @@ PACKAGES := $(call stamp,packages,requirements.txt)
 TEST_PACKAGES := $(call stamp,test-packages,requirements-test.txt)
 PROJECT := $(call stamp,project,pyproject.toml)
 PROXY := $(call stamp,proxy,package-lock.json requirements-node.txt .ci/setup)
-# Three processes, each with whole files, whose tests share a hub; one always waits for something.
-THREE_AT_ONCE := $(BIN)/pytest -n 3 --dist loadfile
+# Several processes, each with whole files, whose tests share a hub: one always waits for something.
+# Browsers are busy enough for two.
+AT_ONCE := $(BIN)/pytest --dist loadfile --no-loadscope-reorder
 TEST_NODE := $(call stamp,test-node,tests/node/package-lock.json .ci/setup)
 
 .PHONY: help hub test test-fast test-all benchmark-access lint types install lock clean
@@ -32,8 +33,8 @@ hub: $(PACKAGES) $(PROJECT) $(PROXY) ## Set up what is missing, then start the h
 
 test: $(PACKAGES) $(PROJECT) $(PROXY) $(TEST_NODE) lint types ## Set up what is missing, then all checks and tests.
 	@chrome="$$(.ci/setup chromium)" || exit 1; \
-	$(THREE_AT_ONCE) -m 'not slow and not browser' || exit 1; \
-	if [ -n "$$chrome" ]; then CHROME="$$chrome" $(THREE_AT_ONCE) -m 'browser and not slow'; \
+	$(AT_ONCE) -n 3 -m 'not slow and not browser' || exit 1; \
+	if [ -n "$$chrome" ]; then CHROME="$$chrome" $(AT_ONCE) -n 2 -m 'browser and not slow'; \
 	else echo 'The tests in a browser were left out: this machine has no Chromium (see above).'; fi
 
 test-fast: lint $(PROJECT) ## Checks and unit tests, within a minute: no hub, no browser.
