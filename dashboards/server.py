@@ -36,6 +36,7 @@ def main() -> int:
     """Serve until told to stop. Returns the exit status."""
     _hide_memory()
     logging.basicConfig(format="%(levelname)s %(name)s: %(message)s", level=logging.INFO)
+    logging.getLogger("tornado.application").addFilter(_tells_no_session)
     try:
         settings = settings_from(os.environ)
     except SettingsError as error:
@@ -49,6 +50,11 @@ def main() -> int:
         log.error("Cannot listen on %s:%d: %s", settings.host, settings.port, error.strerror)
         return 1
     return 0
+
+
+def _tells_no_session(record: logging.LogRecord) -> bool:
+    """Not the line in which JupyterHub tells a session's cookie as it sets one against forgery."""
+    return not str(record.msg).startswith("Setting new xsrf cookie")
 
 
 def _hide_memory() -> None:

@@ -159,7 +159,7 @@ class DescopeAuthenticator(ConfirmingAuthenticator):
     def _open(self, app: Any) -> None:
         """Make ready what the sign-ins, the grants and the audit trail are kept in."""
         self._check_role_map()
-        log.keep_tokens_out()
+        log.keep_secrets_out()
         grants.create_tables(app.db)
         sessions.create_tables(app.db)
         if other := grants.other_issuer(app.db, self.project_id):

@@ -5,10 +5,11 @@ from __future__ import annotations
 import re
 import socket as sockets
 import time
+import weakref
 from contextlib import ExitStack
 from html import unescape
 from http.cookiejar import Cookie, DefaultCookiePolicy, request_host
-from typing import Any
+from typing import Any, ClassVar
 from urllib.parse import urljoin, urlsplit
 
 import requests
@@ -82,10 +83,17 @@ class _AsBrowsers(DefaultCookiePolicy):
 
 
 class Person(requests.Session):
-    """One person on one hub."""
+    """One person on one hub.
+
+    Attributes:
+        everybody: all who still take part, for those who look what a hub has written of them.
+    """
+
+    everybody: ClassVar[weakref.WeakSet[Person]] = weakref.WeakSet()
 
     def __init__(self, hub: Hub) -> None:
         super().__init__()
+        self.everybody.add(self)
         self.hub = hub
         self.mount("http://", _ThisMachine())
         self._policy = _AsBrowsers(secure_protocols=("http", "https", "ws", "wss"))
@@ -161,6 +169,12 @@ class Person(requests.Session):
         token = re.search(r'xsrf_token: "([^"]+)"', page.text)
         assert token, page.text
         return {"X-XSRFToken": token[1]}
+
+    @property
+    def secrets(self) -> set[str]:
+        """What opens something to whoever has it: the values of this browser's cookies."""
+        values = {cookie.value or "" for cookie in self.cookies}
+        return {value.strip('"') for value in values if len(value) >= 20}
 
     def is_signed_in(self) -> bool:
         """Whether the hub knows this browser."""

@@ -1,4 +1,5 @@
-"""No token in the hub's log: JupyterHub blanks `?token=`, but not where a redirect repeats it."""
+"""Nothing in the hub's log that opens something: JupyterHub blanks `?token=`, but not where a
+redirect repeats it, and tells the session of a browser with each cookie against forgery."""
 
 from __future__ import annotations
 
@@ -6,7 +7,7 @@ import logging
 import re
 from typing import Final
 
-from tornado.log import access_log
+from tornado.log import access_log, app_log
 
 _TOKEN: Final = re.compile(r"(token(?:=|%3D|%253D))[^&%\s\"']+", re.IGNORECASE)
 
@@ -21,6 +22,12 @@ class NoTokens(logging.Filter):
         return True
 
 
-def keep_tokens_out() -> None:
-    """From now on, in the lines about requests."""
+def tells_no_session(record: logging.LogRecord) -> bool:
+    """Not the line in which `jupyterhub._xsrf_utils` tells the value of the session's cookie."""
+    return not str(record.msg).startswith("Setting new xsrf cookie")
+
+
+def keep_secrets_out() -> None:
+    """From now on."""
     access_log.addFilter(NoTokens())
+    app_log.addFilter(tells_no_session)

@@ -496,9 +496,9 @@ def test_what_is_served_is_what_both_sources_allow() -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(1800)
+@pytest.mark.timeout(900)
 def test_what_is_served_is_what_both_sources_allow_in_many_more_ways() -> None:
-    run(examples=600, steps=80)
+    run(examples=200, steps=80)
 
 
 # -- with a guard taken out, the machine finds what is served too much --------------------------
@@ -729,12 +729,3 @@ def test_without_a_guard_the_machine_finds_it_again(
     monkeypatch.setattr(*without)
     with pytest.raises(AssertionError, match=FOUND):
         again(steps, prepared)
-
-
-@pytest.mark.slow
-@pytest.mark.timeout(1800)
-@pytest.mark.parametrize("guard", GUARDS)
-def test_without_a_guard_the_machine_finds_it(guard: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(*GUARDS[guard][0])
-    with pytest.raises(AssertionError):
-        run(examples=500)

@@ -14,9 +14,19 @@ from tests.attacks.unguarded import unguarded as guards_out
 from tests.conftest import StartHub
 from tests.hub import Hub, free_port
 from tests.odd_provider import OddProvider
+from tests.person import Person
 
 #: So soon what is taken away has ended, on the hubs that the attacks share.
 REVOKE_SECONDS = "5"
+
+
+@pytest.fixture(autouse=True)
+def nothing_leaks() -> Iterator[None]:
+    """No attack gets a cookie of anybody's into a log."""
+    yield
+    for person in Person.everybody:
+        log = person.hub.log_text()
+        assert not [secret for secret in person.secrets if secret in log]
 
 
 @pytest.fixture(scope="session")
