@@ -498,7 +498,7 @@ def test_what_is_served_is_what_both_sources_allow() -> None:
 @pytest.mark.slow
 @pytest.mark.timeout(900)
 def test_what_is_served_is_what_both_sources_allow_in_many_more_ways() -> None:
-    run(examples=200, steps=80)
+    run(examples=60, steps=80)
 
 
 # -- with a guard taken out, the machine finds what is served too much --------------------------
