@@ -9,11 +9,11 @@ from typing import Final
 
 from tornado.log import access_log, app_log
 
-_TOKEN: Final = re.compile(r"(token(?:=|%3D|%253D))[^&%\s\"']+", re.IGNORECASE)
+_TOKEN: Final = re.compile(r"(token(?:=|%3D|%253D|\": \"))[^&%\s\"']+", re.IGNORECASE)
 
 
 class NoTokens(logging.Filter):
-    """Blanks tokens in addresses."""
+    """Blanks tokens in addresses, and in the headers that are told of a failed request."""
 
     def filter(self, record: logging.LogRecord) -> bool:
         """Called by the logger with each line."""

@@ -25,8 +25,9 @@ def nothing_leaks() -> Iterator[None]:
     """No attack gets a cookie of anybody's into a log."""
     yield
     for person in Person.everybody:
-        log = person.hub.log_text()
-        assert not [secret for secret in person.secrets if secret in log]
+        if person.hub.process is not None:
+            log = person.hub.log_text()
+            assert not [secret for secret in person.secrets if secret in log]
 
 
 @pytest.fixture(scope="session")
