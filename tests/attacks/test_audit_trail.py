@@ -133,13 +133,10 @@ def test_the_name_in_the_trail_is_that_of_the_token(hub: Hub, member: Person) ->
     )
     assert answer.status_code == 204
     trail = hub.state / "audit" / "audit.jsonl"
-    record = wait_until(
-        lambda: next(
-            (one for one in trail.read_text().splitlines()[before:] if "dashboard-opened" in one),
-            "",
-        ),
-        "the record",
-    )
+    new = lambda: trail.read_text().splitlines()[before:]  # noqa: E731
+    record = wait_until(lambda: [one for one in new() if "dashboard-opened" in one], "the record")[
+        0
+    ]
     names = people.People(hub.state / "audit" / "people.sqlite")
     assert names.known(MEMBER) in record
     assert names.known(ADMIN) not in record or not names.known(ADMIN)
