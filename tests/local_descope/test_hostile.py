@@ -33,7 +33,8 @@ class Elements(HTMLParser):
 
 def assert_harmless(page: requests.Response) -> None:
     """No script but our files, no handler, no address but of this machine, no name filled in."""
-    assert "49" not in re.sub(r"127\.0\.0\.1:\d+|[\w-]{20,}", "", page.text)
+    by_chance = r"127\.0\.0\.1:\d+|[\w-]{20,}|\d\d:\d\d(:\d\d)?"
+    assert "49" not in re.sub(by_chance, "", page.text)
     for tag, attributes in Elements(page.text).seen:
         assert tag not in {"img", "iframe", "object", "base"}
         assert tag != "script" or attributes.keys() >= {"src"}
