@@ -122,9 +122,10 @@ class ChangesSocket(HubOAuthenticated, WebSocketHandler):
 
     def tell(self, push: Push) -> None:
         """There is something else to show, or nothing any more."""
+        before, self._groups = self._groups, push.groups
         if push.ended or not push.groups:
             self.close(push.code)
-        else:
+        elif push.groups != before:
             with suppress(WebSocketClosedError):  # its page is on the way out by itself
                 self.write_message("changed")
 

@@ -38,6 +38,7 @@ CHROMIUM_OPTIONS = (
     "--no-first-run",
 )
 INTEGRATION = Path(__file__).parent / "integration"
+LONG = ("hub", "process")
 SCREENSHOTS = Path(__file__).parents[1] / "test-results"
 _PASSED = pytest.StashKey[bool]()
 
@@ -53,7 +54,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(
         key=lambda item: (
             item.get_closest_marker("browser") is not None,
-            item.get_closest_marker("hub") is None,  # what takes long begins first
+            not any(map(item.get_closest_marker, LONG)),  # begins first
         )
     )
 

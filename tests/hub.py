@@ -147,6 +147,8 @@ class Hub:
     def api(self, path: str, method: str = "GET", **options: object) -> requests.Response:
         """Ask the hub's REST API with all of its rights; `options` are those of requests."""
         if "Authorization" not in self._session.headers:
+            # Anew each time: the proxy may just be closing a connection that nobody has used.
+            self._session.headers["Connection"] = "close"
             self._session.headers["Authorization"] = f"token {self._new_api_token()}"
         return self._session.request(method, f"{self.url}/hub/api{path}", timeout=20, **options)
 

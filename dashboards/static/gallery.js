@@ -36,10 +36,15 @@ const changes = new URL(`${document.currentScript.dataset.prefix}changes`, locat
 changes.searchParams.set("seen", document.currentScript.dataset.seen);
 changes.protocol = changes.protocol.replace("http", "ws");
 
+let leaving = false; // a click must not be lost to a reload
+addEventListener("beforeunload", () => { leaving = true; });
+addEventListener("pageshow", () => { leaving = false; });
+
 function follow(wait) {
   const socket = new WebSocket(changes);
   socket.addEventListener("open", () => { wait = 1000; });
   socket.addEventListener("message", () => {
+    if (leaving) return;
     sessionStorage.setItem(KEPT, box.value);
     location.reload();
   });

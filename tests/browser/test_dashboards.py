@@ -10,7 +10,7 @@ from collections.abc import Callable
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
-from tests.browser.visitor import NewVisitor, Visitor
+from tests.browser.visitor import NewVisitor, Visitor, add_member
 from tests.conftest import StartHub
 from tests.hub import Hub, free_port, wait_until
 
@@ -31,9 +31,7 @@ def give_group(page: Page, group: str, member: str) -> None:
     page.get_by_placeholder("group name").fill(group)
     page.get_by_role("button", name="Create").click()
     page.get_by_role("link", name=group).click()
-    page.get_by_placeholder("Add by username").fill(member)
-    page.get_by_role("button", name="Add user").click()
-    page.get_by_role("button", name="Apply").click()
+    add_member(page, member)
     expect(page.get_by_role("heading", name="Groups")).to_be_visible()
 
 

@@ -8,7 +8,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.attacks.companies import ADMIN, GLOBEX, INITECH, MEMBER, Company, Town
-from tests.browser.visitor import NewVisitor
+from tests.browser.visitor import NewVisitor, add_member
 from tests.conftest import StartHub
 
 NOT_FOR_MANAGERS = [
@@ -38,12 +38,7 @@ def add(page: Page, group: str, name: str) -> None:
     offers_no_more(page)
     page.get_by_role("link", name=group, exact=True).click()
     offers_no_more(page)
-    page.get_by_placeholder("Add by username").fill(name)
-    page.get_by_role("button", name="Add user").click()
-    expect(page.locator(".item", has_text=name)).to_be_visible()  # the page asks who that is
-    with page.expect_response(re.compile(r"/hub/api/groups/[^/]+/users")) as answer:
-        page.get_by_role("button", name="Apply").click()
-    assert answer.value.ok
+    add_member(page, name)
 
 
 @pytest.mark.parametrize(

@@ -144,3 +144,13 @@ class Visitor:
 
     def close(self) -> None:
         self.context.close()
+
+
+def add_member(page: Page, name: str) -> None:
+    """In the admin page, at a group: add somebody."""
+    page.get_by_placeholder("Add by username").fill(name)
+    page.get_by_role("button", name="Add user").click()
+    expect(page.locator(".item", has_text=name)).to_be_visible()  # the page asks who that is
+    with page.expect_response(re.compile(r"/hub/api/groups/[^/]+/users")) as answer:
+        page.get_by_role("button", name="Apply").click()
+    assert answer.value.ok
