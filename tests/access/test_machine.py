@@ -466,13 +466,13 @@ class Machine(RuleBasedStateMachine):
         self.world.on_the_way.let_through()
 
 
-def run(examples: int, steps: int = 40) -> None:
+def run(examples: int) -> None:
     """Let the machine work."""
     profile = settings(
         phases=[Phase.generate],  # a failure is told as it is, not made shorter for minutes
         report_multiple_bugs=False,
         max_examples=examples,
-        stateful_step_count=steps,
+        stateful_step_count=40,
         derandomize=True,
         deadline=None,
         database=None,
@@ -493,12 +493,6 @@ def machine(prepared: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_what_is_served_is_what_both_sources_allow() -> None:
     run(examples=25)
-
-
-@pytest.mark.slow
-@pytest.mark.timeout(900)
-def test_what_is_served_is_what_both_sources_allow_in_many_more_ways() -> None:
-    run(examples=60, steps=80)
 
 
 # -- with a guard taken out, the machine finds what is served too much --------------------------
