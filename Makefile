@@ -9,6 +9,8 @@ SHELL := /bin/bash
 MAKEFLAGS += --no-print-directory
 # A person's own settings of Python must not bring other packages than the locked ones.
 unexport PYTHONPATH PYTHONHOME PIP_TARGET PIP_PREFIX PIP_USER
+# Compiled once, not by each process of the tests anew.
+unexport PYTHONDONTWRITEBYTECODE
 
 BIN := .venv/bin
 stamp = .venv/stamps/$(1)-$(shell cat $(2) | git hash-object --stdin)
@@ -38,10 +40,11 @@ test: $(PACKAGES) $(PROJECT) $(PROXY) $(TEST_NODE) lint types ## Set up what is 
 	else echo 'The tests in a browser were left out: this machine has no Chromium (see above).'; fi
 
 test-fast: lint $(PROJECT) ## Checks and unit tests, within a minute: no hub, no browser.
-	@.ci/setup beside '$(MAKE) types' $(BIN)/pytest -m 'not hub and not browser and not process and not slow'
+	@.ci/setup beside '$(MAKE) types' $(AT_ONCE) -n 2 \
+	  -m 'not hub and not browser and not long and not slow' --ignore tests/browser --ignore tests/integration
 
 test-all: test ## The same as test, then the slow tests.
-	@CHROME="$$(.ci/setup chromium)" $(BIN)/pytest -m slow || [ $$? -eq 5 ] # 5: there is none yet
+	@CHROME="$$(.ci/setup chromium)" $(BIN)/pytest -m slow
 
 benchmark-access: $(TEST_PACKAGES) $(PROJECT) $(PROXY) ## Measure how fast access ends and what that costs (half an hour; PARTS=peer, QUICK=--quick).
 	@$(BIN)/python -m tests.benchmarks.access $(QUICK) $(PARTS)

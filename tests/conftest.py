@@ -38,7 +38,7 @@ CHROMIUM_OPTIONS = (
     "--no-first-run",
 )
 INTEGRATION = Path(__file__).parent / "integration"
-LONG = ("hub", "process")
+LONG = ("hub", "long")
 SCREENSHOTS = Path(__file__).parents[1] / "test-results"
 _PASSED = pytest.StashKey[bool]()
 
@@ -98,9 +98,10 @@ def db() -> Iterator[Session]:
     session.get_bind().dispose()  # pyright: ignore[reportAttributeAccessIssue]
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def running_provider() -> Iterator[OddProvider]:
-    """A provider that answers as wrongly as it is told to; for the fixture `provider`."""
+    """A provider that answers as wrongly as it is told to; for the fixture `provider`. A module's
+    own: a hub of another module would go on asking it."""
     with odd_provider() as provider:
         yield provider
 

@@ -187,7 +187,7 @@ class Person(requests.Session):
     def open_server(self, server: str = "") -> requests.Response:
         """Start one of the person's servers if need be, and return its first page."""
         name = self.cookies_name()
-        self.get(f"/hub/spawn/{name}/{server}")
+        self.get(f"/hub/spawn/{name}/{server}".rstrip("/"))
         place = f"/user/{name}/{server}".rstrip("/")
         return wait_until(
             lambda: (page := self.get(f"{place}/?all")).ok and "/user/" in page.url and page,

@@ -46,6 +46,8 @@ from tests.access.world import (
     prepared_folder,
 )
 
+pytestmark = pytest.mark.long
+
 ROLES = {"Analyst": "analysts", "Tenant Admin": "admin"}
 GROUPS = ("user", "analysts", "admin", "finance")
 #: Seconds within which something is followed: what the hub itself knows, what the directory tells,
@@ -466,13 +468,13 @@ class Machine(RuleBasedStateMachine):
         self.world.on_the_way.let_through()
 
 
-def run(examples: int) -> None:
+def run(examples: int, steps: int = 40) -> None:
     """Let the machine work."""
     profile = settings(
         phases=[Phase.generate],  # a failure is told as it is, not made shorter for minutes
         report_multiple_bugs=False,
         max_examples=examples,
-        stateful_step_count=40,
+        stateful_step_count=steps,
         derandomize=True,
         deadline=None,
         database=None,
@@ -493,6 +495,12 @@ def machine(prepared: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_what_is_served_is_what_both_sources_allow() -> None:
     run(examples=25)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(900)
+def test_what_is_served_is_what_both_sources_allow_in_many_more_ways() -> None:
+    run(examples=100, steps=80)
 
 
 # -- with a guard taken out, the machine finds what is served too much --------------------------

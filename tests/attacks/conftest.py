@@ -69,7 +69,7 @@ def unguarded(start_shared: StartHub, tmp_path_factory: pytest.TempPathFactory) 
     return Town(start_shared(ATRIUM_CUSTOMER_TENANTS="globex, initech", **environment))
 
 
-@pytest.fixture(scope="session")
-def project_hub(running_provider: OddProvider, start_shared: StartHub) -> Hub:
+@pytest.fixture(scope="module")
+def project_hub(running_provider: OddProvider, start_hub: StartHub) -> Hub:
     """A hub with a real project's settings, whose provider is the odd one."""
-    return start_shared(**running_provider.settings)
+    return start_hub(**running_provider.settings)

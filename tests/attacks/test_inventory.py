@@ -16,6 +16,8 @@ from tests.attacks.inventory import PLACE
 HERE = Path(__file__).parent
 ROOT = HERE.parents[1]
 
+pytestmark = pytest.mark.long
+
 
 @pytest.fixture(scope="module")
 def listed(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[dict[str, str]]]:

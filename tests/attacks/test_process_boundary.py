@@ -21,7 +21,7 @@ import pytest
 from tests import machine
 from tests.attacks import attack, guard_out
 from tests.dashboards.notebooks import code, write_notebook
-from tests.hub import Hub, wait_until
+from tests.hub import Hub
 from tests.person import Person
 
 VICTIM, ATTACKER = "admin@acme.test", "member@acme.test"
@@ -151,9 +151,8 @@ def sign_everybody_in(hub: Hub) -> Person:
     victim, attacker = Person(hub), Person(hub)
     victim.sign_in(VICTIM)
     victim.open_dashboards()
-    victim.get(f"/hub/spawn/{VICTIM}/admin")
-    admin_page = f"/user/{VICTIM}/admin/dashboards/admin/who_am_i"
-    wait_until(lambda: victim.get(admin_page).ok, "the admin server")
+    victim.open_server("admin")
+    assert victim.get(f"/user/{VICTIM}/admin/dashboards/admin/who_am_i").ok
     attacker.sign_in(ATTACKER)
     attacker.open_dashboards()
     return attacker

@@ -8,7 +8,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.browser.visitor import NewVisitor, Visitor
-from tests.hub import Hub, wait_until
+from tests.hub import Hub
 from tests.person import Person
 
 ADMIN, MEMBER = "admin@acme.test", "member@acme.test"
@@ -25,13 +25,7 @@ def _finance(hub: Hub) -> None:
     hub.api("/groups/finance", "POST")
     admin = Person(hub)
     admin.sign_in(ADMIN)
-    admin.get(f"/hub/spawn/{ADMIN}/admin")
-    wait_until(lambda: _is_ready(hub), "the server of the admin folder", seconds=60)
-
-
-def _is_ready(hub: Hub) -> bool:
-    server = hub.api(f"/users/{ADMIN}").json()["servers"].get("admin", {})
-    return bool(server.get("ready"))
+    admin.open_server("admin")
 
 
 def open_access(visitor: Visitor) -> Page:

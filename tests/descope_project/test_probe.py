@@ -12,7 +12,7 @@ import pytest
 from tests.descope_project.command import HubFolder
 from tests.local_descope.stand_in import SECRET, Browser, StandIn
 
-pytestmark = pytest.mark.process
+pytestmark = pytest.mark.long
 
 
 @pytest.fixture

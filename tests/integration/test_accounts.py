@@ -81,10 +81,7 @@ def _lists(uid: int, groups: list[str], folder: Path) -> bool:
 
 def test_each_server_has_an_account_and_a_home(hub: Hub, admin: Person, member: Person) -> None:
     wait_until(lambda: "Isolated:" in hub.log_text(), "the line about accounts")
-    admin.get(f"/hub/spawn/{ADMIN}/admin")
-    wait_until(
-        lambda: admin.get(f"/user/{ADMIN}/admin/dashboards/admin/tell").ok, "the admin server"
-    )
+    admin.open_server("admin")
     servers = [server(hub, ADMIN), server(hub, ADMIN, "admin"), server(hub, MEMBER)]
     uids = [process.uids() for process in servers]
     assert len({ids.real for ids in uids}) == 3
@@ -104,9 +101,8 @@ def test_each_server_has_an_account_and_a_home(hub: Hub, admin: Person, member: 
 def test_the_admin_server_is_told_how_much_memory_servers_use(
     hub: Hub, admin: Person, member: Person
 ) -> None:
-    admin.get(f"/hub/spawn/{ADMIN}/admin")
-    page = f"/user/{ADMIN}/admin/dashboards/admin/tell"
-    wait_until(lambda: admin.get(page).ok, "the admin server")
+    admin.open_server("admin")
+    assert admin.get(f"/user/{ADMIN}/admin/dashboards/admin/tell").ok
     told = json.loads((home(server(hub, ADMIN, "admin")) / "told.json").read_text())
     assert told.keys() == {f"{ADMIN} ", f"{ADMIN} admin", f"{MEMBER} "}
     assert all(used > 20 for used in told.values())

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import requests
 
-from tests.hub import Hub, wait_until
+from tests.hub import Hub
 from tests.person import Person
 
 ADMIN, MEMBER, ANALYST = "admin@acme.test", "member@acme.test", "analyst@acme.test"
@@ -195,11 +195,8 @@ def test_a_role_changed_at_the_provider_counts_at_the_next_sign_in(
 
 
 def test_an_admin_has_a_server_of_its_own_for_the_admin_folder(hub: Hub, manager: Person) -> None:
-    manager.get(f"/hub/spawn/{ADMIN}/admin")
-    wait_until(
-        lambda: hub.api(f"/users/{ADMIN}").json()["servers"].get("admin", {}).get("ready"),
-        "the server of the admin folder",
-    )
+    manager.open_server("admin")
+    assert hub.api(f"/users/{ADMIN}").json()["servers"]["admin"]["ready"]
     member = Person(hub)
     member.sign_in(MEMBER)
     assert member.get(f"/hub/spawn/{MEMBER}/admin").status_code == 403

@@ -8,7 +8,7 @@ import signal
 import sqlite3
 import statistics
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
@@ -24,7 +24,7 @@ from tests.attacks.without import without
 from tests.conftest import StartHub
 from tests.hub import Hub, wait_until
 from tests.integration.test_groups import groups
-from tests.odd_provider import PROJECT, OddProvider, odd_provider
+from tests.odd_provider import PROJECT, OddProvider
 from tests.person import SIGNED_OUT, TAKEN, Person, closed_with, is_open
 
 ADA, ANALYST = "ada@acme.test", "analyst@acme.test"
@@ -59,13 +59,6 @@ def audited(hub: Hub) -> list[str]:
 
 
 # -- at a provider that does as it is told ---------------------------------------------------
-
-
-@pytest.fixture(scope="module")
-def running_provider() -> Iterator[OddProvider]:
-    """One that no other hub asks: its calls are counted."""
-    with odd_provider() as provider:
-        yield provider
 
 
 @pytest.fixture

@@ -199,9 +199,9 @@ def test_an_admin_who_is_none_any_more_loses_the_admin_server_only(hub: Hub) -> 
     admin = Person(hub)
     admin.sign_in(ADMIN)
     admin.open_dashboards()
-    admin.get(f"/hub/spawn/{ADMIN}/admin")
+    admin.open_server("admin")
     running = lambda: set(hub.api(f"/users/{ADMIN}").json()["servers"])  # noqa: E731
-    wait_until(lambda: running() == {"", "admin"}, "both servers")
+    assert running() == {"", "admin"}
     hub.project.set_roles(ADMIN, "acme")
     try:
         wait_until(lambda: running() == {""}, "the end of the admin's server")

@@ -63,7 +63,7 @@ EVENTS: dict[str, Ends] = {
 }
 
 
-@pytest.mark.process
+@pytest.mark.long
 @pytest.mark.parametrize("event", EVENTS)
 def test_each_end_of_a_session_is_told(event: str, start_stand_in: StartStandIn) -> None:
     with listener() as (address, received):
@@ -85,7 +85,7 @@ def test_each_end_of_a_session_is_told(event: str, start_stand_in: StartStandIn)
     assert len(received) == 1
 
 
-@pytest.mark.process
+@pytest.mark.long
 def test_an_application_that_is_away_holds_nothing_up(start_stand_in: StartStandIn) -> None:
     stand_in = start_stand_in(LOCAL_DESCOPE_LOGOUT_URL=f"http://127.0.0.1:{free_port()}/")
     with Browser(stand_in) as browser:
@@ -98,7 +98,7 @@ def test_an_application_that_is_away_holds_nothing_up(start_stand_in: StartStand
         client.session.close()
 
 
-@pytest.mark.process
+@pytest.mark.long
 def test_no_redirect_is_followed_with_a_token(start_stand_in: StartStandIn) -> None:
     with (
         listener() as (elsewhere, stolen),

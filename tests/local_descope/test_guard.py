@@ -10,6 +10,8 @@ import pytest
 from tests.local_descope.conftest import StartStandIn
 from tests.local_descope.stand_in import PROJECT, StandIn, free_port
 
+pytestmark = pytest.mark.long
+
 FOREIGN = [
     {"Host": "atrium.example"},
     {"Host": "127.0.0.1"},

@@ -14,7 +14,7 @@ from tests.local_descope.conftest import StartStandIn
 from tests.local_descope.stand_in import FLOW, Browser, Client, StandIn
 from tests.sdk import Project
 
-pytestmark = pytest.mark.process
+pytestmark = pytest.mark.long
 
 SCRIPT = "\"'><script>alert(1)</script><img src=x onerror=alert(1)>{{ 7 * 7 }}{% raw %}"
 

@@ -17,7 +17,7 @@ import requests
 from hub_extensions.local_descope.config import Config, ConfigError, config_from_environment
 from tests.local_descope.stand_in import ROOT, Browser, Client, StandIn
 
-pytestmark = pytest.mark.process
+pytestmark = pytest.mark.long
 
 
 def test_a_restart_forgets_nobody(tmp_path: Path) -> None:

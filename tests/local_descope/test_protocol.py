@@ -22,7 +22,7 @@ from tests.local_descope.stand_in import (
 )
 from tests.providers import node_command
 
-pytestmark = pytest.mark.process
+pytestmark = pytest.mark.long
 
 
 @pytest.mark.parametrize("method", ["client_secret_basic", "client_secret_post"])

@@ -26,7 +26,7 @@ from tests.local_descope.stand_in import (
 )
 from tests.sdk import Project
 
-pytestmark = pytest.mark.process
+pytestmark = pytest.mark.long
 
 
 @pytest.fixture

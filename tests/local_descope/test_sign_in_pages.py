@@ -12,7 +12,7 @@ import pytest
 from tests.local_descope.conftest import StartStandIn
 from tests.local_descope.stand_in import EXPORT, PREFIX, Browser, Client, StandIn, query_of
 
-pytestmark = pytest.mark.process
+pytestmark = pytest.mark.long
 
 
 def new_address() -> str:

@@ -115,6 +115,7 @@ def test_reads_a_file_again_when_it_has_changed(tmp_path: Path, explorer: dict[s
         assert len(explorer["readings_or_problem"](str(file))[0]) == rows
 
 
+@pytest.mark.long
 def test_shows_a_message_instead_of_the_page(tmp_path: Path) -> None:
     said = run(SENSOR_EXPLORER, "print(readings, problem)", ATRIUM_DATA=str(tmp_path / "none.csv"))
     assert said.strip() == "None it is not there"
@@ -130,6 +131,7 @@ def test_words_for_columns_and_steps(explorer: dict[str, Any]) -> None:
     assert unit_of(pd.date_range("2024-01-01", periods=9, freq="7min")) == "readings"
 
 
+@pytest.mark.long
 @pytest.mark.skipif(
     not OCCUPANCY.exists(), reason="the office's readings are not beside the project"
 )

@@ -44,12 +44,13 @@ def test_begins_with_its_title_and_what_it_is(notebook: Path) -> None:
     assert description.endswith(".")
 
 
-@pytest.mark.process
+@pytest.mark.long
 @each_notebook
 def test_runs_in_a_fresh_process(notebook: Path) -> None:
     assert run(notebook, then="print('done')").strip() == "done"
 
 
+@pytest.mark.long
 def test_view_of_the_hub_says_what_is_wrong_then_what_is_there() -> None:
     hub = next(path for path in NOTEBOOKS if path.stem == "the_hub")
     said = run(
@@ -83,6 +84,7 @@ print(message.visible, overview.visible)
     assert said.endswith("False True\n")
 
 
+@pytest.mark.long
 def test_who_am_i_takes_claims_of_any_shape() -> None:
     who = next(path for path in NOTEBOOKS if path.stem == "who_am_i")
     said = run(

@@ -76,6 +76,7 @@ print("responsive:", figure.sizing_mode, figure.width)
 """
 
 
+@pytest.mark.long
 def test_is_a_default_that_gives_way() -> None:
     done = subprocess.run(
         [sys.executable, "-c", APPLIED], capture_output=True, text=True, timeout=50, check=False

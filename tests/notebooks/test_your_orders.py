@@ -28,7 +28,7 @@ def test_every_tenant_has_sensible_rows_of_its_own(tenant: str, orders_of: Any) 
     assert len(orders_of("another")) != len(orders)
 
 
-@pytest.mark.process
+@pytest.mark.long
 def test_shows_the_viewers_tenant_and_nobody_elses() -> None:
     said = run(
         ORDERS,
