@@ -5,11 +5,11 @@ from __future__ import annotations
 import shutil
 
 import pytest
-from playwright.sync_api import expect
+from playwright.sync_api import Route, expect
 
 from tests.browser.visitor import NewVisitor
 from tests.conftest import StartHub
-from tests.hub import Hub
+from tests.hub import Hub, wait_until
 
 ANALYST = "analyst@acme.test"
 
@@ -48,6 +48,29 @@ def test_a_dashboard_that_is_taken_away_goes_and_says_why(
     gallery.get_by_role("link", name="To my dashboards").click()
     expect(gallery.get_by_role("heading", name="Everybody")).to_be_visible()
     expect(gallery.get_by_role("heading", name="Finance")).to_have_count(0)
+
+
+def test_a_click_is_not_lost_when_the_gallery_changes(hub: Hub, new_visitor: NewVisitor) -> None:
+    page = new_visitor(hub).sign_in(ANALYST)
+    told: list[str | bytes] = []
+    page.on(
+        "websocket", lambda socket: socket.on("framereceived", lambda frame: told.append(frame))
+    )
+    expect(page.get_by_role("heading", name="Everybody")).to_be_visible()
+    page.reload()
+    held: list[Route] = []
+    page.route("**/dashboards/user/penguins", lambda route: held.append(route))
+    with page.expect_request("**/dashboards/user/penguins"):
+        page.get_by_role("link", name="Penguins").click(no_wait_after=True)
+    told.clear()
+    membership(hub, "POST")
+    try:
+        # Asking the browser lets events in; the page itself answers nothing while it is left.
+        wait_until(lambda: (page.context.cookies(), told)[1], "the change")
+        held[0].continue_()
+        expect(page.locator(".bk-Figure").first).to_be_attached()
+    finally:
+        membership(hub, "DELETE")
 
 
 def test_whoever_is_signed_out_elsewhere_is_told_so(hub: Hub, new_visitor: NewVisitor) -> None:
