@@ -69,7 +69,8 @@ class OddProvider:
         self.without: set[str] = set()
         self.asked: list[str] = []
         self.refreshes: list[tuple[float, str]] = []
-        self.at_once = self.most_at_once = 0
+        self.under_way: set[int] = set()  # a new one: what still hangs of before counts no more
+        self.most_at_once = 0
         self.nonce = ""
 
     @property
@@ -175,14 +176,15 @@ class _Handler(BaseHTTPRequestHandler):
             self._slowly(provider.tokens() if self.path == "/token" else {})
             return
         with provider.counting:
+            under_way = provider.under_way
             provider.refreshes.append((time.monotonic(), token))
-            provider.at_once += 1
-            provider.most_at_once = max(provider.most_at_once, provider.at_once)
+            under_way.add(id(self))
+            provider.most_at_once = max(provider.most_at_once, len(under_way))
         try:
             self._slowly(provider.tokens(token))
         finally:
             with provider.counting:
-                provider.at_once -= 1
+                under_way.discard(id(self))
 
     def _slowly(self, body: Any) -> None:
         if self.provider.hang:
