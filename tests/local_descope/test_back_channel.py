@@ -89,7 +89,7 @@ def test_each_end_of_a_session_is_told(event: str, start_stand_in: StartStandIn)
 
 
 @pytest.mark.long
-def test_an_application_that_is_away_holds_nothing_up(start_stand_in: StartStandIn) -> None:
+def test_an_application_that_is_away_is_told_of_in_the_log(start_stand_in: StartStandIn) -> None:
     stand_in = start_stand_in(LOCAL_DESCOPE_LOGOUT_URL=f"http://127.0.0.1:{free_port()}/")
     with Browser(stand_in) as browser:
         client = Client(stand_in)
