@@ -5,15 +5,17 @@ from __future__ import annotations
 import os
 import sys
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit, urlunsplit
 
 from jupyterhub.utils import subdomain_hook_idna
 
-from .accounts.unix_accounts import Isolation
 from .settings import LOCAL_OWNER_TENANT, LOCAL_PROJECT_ID, Settings
 from .signing_in import provider
 from .state import State
+
+if TYPE_CHECKING:  # the commands, which need no database, start in half the time without it
+    from .accounts.unix_accounts import Isolation
 
 #: The tenant that owns the hub with the stand-in.
 OWNER_TENANT: Final = LOCAL_OWNER_TENANT
