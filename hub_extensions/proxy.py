@@ -56,6 +56,8 @@ class AtriumProxy(ConfigurableHTTPProxy):
             self._check_port(name, url)
         leave_servers_on_term(self.app)
         await super().start()
+        # JupyterHub does this once all serves; who comes before would meet a 404 without a style.
+        await self.restore_routes()
 
     def _check_port(self, name: str, url: str) -> None:
         parts = urlsplit(url)

@@ -85,6 +85,7 @@ class Hub:
         self.before: list[str] = []
         self.config = ROOT / "jupyterhub_config.py"
         self.process: psutil.Popen | None = None
+        self._begin = 0  # of what the hub that runs now has said, in the log
         self._processes: set[psutil.Process] = set()
         self._session = requests.Session()
         shutil.copytree(ROOT / "notebooks", self.notebooks, dirs_exist_ok=True)
@@ -95,6 +96,7 @@ class Hub:
         command = [*self.before, sys.executable, "-m", "jupyterhub"]
         command += ["-f", str(self.config), *options]
         with self._log.open("ab") as log:
+            self._begin = log.tell()
             self.process = psutil.Popen(
                 command,
                 cwd=self.folder,
@@ -106,22 +108,19 @@ class Hub:
             )
         self._processes.add(psutil.Process(self.process.pid))
         try:
-            wait_until(self._answers, "an answer of the hub", seconds=START_SECONDS)
+            wait_until(self._serves, "a hub that serves", seconds=START_SECONDS)
         except BaseException as error:
             self.kill()
             error.add_note(self.log_tail())
             raise
         return self
 
-    def _answers(self) -> bool:
+    def _serves(self) -> bool:
         assert self.process is not None
         self.processes()  # seen now, they can be ended should the hub itself fail to start
         if self.process.poll() is not None:
             raise AssertionError(f"the hub ended with status {self.process.returncode}")
-        try:
-            return requests.get(f"{self.url}/hub/health", timeout=5).ok
-        except requests.RequestException:
-            return False
+        return b"JupyterHub is now running at" in self._log.read_bytes()[self._begin :]
 
     def log_text(self) -> str:
         return self._log.read_text(errors="replace")

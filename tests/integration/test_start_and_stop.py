@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 import signal
 import stat
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 
 import pytest
 import requests
@@ -25,6 +27,22 @@ def test_the_start_says_the_address_the_accounts_and_the_state(hub: Hub) -> None
     for part in (hub.url, "admin@acme.test", "member@acme.test", str(hub.state)):
         assert part in hub.log_text()
     assert len(re.findall("Isolated: |Not isolated: ", hub.log_text())) == 1
+
+
+def test_who_comes_while_the_hub_starts_is_asked_to_wait(start_hub: StartHub) -> None:
+    hub = start_hub()
+    hub.stop()
+    met: list[tuple[int, str]] = []
+    with ThreadPoolExecutor() as threads:
+        started = threads.submit(hub.start)
+        while not started.done():
+            with suppress(requests.ConnectionError):  # nobody listens yet
+                page = requests.get(hub.url, timeout=5)
+                met.append((page.status_code, page.text))
+        started.result()
+    assert any(status == 503 and "this page goes on by itself" in page for status, page in met)
+    # Of the proxy itself, in the moment before it is told of the hub; no page of ours.
+    assert not any(status == 404 and "Atrium" in page for status, page in met)
 
 
 def test_ctrl_c_leaves_no_process_and_the_next_start_knows_everything(start_hub: StartHub) -> None:
