@@ -71,6 +71,9 @@ def counter() -> Iterator[Counter]:
                 connection.request(self.command, self.path, body, headers)
                 answer = connection.getresponse()
                 content = answer.read()
+            except ConnectionRefusedError:  # the stand-in is being ended; the hub asks to the last
+                self.send_error(502)
+                return
             finally:
                 connection.close()
             self.send_response(answer.status)
