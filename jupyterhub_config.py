@@ -6,7 +6,7 @@ from hub_extensions; this file wires them together.
 
 from pathlib import Path
 
-from hub_extensions import local_service, look, roles, settings, state
+from hub_extensions import local_service, look, roles, settings, state, template_process
 from hub_extensions.accounts import unix_accounts
 
 folder = Path(__file__).resolve().parent
@@ -69,6 +69,8 @@ c.DashboardSpawner.push_key = kept.secret("push_key")
 c.DashboardSpawner.homes = str(homes)
 c.DashboardSpawner.unix_ids = list(given.unix_uids or ()) if isolation.ids else []
 c.DashboardSpawner.server_environment = {"ATRIUM_DATA": str(given.data)} if given.data else {}
+if given.template:  # servers are forked from it: they need no second to start
+    template_process.start(kept.folder / "template", given.notebooks)
 c.JupyterHub.allow_named_servers = True
 c.JupyterHub.last_activity_interval = 0  # the proxy counts WebSocket pings; servers report people
 c.Spawner.http_timeout = 60

@@ -8,13 +8,16 @@ at import, so that a process which has done `warm_up()` can be forked for many p
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import ctypes
 import logging
 import os
 import signal
+import socket
 import sys
 import threading
 from types import ModuleType
+from typing import NoReturn
 
 from tornado.httpserver import HTTPServer
 
@@ -32,9 +35,24 @@ PATIENCE = 2
 """Seconds that a notebook's code may hold up the end of the server."""
 
 
-def main() -> int:
-    """Serve until told to stop. Returns the exit status."""
-    _hide_memory()
+def run(warm: ModuleType | None = None, line: socket.socket | None = None) -> NoReturn:
+    """Serve until told to stop, then end the process.
+
+    Args:
+        warm: what `warm_up()` returned.
+        line: a socket to whoever wants to know that the server listens.
+    """
+    status = main(warm, line)
+    logging.shutdown()
+    sys.stdout.flush()
+    # All is closed. Taking the imported packages apart would take a second of everybody's sign-out,
+    # and a thread that a notebook has left would hold the process for good.
+    os._exit(status)
+
+
+def main(warm: ModuleType | None = None, line: socket.socket | None = None) -> int:
+    """As `run`; returns the exit status."""
+    hide_memory()
     logging.basicConfig(format="%(levelname)s %(name)s: %(message)s", level=logging.INFO)
     logging.getLogger("tornado.application").addFilter(_tells_no_session)
     try:
@@ -45,7 +63,7 @@ def main() -> int:
     drop_secrets(os.environ)
     hub_api.configure(settings)
     try:
-        asyncio.run(serve(settings))
+        asyncio.run(serve(settings, warm, line))
     except OSError as error:
         log.error("Cannot listen on %s:%d: %s", settings.host, settings.port, error.strerror)
         return 1
@@ -57,14 +75,14 @@ def _tells_no_session(record: logging.LogRecord) -> bool:
     return not str(record.msg).startswith("Setting new xsrf cookie")
 
 
-def _hide_memory() -> None:
+def hide_memory() -> None:
     """Let no other process read this one's memory, not even one of the same account (prctl(2))."""
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(_PR_SET_DUMPABLE, 0, 0, 0, 0)
 
 
-async def serve(settings: Settings, warm: ModuleType | None = None) -> None:
-    """Listen, and run dashboards, until SIGTERM or SIGINT. `warm`: what `warm_up()` returned."""
+async def serve(settings: Settings, warm: ModuleType | None, line: socket.socket | None) -> None:
+    """Listen, and run dashboards, until SIGTERM or SIGINT. See `run`."""
     stopped = asyncio.Event()
     _stop_on_signals(stopped)
     site = Site(settings)
@@ -76,6 +94,9 @@ async def serve(settings: Settings, warm: ModuleType | None = None) -> None:
         site.can_run(warm.Running(site))
     else:
         _warm_up_beside(site)
+    if line is not None:
+        with line, contextlib.suppress(OSError):  # nobody may wait any more
+            line.send(b"1")
     await stopped.wait()
     server.stop()
     site.activity.stop()
@@ -115,7 +136,3 @@ def _stop_on_signals(stopped: asyncio.Event) -> None:
 
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, stop)
-
-
-if __name__ == "__main__":
-    sys.exit(main())

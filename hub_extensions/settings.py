@@ -89,6 +89,7 @@ class Settings(BaseSettings):
     state: Path = Field(Path(".atrium"), alias="ATRIUM_STATE")
     db_url: str | None = Field(None, alias="ATRIUM_DB_URL", repr=False)
     unix_uids: UnixIds = Field((70_000, 99_999), alias="ATRIUM_UNIX_UIDS")
+    template: bool = Field(True, alias="ATRIUM_TEMPLATE")
 
     @model_validator(mode="after")
     def _whole(self) -> Settings:

@@ -6,19 +6,24 @@ groups will do.
 
 from __future__ import annotations
 
+import contextlib
 import hmac
 import json
 import signal
 import sys
 from collections.abc import Collection
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Final
 
 import psutil
+from jupyterhub.utils import random_port
 from tornado import web
 from tornado.httpclient import AsyncHTTPClient, HTTPClientError, HTTPRequest
-from traitlets import Dict, Unicode, default
+from traitlets import Dict, Instance, Unicode, default
 
+from . import template_process
+from .accounts import unix_accounts
 from .accounts.account_spawner import AccountSpawner
 from .folders import ADMIN, dashboard_in, folders_for
 from .roles import READ_ACCESS
@@ -54,6 +59,7 @@ class NothingShared(web.HTTPError):
 class DashboardSpawner(AccountSpawner):
     """One server per person; the admin folder runs in the named server `admin` of its own."""
 
+    proc = Instance(object, allow_none=True, help="The process: a Popen, or a Forked.")
     push_key = Unicode(config=True, help="The secret from which each server's own is made.")
     server_environment = Dict(config=True, help="More environment for every dashboard server.")
 
@@ -136,11 +142,33 @@ class DashboardSpawner(AccountSpawner):
     # -- the process -----------------------------------------------------------------------
 
     async def start(self) -> tuple[str, int]:
-        """Start the server's process. The seam for a faster way than a fresh Python."""
+        """Start the server's process."""
         self.check_allowed()
         address = await super().start()
         self._remember_process()
         return address
+
+    async def start_process(self) -> tuple[str, int]:
+        """Fork the server from the template process, or start a fresh Python."""
+        if template_process.template is None or self.cmd != self._cmd_default():
+            return await super().start_process()
+        if not self.port:
+            self.port = random_port()
+        unix_accounts.make_home(self.home, self.account.uid if self.account else None)
+        order = {
+            "environ": self.get_env(),
+            "home": str(self.home),
+            "limits": list(self.limits.items()),
+            "account": asdict(self.account) if self.account else None,
+        }
+        try:
+            self.proc = await template_process.template.fork()
+        except template_process.CannotFork as reason:
+            self.log.info("%s starts without the template process: %s", self._log_name, reason)
+            return await super().start_process()
+        self.pid = self.proc.pid
+        await self.proc.tell(order)
+        return self.ip or "127.0.0.1", self.port
 
     def user_env(self, env: dict[str, str]) -> dict[str, str]:
         """A dashboard server's environment, beside JupyterHub's own names."""
@@ -159,8 +187,9 @@ class DashboardSpawner(AccountSpawner):
     boot_id = ""
 
     def _remember_process(self) -> None:
-        self.process_started = psutil.Process(self.pid).create_time()
         self.boot_id = boot_id()
+        with contextlib.suppress(psutil.NoSuchProcess):  # it has ended, as JupyterHub will see
+            self.process_started = psutil.Process(self.pid).create_time()
 
     def get_state(self) -> dict[str, Any]:
         """Process id, start time and boot: a process id alone may be another's by now."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import json
 import os
 import shutil
 import signal
@@ -12,6 +13,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Sequence
+from contextlib import closing
 from pathlib import Path
 from typing import TypeVar
 
@@ -143,6 +145,18 @@ class Hub:
             timeout=90,
         )
 
+    def jupyterhub(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        """Give another of JupyterHub's own commands, with this hub's configuration."""
+        return subprocess.run(
+            [sys.executable, "-m", "jupyterhub", *arguments, "-f", str(self.config)],
+            cwd=self.folder,
+            env=self._environment,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=90,
+        )
+
     def api(self, path: str, method: str = "GET", **options: object) -> requests.Response:
         """Ask the hub's REST API with all of its rights; `options` are those of requests."""
         if "Authorization" not in self._session.headers:
@@ -190,15 +204,30 @@ class Hub:
                 continue
         return {process for process in self._processes if _runs(process)}
 
-    def server_of(self, name: str) -> psutil.Process | None:
-        """The process of somebody's dashboard server."""
-        for process in self.processes():
-            try:
-                if process.environ().get("JUPYTERHUB_USER") == name:
-                    return process
-            except psutil.Error:
-                continue
-        return None
+    def server_of(self, name: str, of: str = "") -> psutil.Process | None:
+        """The process of one of somebody's servers: the default one, or the named one."""
+        row = self._spawner_of(name, of)
+        try:
+            process = psutil.Process(json.loads(row[1])["pid"]) if row else None
+        except (KeyError, TypeError, psutil.NoSuchProcess):  # it has none
+            return None
+        return process if process and _runs(process) else None
+
+    def home_of(self, name: str, of: str = "") -> Path:
+        """The home of one of somebody's servers."""
+        row = self._spawner_of(name, of)
+        assert row, f"no server {of!r} of {name}"
+        homes = (self.state / "people").glob(f"{row[0]}-*-{of}" if of else f"{row[0]}-*")
+        return max(home for home in homes if home.name.count("-") == (2 if of else 1))
+
+    def _spawner_of(self, name: str, of: str) -> tuple[int, str] | None:
+        """The number of a person, and the state of their server, as the hub has written it."""
+        with closing(sqlite3.connect(self.state / "jupyterhub.sqlite")) as db:
+            return db.execute(
+                """SELECT users.id, spawners.state FROM spawners JOIN users ON users.id = user_id
+                WHERE users.name = ? AND spawners.name = ?""",
+                (name, of),
+            ).fetchone()
 
     def send(self, number: signal.Signals) -> None:
         """Send the hub itself a signal, and wait until it has ended."""

@@ -91,9 +91,7 @@ def hub_of(uid: int, **environment: str) -> Iterator[Hub]:
 
 
 def server(hub: Hub, name: str, of: str = "") -> psutil.Process:
-    """The process of one of somebody's servers; the default one, or the named one."""
-    for process in hub.processes():
-        found = process.environ()
-        if found.get("JUPYTERHUB_USER") == name and found.get("JUPYTERHUB_SERVER_NAME") == of:
-            return process
-    raise AssertionError(f"no server {of!r} of {name}")
+    """The process of one of somebody's servers, which runs; the default one, or the named one."""
+    process = hub.server_of(name, of)
+    assert process is not None, f"no server {of!r} of {name}"
+    return process

@@ -68,19 +68,33 @@ class AccountSpawner(LocalProcessSpawner):
         """Start the server's process, under its account."""
         if self.ids:
             self._open_account()
+        return await self.start_process()
+
+    async def start_process(self) -> tuple[str, int]:
+        """Start a program of its own, in the account."""
         return await super().start()
+
+    @property
+    def limits(self) -> dict[int, int]:
+        """What the server can use up of each resource (setrlimit(2))."""
+        most = {resource.RLIMIT_CORE: 0}
+        if self.account:
+            most |= unix_accounts.LIMITS
+            if self.mem_limit:
+                most[resource.RLIMIT_DATA] = self.mem_limit
+        return most
 
     def make_preexec_fn(self, name: str) -> Any:
         """Runs in the child: it can gain no privilege, and its files are its own."""
-        home, account, memory = self.home, self.account, self.mem_limit
+        home, account, limits = self.home, self.account, self.limits
         unix_accounts.make_home(home, account.uid if account else None)
         libc = ctypes.CDLL(None, use_errno=True)
 
         def preexec() -> None:
             os.umask(0o077)
-            resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+            unix_accounts.set_limits(limits)
             if account:
-                unix_accounts.become(account, memory)
+                unix_accounts.become(account)
             os.chdir(home)
             if sys.platform == "linux":
                 libc.prctl(_PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)

@@ -10,7 +10,7 @@ import os
 import resource
 import subprocess
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -154,13 +154,16 @@ def make_home(home: Path, uid: int | None) -> None:
         os.chown(home, uid, uid)
 
 
-def become(account: Account, memory: int | None) -> None:
+def set_limits(limits: Mapping[int, int]) -> None:
+    """Limit what this process can use up of each resource. Runs in the child."""
+    for kind, most in limits.items():
+        hard = resource.getrlimit(kind)[1]
+        most = most if hard == resource.RLIM_INFINITY else min(most, hard)
+        resource.setrlimit(kind, (most, most))
+
+
+def become(account: Account) -> None:
     """Turn this process into the account's, for good. Runs in the child."""
-    for kind, most in (*LIMITS.items(), (resource.RLIMIT_DATA, memory)):
-        if most:
-            hard = resource.getrlimit(kind)[1]
-            most = most if hard == resource.RLIM_INFINITY else min(most, hard)
-            resource.setrlimit(kind, (most, most))
     os.setgroups(account.groups)
     os.setresgid(account.uid, account.uid, account.uid)
     os.setresuid(account.uid, account.uid, account.uid)

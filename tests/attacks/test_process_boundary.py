@@ -15,7 +15,6 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import psutil
 import pytest
 
 from tests import machine
@@ -120,10 +119,6 @@ pytestmark = [
 ]
 
 
-def home_of(process: psutil.Process) -> Path:
-    return Path(process.environ()["HOME"])
-
-
 def outcomes_on(hub: Hub, uid: int) -> dict[str, str]:
     """How the attempts of a notebook end on a hub that runs as `uid`."""
     (hub.notebooks / "finance").mkdir()
@@ -143,7 +138,7 @@ def outcomes_on(hub: Hub, uid: int) -> dict[str, str]:
     finally:
         unhidden.kill()
         unhidden.wait()
-    return json.loads((home_of(machine.server(hub, ATTACKER)) / "outcomes.json").read_text())
+    return json.loads((hub.home_of(ATTACKER) / "outcomes.json").read_text())
 
 
 def sign_everybody_in(hub: Hub) -> Person:
@@ -163,7 +158,7 @@ def targets(hub: Hub, unhidden: int) -> dict[str, Any]:
     assert hub.process is not None
     sibling, admin_server = machine.server(hub, VICTIM), machine.server(hub, VICTIM, "admin")
     proxy = next(p for p in hub.processes() if "configurable-http-proxy" in " ".join(p.cmdline()))
-    (home_of(sibling) / "private.txt").write_text("private")
+    (hub.home_of(VICTIM) / "private.txt").write_text("private")
     return {
         "me": ATTACKER,
         "victim": VICTIM,
@@ -172,7 +167,7 @@ def targets(hub: Hub, unhidden: int) -> dict[str, Any]:
         "database": str(hub.state / "jupyterhub.sqlite"),
         "secret": str(hub.state / "secrets" / "cookie_secret"),
         "providers_store": str(hub.state / "descope" / "project.sqlite"),
-        "file_in_home": str(home_of(sibling) / "private.txt"),
+        "file_in_home": str(hub.home_of(VICTIM) / "private.txt"),
         "file_of_finance": str(hub.notebooks / "finance" / "figures.csv"),
         "file_of_admin": str(hub.notebooks / "admin" / "the_hub.ipynb"),
         "environment_of_hub": f"/proc/{hub.process.pid}/environ",
@@ -200,10 +195,16 @@ def setuid_id(folder: Path) -> Path:
 
 
 @pytest.fixture(scope="module")
-def accounts() -> Iterator[dict[str, str]]:
-    """How the attempts end where each server has an account of its own."""
-    with machine.hub_of(0) as hub:
-        yield outcomes_on(hub, 0)
+def accounts() -> list[dict[str, str]]:
+    """How the attempts end where each server has an account of its own: in one that was forked
+    from the template process, which is root's, and in one that was not."""
+    found = []
+    for template in ("on", "off"):
+        with machine.hub_of(0, ATRIUM_TEMPLATE=template) as hub:
+            found.append(outcomes_on(hub, 0))
+            assert ("template process is ready" in hub.log_text()) == (template == "on")
+            assert "starts without the template process" not in hub.log_text()
+    return found
 
 
 @pytest.fixture(scope="module")
@@ -214,8 +215,9 @@ def one_account() -> Iterator[dict[str, str]]:
 
 
 @pytest.mark.parametrize("name", tried(GUARDED, NEEDS_ACCOUNTS))
-def test_with_accounts_it_is_refused(accounts: dict[str, str], name: str) -> None:
-    assert accounts[name].startswith("refused"), accounts[name]
+def test_with_accounts_it_is_refused(accounts: list[dict[str, str]], name: str) -> None:
+    for outcomes in accounts:
+        assert outcomes[name].startswith("refused"), outcomes[name]
 
 
 @pytest.mark.parametrize("name", tried(GUARDED))
@@ -230,11 +232,11 @@ def test_under_one_account_it_succeeds(one_account: dict[str, str], name: str) -
 
 @pytest.mark.parametrize("name", ALLOWED)
 def test_what_is_allowed_works(
-    accounts: dict[str, str], one_account: dict[str, str], name: str
+    accounts: list[dict[str, str]], one_account: dict[str, str], name: str
 ) -> None:
-    assert accounts[name].startswith("got"), accounts[name]
-    assert one_account[name].startswith("got"), one_account[name]
-    assert accounts.keys() == set(ALLOWED).union(*GUARDED.values(), *NEEDS_ACCOUNTS.values())
+    for outcomes in (*accounts, one_account):
+        assert outcomes[name].startswith("got"), outcomes[name]
+        assert outcomes.keys() == set(ALLOWED).union(*GUARDED.values(), *NEEDS_ACCOUNTS.values())
 
 
 @guard_out("no new privileges")

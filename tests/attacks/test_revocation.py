@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable, Iterator
-from pathlib import Path
 
 import psutil
 import pytest
@@ -133,7 +132,7 @@ def test_work_that_comes_to_no_end_is_ended_with_its_server(
     socket = leaver.watch(GROUP, notebook)
     server = hub.server_of(name)
     assert server is not None
-    works = Path(server.environ()["HOME"], "works")
+    works = hub.home_of(name) / "works"
     wait_until(works.exists, "the work")
     works.unlink()
     take(hub, GROUP, name)

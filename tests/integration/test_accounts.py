@@ -61,10 +61,6 @@ def admin(hub: Hub) -> Person:
     return person
 
 
-def home(process: psutil.Process) -> Path:
-    return Path(process.environ()["HOME"])
-
-
 def can_read(process: psutil.Process, folder: Path) -> bool:
     """Whether code in that process could read a folder."""
     status = Path(f"/proc/{process.pid}/status").read_text()
@@ -82,12 +78,13 @@ def _lists(uid: int, groups: list[str], folder: Path) -> bool:
 def test_each_server_has_an_account_and_a_home(hub: Hub, admin: Person, member: Person) -> None:
     wait_until(lambda: "Isolated:" in hub.log_text(), "the line about accounts")
     admin.open_server("admin")
-    servers = [server(hub, ADMIN), server(hub, ADMIN, "admin"), server(hub, MEMBER)]
+    whose = [(ADMIN, ""), (ADMIN, "admin"), (MEMBER, "")]
+    servers = [server(hub, *one) for one in whose]
     uids = [process.uids() for process in servers]
     assert len({ids.real for ids in uids}) == 3
-    for process, ids in zip(servers, uids, strict=True):
+    for one, ids in zip(whose, uids, strict=True):
         assert ids.real == ids.effective == ids.saved >= 70_000
-        status = home(process).stat()
+        status = hub.home_of(*one).stat()
         assert (status.st_uid, status.st_mode & 0o777) == (ids.real, 0o700)
     read = {(p, f.name) for p in servers for f in hub.notebooks.iterdir() if can_read(p, f)}
     default, own, other = servers
@@ -103,7 +100,7 @@ def test_the_admin_server_is_told_how_much_memory_servers_use(
 ) -> None:
     admin.open_server("admin")
     assert admin.get(f"/user/{ADMIN}/admin/dashboards/admin/tell").ok
-    told = json.loads((home(server(hub, ADMIN, "admin")) / "told.json").read_text())
+    told = json.loads((hub.home_of(ADMIN, "admin") / "told.json").read_text())
     assert told.keys() == {f"{ADMIN} ", f"{ADMIN} admin", f"{MEMBER} "}
     assert all(used > 20 for used in told.values())
 
@@ -143,7 +140,7 @@ def test_a_folder_that_comes_is_shut_and_opened(hub: Hub, admin: Person) -> None
 def test_nothing_of_a_server_is_left(hub: Hub, admin: Person, member: Person) -> None:
     assert member.get(f"/user/{MEMBER}/dashboards/user/leave").ok
     process = server(hub, MEMBER)
-    left = psutil.Process(int((home(process) / "left").read_text()))
+    left = psutil.Process(int((hub.home_of(MEMBER) / "left").read_text()))
     assert left.is_running()
     uid = process.uids().real
     hub.api(f"/users/{MEMBER}/server", "DELETE")
