@@ -6,7 +6,7 @@ from hub_extensions; this file wires them together.
 
 from pathlib import Path
 
-from hub_extensions import local_service, look, roles, settings, state, template_process
+from hub_extensions import local_service, look, roles, services, settings, state, template_process
 from hub_extensions.accounts import unix_accounts
 
 folder = Path(__file__).resolve().parent
@@ -68,6 +68,7 @@ c.DashboardSpawner.notebooks = str(given.notebooks)
 c.DashboardSpawner.push_key = kept.secret("push_key")
 c.DashboardSpawner.homes = str(homes)
 c.DashboardSpawner.unix_ids = list(given.unix_uids or ()) if isolation.ids else []
+c.DashboardSpawner.files_url = services.files_url(given)
 c.DashboardSpawner.server_environment = {"ATRIUM_DATA": str(given.data)} if given.data else {}
 if given.template:  # servers are forked from it: they need no second to start
     template_process.start(kept.folder / "template", given.notebooks)
@@ -88,4 +89,4 @@ if given.subdomain_host:  # __Host- cookies are Secure, on the way to a dashboar
 c.JupyterHub.proxy_class = "hub_extensions.proxy.AtriumProxy"
 c.AtriumProxy.loopback_only = given.is_local
 c.AtriumProxy.welcome = local_service.welcome(given, kept, isolation)
-c.JupyterHub.services = local_service.services(given, kept, folder)
+c.JupyterHub.services = services.services(given, kept, folder)

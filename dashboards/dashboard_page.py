@@ -109,11 +109,17 @@ class DashboardHandler(PersonHandler):
             page = page.replace("</head>", f"<script>{NO_ICON_FONT}</script></head>", 1)
             return page.replace("</body>", extra + "</body>", 1)
         template = self.site.template("dashboard.html")
-        return begin + without_outside(running.render(opened, template, {"quiet": NO_ICON_FONT}))
+        page = without_outside(running.render(opened, template, {"quiet": NO_ICON_FONT}))
+        for script in self._scripts:  # they stand in the frame already
+            page = page.replace(f'<script type="text/javascript" src="{script}"></script>', "", 1)
+        return begin + page
 
     def _head(self, dashboard: Dashboard) -> str:
         person = self.person.name
-        scripts = [self.site.settings.prefix + script for script in usual_scripts()]
         return self.site.page(
-            "dashboard_head.html", dashboard=dashboard, person=person, scripts=scripts
+            "dashboard_head.html", dashboard=dashboard, person=person, scripts=self._scripts
         )
+
+    @property
+    def _scripts(self) -> list[str]:
+        return [self.site.settings.files_url + script for script in usual_scripts()]

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import gzip
 import hashlib
 import importlib.metadata
 import os
 import sys
-from functools import cache
+from functools import cache, lru_cache
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -36,25 +37,71 @@ def usual_scripts() -> tuple[str, ...]:
     return (*found, f"static/extensions/panel/panel.min.js?v={panel.hexdigest()}")
 
 
+def pack_usual_scripts() -> None:
+    """Compress them, so that nobody waits for that."""
+    for script in usual_scripts():
+        path = script.partition("?")[0].removeprefix("static/")
+        panel = path.removeprefix("extensions/panel/")
+        file = Path(bokeh_static(), path) if panel == path else _package("panel") / "dist" / panel
+        _packed(os.fspath(file), file.stat().st_mtime_ns)
+
+
+@lru_cache(maxsize=64)
+def _packed(path: str, modified_ns: int) -> bytes:
+    """A version of a file, compressed."""
+    return gzip.compress(Path(path).read_bytes(), 9)
+
+
 class FileHandler(StaticFileHandler):
-    """A file with a version in its address may be kept for good."""
+    """A file with a version in its address may be kept for good.
+
+    `for_all`: pages of other origins may use it, as those of people's own subdomains.
+    """
+
+    for_all = False
+
+    def initialize(self, path: str, for_all: bool = False) -> None:  # pyright: ignore[reportIncompatibleMethodOverride]
+        super().initialize(path=path)
+        self.for_all = for_all
 
     def set_default_headers(self) -> None:
         self.set_header("X-Content-Type-Options", "nosniff")
         self.clear_header("Server")
+
+    async def get(self, path: str, include_body: bool = True) -> None:
+        """Answer with the file; compressed, where that has been done once for all."""
+        self.path = self.parse_url_path(path)
+        file = self.validate_absolute_path(self.root, self.get_absolute_path(self.root, self.path))
+        if file is None:
+            return
+        self.absolute_path = file
+        known = "v" in self.request.query_arguments and file.endswith((".js", ".css"))
+        if not known or "gzip" not in self.request.headers.get("Accept-Encoding", ""):
+            await super().get(path, include_body)
+            return
+        body = _packed(file, os.stat(file).st_mtime_ns)
+        self.set_header("Content-Type", self.get_content_type())
+        self.set_header("Content-Encoding", "gzip")
+        self.set_header("Content-Length", len(body))
+        self.set_header("Vary", "Accept-Encoding")
+        self.set_extra_headers(path)
+        await self.finish(body if include_body else None)
 
     def set_extra_headers(self, path: str) -> None:
         versioned = "v" in self.request.query_arguments
         keep = "public, max-age=31536000, immutable" if versioned else "no-cache"
         self.set_header("Cache-Control", keep)
         self.clear_header("Expires")
+        if self.for_all:
+            self.set_header("Access-Control-Allow-Origin", "*")
+            self.set_header("Cross-Origin-Resource-Policy", "cross-origin")
 
 
 class ExtensionFileHandler(FileHandler):
     """`static/extensions/<package>/…`: what packages bring for Bokeh, Panel first of all."""
 
-    def initialize(self) -> None:  # pyright: ignore[reportIncompatibleMethodOverride]
-        super().initialize(path="/nonexistent")
+    def initialize(self, for_all: bool = False) -> None:  # pyright: ignore[reportIncompatibleMethodOverride]
+        super().initialize("/nonexistent", for_all)
 
     async def get(self, package: str, path: str, include_body: bool = True) -> None:  # pyright: ignore[reportIncompatibleMethodOverride]
         """Answer with the file. 404 for a package that brings none."""
@@ -73,13 +120,14 @@ class ExtensionFileHandler(FileHandler):
         await self.get(package, path, include_body=False)
 
 
-def file_routes(prefix: str) -> list[tuple]:
-    """Routes of all files; none of them is about a person."""
+def file_routes(prefix: str, *, for_all: bool = False) -> list[tuple]:
+    """Routes of all files; none of them is about a person. `for_all`: see `FileHandler`."""
     icon = {"path": os.fspath(STATIC / "mark.svg")}
+    known = {"for_all": for_all}
     return [
-        (prefix + r"static/atrium/(.*)", FileHandler, {"path": os.fspath(STATIC)}),
-        (prefix + r"static/extensions/([^/]+)/(.*)", ExtensionFileHandler),
-        (prefix + r"static/(.*)", FileHandler, {"path": bokeh_static()}),
+        (prefix + r"static/atrium/(.*)", FileHandler, {"path": os.fspath(STATIC), **known}),
+        (prefix + r"static/extensions/([^/]+)/(.*)", ExtensionFileHandler, known),
+        (prefix + r"static/(.*)", FileHandler, {"path": bokeh_static(), **known}),
         (prefix + r"(?:.*/)?favicon\.ico()", IconHandler, icon),
     ]
 

@@ -82,7 +82,7 @@ class GalleryHandler(PersonHandler):
                     notice=await self.site.hub.notice(),
                     open_requests=await self.site.hub.open_requests(),
                     roles_held_back=await self.site.hub.roles_held_back(),
-                    scripts=[settings.prefix + script for script in usual_scripts()],
+                    scripts=[settings.files_url + script for script in usual_scripts()],
                 )
             )
 

@@ -18,12 +18,14 @@ log = logging.getLogger(__name__)
 
 # Bokeh makes functions out of text and writes its data into the page.
 DASHBOARD_POLICY = (
-    "default-src 'self' data: blob:; script-src 'self' 'unsafe-inline' 'unsafe-eval' blob:; "
-    "style-src 'self' 'unsafe-inline' data:; object-src 'none'; base-uri 'self'; "
+    "default-src 'self' {files} data: blob:; "
+    "script-src 'self' {files} 'unsafe-inline' 'unsafe-eval' blob:; "
+    "style-src 'self' {files} 'unsafe-inline' data:; object-src 'none'; base-uri 'self'; "
     "form-action 'self'; frame-ancestors 'self'"
 )
 PAGE_POLICY = (
-    "default-src 'self'; img-src 'self' data:; style-src 'self' 'unsafe-inline'; "
+    "default-src 'self' {files}; img-src 'self' {files} data:; "
+    "style-src 'self' {files} 'unsafe-inline'; "
     "object-src 'none'; base-uri 'none'; frame-ancestors 'self'"
 )
 
@@ -64,7 +66,9 @@ class PlainHandler(HubOAuthenticated, RequestHandler):
         self.hub_auth = site.hub.auth
 
     def set_default_headers(self) -> None:
-        self.set_header("Content-Security-Policy", self.policy)
+        site: Site = self.settings["site"]  # called before initialize
+        policy = self.policy.format(files=site.files_origin).replace("  ", " ")
+        self.set_header("Content-Security-Policy", policy)
         self.set_header("X-Content-Type-Options", "nosniff")
         self.set_header("Referrer-Policy", "same-origin")
         self.set_header("Cache-Control", "no-store")

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import re
 import secrets
 import sys
 from collections.abc import Collection, Mapping
@@ -51,6 +52,10 @@ PATIENCE = 2
 
 TOKEN_LIFETIME = 300
 """Seconds after which a page that was loaded can no longer open its WebSocket."""
+
+
+_OWN_FILE = re.compile(r"((?:src|href)=[\"'])(?:\.\./)*static/(?=js/|extensions/panel/)")
+"""In a page: the way to a script or style that is the same for everybody."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -145,7 +150,7 @@ class Running:
         """The page of a session: its own, or a template of ours filled with its parts."""
         document = opened.session.document
         with set_curdoc(document):
-            return server_html_page_for_session(
+            page = server_html_page_for_session(
                 opened.session,
                 resources=Resources.from_bokeh(self.sessions.resources()),
                 title=document.title,
@@ -153,6 +158,7 @@ class Running:
                 template=template or document.template,
                 template_variables={**document.template_variables, **values},
             )
+        return _OWN_FILE.sub(rf"\1{self.site.settings.files_url}static/", page)
 
     def socket(self, request: HTTPServerRequest, group: str, name: str) -> Any:
         """Tornado's delegate for a WebSocket; None when no session of that name waits for it."""

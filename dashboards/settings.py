@@ -44,6 +44,8 @@ class Settings:
     cookie_options: Mapping[str, Any]
     cookie_host_prefix: bool
     notebooks: Path
+    #: Where scripts and styles are, the same for everybody; without it the server's own prefix.
+    files_url: str
     #: With it the hub says which groups the owner has now; without it nobody can.
     push_key: str = field(default="", repr=False)
 
@@ -99,6 +101,8 @@ def settings_from(environ: Mapping[str, str]) -> Settings:
         cookie_options=json.loads(environ.get("JUPYTERHUB_COOKIE_OPTIONS", "") or "{}"),
         cookie_host_prefix=environ.get("JUPYTERHUB_COOKIE_HOST_PREFIX_ENABLED", "0") == "1",
         notebooks=notebooks.resolve(),
+        files_url=environ.get("ATRIUM_FILES_URL", "")
+        or _slashed(required("JUPYTERHUB_SERVICE_PREFIX")),
         push_key=environ.get("ATRIUM_PUSH_KEY", ""),
     )
 

@@ -71,6 +71,12 @@ class Site:
         public = urlparse(self.settings.public_url).netloc
         return bool(public) and urlparse(origin).netloc.lower() == public.lower()
 
+    @property
+    def files_origin(self) -> str:
+        """Another origin that scripts and styles come from, "" where it is a page's own."""
+        parts = urlparse(self.settings.files_url)
+        return f"{parts.scheme}://{parts.netloc}" if parts.netloc else ""
+
     @staticmethod
     def template(name: str) -> jinja2.Template:
         """One of our templates, to be filled by somebody else."""
@@ -108,7 +114,7 @@ class Site:
     def asset(self, name: str) -> str:
         """The address of a file of ours, with its version, so that a browser may keep it."""
         version = StaticFileHandler.get_version({"static_path": str(STATIC)}, name)
-        return f"{self.settings.prefix}static/atrium/{name}?v={version}"
+        return f"{self.settings.files_url}static/atrium/{name}?v={version}"
 
 
 @cache

@@ -151,6 +151,8 @@ def apply() -> None:
     Defaults only: what a notebook says itself wins. Imports nothing from the network, opens
     no document.
     """
+    pn.config.apply_signatures = False  # they are for editors, and cost every notebook
+    pn.extension()  # what the first call in a process does beside is done then
     pn.config.design = Atrium
     pn.config.sizing_mode = "stretch_width"
     renderer = hv.renderer("bokeh")

@@ -19,6 +19,9 @@ def warm_up() -> ModuleType:
     finally:
         gc.freeze()
         gc.enable()
+        # A notebook makes tens of thousands of objects that stay; looking for garbage among them
+        # again and again would find none.
+        gc.set_threshold(50_000, 20, 100)
 
 
 def _import_all() -> ModuleType:

@@ -32,13 +32,20 @@ _ACCOUNTS: Final = (
 )
 
 
-def base_uri(settings: Settings) -> str:
-    """Where browsers find the stand-in: with subdomains a service has one of its own."""
+def service_url(settings: Settings, name: str) -> str:
+    """Where browsers find a service of the hub: with subdomains each has one of its own."""
+    path = f"/services/{name}"
     if not settings.subdomain_host:
-        return f"{settings.address}{_PATH}"
+        return f"{settings.address}{path}"
     parts = urlsplit(settings.subdomain_host)
-    domain = subdomain_hook_idna(_NAME, parts.hostname or "", "service")
-    return urlunsplit(parts._replace(netloc=f"{domain}:{parts.port}", path=settings.path + _PATH))
+    domain = subdomain_hook_idna(name, parts.hostname or "", "service")
+    port = f":{parts.port}" if parts.port else ""
+    return urlunsplit(parts._replace(netloc=domain + port, path=settings.path + path))
+
+
+def base_uri(settings: Settings) -> str:
+    """Where browsers find the stand-in."""
+    return service_url(settings, _NAME)
 
 
 def direct_uri(settings: Settings, state: State) -> str:

@@ -61,6 +61,7 @@ class DashboardSpawner(AccountSpawner):
 
     proc = Instance(object, allow_none=True, help="The process: a Popen, or a Forked.")
     push_key = Unicode(config=True, help="The secret from which each server's own is made.")
+    files_url = Unicode(config=True, help="Where scripts and styles are; its own ones without it.")
     server_environment = Dict(config=True, help="More environment for every dashboard server.")
 
     @default("cmd")
@@ -173,7 +174,7 @@ class DashboardSpawner(AccountSpawner):
     def user_env(self, env: dict[str, str]) -> dict[str, str]:
         """A dashboard server's environment, beside JupyterHub's own names."""
         env |= {"HOME": str(self.home), "ATRIUM_NOTEBOOKS": self.notebooks}
-        env |= {"ATRIUM_PUSH_KEY": self.server_key}
+        env |= {"ATRIUM_PUSH_KEY": self.server_key, "ATRIUM_FILES_URL": self.files_url}
         env |= self.server_environment
         return env
 

@@ -17,7 +17,7 @@ from urllib.parse import urlsplit
 
 from .settings import Settings, SettingsError
 
-_PORTS: Final = ("hub", "proxy_api", "descope")
+_PORTS: Final = ("hub", "proxy_api", "descope", "files")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -26,14 +26,15 @@ class State:
 
     Attributes:
         folder: its path, mode 0700; 0711 where people's servers pass through it to their homes.
-        hub_port, proxy_api_port, descope_port: loopback ports, chosen once: dashboard servers
-            that outlive a restart of the hub go on knowing its address.
+        hub_port, proxy_api_port, descope_port, files_port: loopback ports, chosen once: dashboard
+            servers that outlive a restart of the hub go on knowing its address.
     """
 
     folder: Path
     hub_port: int
     proxy_api_port: int
     descope_port: int
+    files_port: int
 
     def secret(self, name: str) -> str:
         """The secret of this name, 32 random bytes in hexadecimal, made when first asked for."""
@@ -99,18 +100,21 @@ def _check_mark(folder: Path, provider: str) -> None:
 
 def _ports(path: Path, public_port: int | None) -> dict[str, int]:
     """The ports kept in that file; chosen, and not the proxy's public one, where there is none."""
+    kept: dict[str, int] = {}
     if path.exists():
         try:
             ports = json.loads(path.read_text())
-            return {name: int(ports[name]) for name in _PORTS}
-        except (ValueError, KeyError, TypeError):
+            kept = {name: int(ports[name]) for name in _PORTS if name in ports}
+        except (ValueError, TypeError):
             raise SettingsError(
                 f"{path} cannot be read; remove it to have free ports chosen again"
             ) from None
+    if len(kept) == len(_PORTS):  # an earlier version kept fewer
+        return kept
     # One more than is needed: the public port may be free still, and so be among them.
     sockets = [socket.create_server(("127.0.0.1", 0)) for _ in (*_PORTS, "spare")]
     free = [port for sock in sockets if (port := int(sock.getsockname()[1])) != public_port]
-    ports: dict[str, int] = dict(zip(_PORTS, free, strict=False))
+    ports = dict(zip(_PORTS, free, strict=False)) | kept
     for sock in sockets:
         sock.close()
     _write_private(path, json.dumps(ports))

@@ -93,6 +93,8 @@ ROOTS = {
     "hub static": "/hub/static/",
     "own files": f"/user/{MEMBER}/static/atrium/",
     "package files": f"/user/{MEMBER}/static/extensions/",
+    "everybody's files": "/services/files/static/",
+    "everybody's package files": "/services/files/static/extensions/panel/",
     "own server": f"/user/{MEMBER}/",
 }
 

@@ -209,8 +209,10 @@ def test_a_dashboard_asks_for_no_other_host(bob: Guest) -> None:
 
 def test_scripts_are_fetched_ahead_under_their_true_addresses(bob: Guest) -> None:
     page = bob.dashboard("user", "who").text
-    used = set(re.findall(r'src="\.\./\.\./(static/[^"]*\?v=[^"]*)"', page))
-    assert used <= set(usual_scripts())
+    used = re.findall(r'<script[^>]* src="/user/bob/(static/(?!atrium)[^"]*\?v=[^"]*)"', page)
+    assert used == list(usual_scripts())  # each once
+    assert page.index(used[-1]) < page.index('id="dashboard"')  # before the notebook has run
+    assert set(re.findall(r'rel="preload" as="script" href="/user/bob/([^"]*)"', page)) == {*used}
     script = bob.get(bob.home + usual_scripts()[0])
     assert script.headers["Cache-Control"] == "public, max-age=31536000, immutable"
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 from pathlib import Path
@@ -299,7 +300,7 @@ def test_every_setting_stands_in_the_example_and_the_guide_in_one_order() -> Non
 def test_the_hubs_own_ports_are_never_the_public_one(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    numbers = iter([8001, 8123, 8002, 8003])
+    numbers = iter([8001, 8123, 8002, 8003, 8004])
 
     class Listener:
         def __init__(self, *_args: object) -> None:
@@ -313,4 +314,18 @@ def test_the_hubs_own_ports_are_never_the_public_one(
 
     monkeypatch.setattr(state.socket, "create_server", Listener)
     kept = state.open_state(load(folder, monkeypatch, ATRIUM_PUBLIC_URL="http://127.0.0.1:8123"))
-    assert (kept.hub_port, kept.proxy_api_port, kept.descope_port) == (8001, 8002, 8003)
+    ports = (kept.hub_port, kept.proxy_api_port, kept.descope_port, kept.files_port)
+    assert ports == (8001, 8002, 8003, 8004)
+
+
+def test_ports_of_an_earlier_version_are_kept_and_what_lacks_is_chosen(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kept = state.open_state(load(folder, monkeypatch))
+    ports = kept.folder / "ports.json"
+    earlier = {"hub": 8001, "proxy_api": 8002, "descope": 8003}
+    ports.write_text(json.dumps(earlier))
+    chosen = state.open_state(load(folder, monkeypatch))
+    assert (chosen.hub_port, chosen.proxy_api_port, chosen.descope_port) == (8001, 8002, 8003)
+    assert chosen.files_port not in earlier.values()
+    assert state.open_state(load(folder, monkeypatch)) == chosen

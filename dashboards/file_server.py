@@ -1,0 +1,47 @@
+"""`python -I -m dashboards.file_server`: scripts and styles for everybody, as a service of the hub.
+
+A process of its own: people's servers are busy with notebooks while their browsers fetch these,
+and what one address gives may be fetched before somebody's server runs, and kept for the next.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import signal
+from urllib.parse import urlparse
+
+from tornado.httpserver import HTTPServer
+from tornado.web import Application
+
+from dashboards.files import file_routes, pack_usual_scripts
+from dashboards.settings import drop_secrets
+from dashboards.site import log_request
+
+
+async def serve(address: str, prefix: str) -> None:
+    """Serve until SIGTERM or SIGINT.
+
+    Args:
+        address: where to listen, a URL.
+        prefix: the path before all others, ending in "/".
+    """
+    stopped = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stopped.set)
+    application = Application(file_routes(prefix, for_all=True), log_function=log_request)
+    server = HTTPServer(application)
+    parts = urlparse(address)
+    server.listen(parts.port or 0, parts.hostname or "127.0.0.1")
+    await asyncio.to_thread(pack_usual_scripts)
+    await stopped.wait()
+    server.stop()
+
+
+if __name__ == "__main__":
+    logging.basicConfig(format="[files] %(message)s", level=logging.INFO)
+    drop_secrets(os.environ)
+    asyncio.run(
+        serve(os.environ["JUPYTERHUB_SERVICE_URL"], os.environ["JUPYTERHUB_SERVICE_PREFIX"])
+    )

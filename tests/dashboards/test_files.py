@@ -1,0 +1,80 @@
+"""The service with everybody's scripts and styles, in a process of its own."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import requests
+
+from dashboards.files import bokeh_static, usual_scripts
+from tests.hub import free_port, wait_until
+
+pytestmark = pytest.mark.long
+
+
+@pytest.fixture(scope="module")
+def files(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The address of a running service, ending in a slash."""
+    address = f"http://127.0.0.1:{free_port()}"
+    process = subprocess.Popen(
+        [sys.executable, "-I", "-m", "dashboards.file_server"],
+        env={"JUPYTERHUB_SERVICE_URL": address, "JUPYTERHUB_SERVICE_PREFIX": "/services/files/"},
+        cwd=tmp_path_factory.mktemp("files"),
+    )
+    try:
+        wait_until(lambda: _answers(address), "the service")
+        yield f"{address}/services/files/"
+    finally:
+        process.terminate()
+        assert process.wait(10) == 0
+
+
+def _answers(address: str) -> bool:
+    try:
+        return bool(requests.get(address, timeout=5).status_code)
+    except OSError:
+        return False
+
+
+def test_usual_scripts_come_compressed_and_may_be_kept_for_good(files: str) -> None:
+    for script in usual_scripts():
+        answer = requests.get(files + script, timeout=5)
+        assert answer.headers["Content-Encoding"] == "gzip"
+        assert answer.headers["Cache-Control"] == "public, max-age=31536000, immutable"
+        assert answer.headers["Content-Type"].endswith("javascript")
+        assert answer.headers["Vary"] == "Accept-Encoding"
+        assert int(answer.headers["Content-Length"]) < len(answer.content) / 2
+    bokeh = Path(bokeh_static(), "js", "bokeh.min.js")
+    script = files + usual_scripts()[0]
+    assert requests.get(script, timeout=5).content == bokeh.read_bytes()
+    plain = requests.get(script, headers={"Accept-Encoding": "identity"}, timeout=5)
+    assert "Content-Encoding" not in plain.headers
+    assert plain.content == bokeh.read_bytes()
+
+
+def test_pages_of_other_origins_may_use_them_and_nothing_is_said_of_a_person(files: str) -> None:
+    for path in (usual_scripts()[0], "static/extensions/panel/css/loading.css"):
+        answer = requests.get(files + path, timeout=5)
+        assert answer.headers["Access-Control-Allow-Origin"] == "*"
+        assert answer.headers["X-Content-Type-Options"] == "nosniff"
+        assert "Set-Cookie" not in answer.headers
+
+
+def test_a_known_file_is_not_sent_again(files: str) -> None:
+    script = files + usual_scripts()[0]
+    tag = requests.get(script, timeout=5).headers["Etag"]
+    again = requests.get(script, headers={"If-None-Match": tag}, timeout=5)
+    assert (again.status_code, again.content) == (304, b"")
+    head = requests.head(script, timeout=5)
+    assert (head.status_code, head.content) == (200, b"")
+
+
+@pytest.mark.parametrize("path", ["", "static/", "static/js/", "static/js/none.js?v=1", "user/x/"])
+def test_what_is_no_file_is_not_there(files: str, path: str) -> None:
+    assert requests.get(files + path, timeout=5).status_code in {403, 404}
+    assert os.environ.get("HOME", "/root") not in requests.get(files + path, timeout=5).text
