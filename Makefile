@@ -23,7 +23,7 @@ PROXY := $(call stamp,proxy,package-lock.json requirements-node.txt .ci/setup)
 AT_ONCE := $(BIN)/pytest --dist loadfile --no-loadscope-reorder
 TEST_NODE := $(call stamp,test-node,tests/node/package-lock.json .ci/setup)
 
-.PHONY: help hub test test-fast test-all benchmark-access lint types install lock clean
+.PHONY: help hub test test-fast test-all benchmark benchmark-access lint types install lock clean
 
 help: ## This list.
 	@echo 'Atrium: Jupyter notebooks as live dashboards'
@@ -49,6 +49,10 @@ test-all: test ## The same as test, then the slow tests.
 benchmark-access: $(TEST_PACKAGES) $(PROJECT) $(PROXY) ## Measure how fast access ends and what that costs (half an hour; PARTS=peer, QUICK=--quick).
 	@$(BIN)/python -m tests.benchmarks.access $(QUICK) $(PARTS)
 
+benchmark: $(TEST_PACKAGES) $(PROJECT) $(PROXY) ## Measure how soon a dashboard is open, beside the peer (half an hour; PAIRS=10).
+	@.ci/setup peer
+	@CHROME="$$(.ci/setup chromium)" $(BIN)/python -m tests.benchmarks.opening $(if $(PAIRS),--pairs $(PAIRS))
+
 lint: $(TEST_PACKAGES)
 	@$(BIN)/ruff check --quiet .
 	@$(BIN)/ruff format --quiet --check . || \
@@ -65,7 +69,7 @@ lock: $(PACKAGES) ## Write the locks anew after a change of pyproject.toml (UPGR
 	@.ci/setup lock $(UPGRADE)
 
 clean: ## Remove .venv and what tests wrote. Keeps .atrium, the hub's state.
-	rm -rf .venv *.egg-info build test-results .pytest_cache .ruff_cache
+	rm -rf .venv .venv-peer *.egg-info build test-results .pytest_cache .ruff_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # A virtual environment that is broken, moved or half-filled is made again, with all that is in it.

@@ -37,12 +37,20 @@ def usual_scripts() -> tuple[str, ...]:
     return (*found, f"static/extensions/panel/panel.min.js?v={panel.hexdigest()}")
 
 
+def usual_files() -> tuple[Path, ...]:
+    """The files of the usual scripts, in the same order."""
+    names = [script.partition("?")[0].removeprefix("static/") for script in usual_scripts()]
+    return tuple(
+        _package("panel") / "dist" / name.removeprefix("extensions/panel/")
+        if name.startswith("extensions/panel/")
+        else Path(bokeh_static(), name)
+        for name in names
+    )
+
+
 def pack_usual_scripts() -> None:
     """Compress them, so that nobody waits for that."""
-    for script in usual_scripts():
-        path = script.partition("?")[0].removeprefix("static/")
-        panel = path.removeprefix("extensions/panel/")
-        file = Path(bokeh_static(), path) if panel == path else _package("panel") / "dist" / panel
+    for file in usual_files():
         _packed(os.fspath(file), file.stat().st_mtime_ns)
 
 

@@ -32,6 +32,7 @@ _ANSWER: Final = 4096
 _PATIENCE: Final = 5.0  # seconds that a fork may take
 _WAIT: Final = 15.0  # seconds that a server waits for it to get ready
 _START: Final = 60.0  # seconds until it must be ready
+_LAST_MOMENT: Final = 0.2  # seconds from the end of its socket to its own
 _PAUSES: Final = (0.0, 1.0, 5.0, 30.0, 60.0)  # seconds before it is started again, and again
 
 
@@ -214,7 +215,10 @@ class Template:
             self._ready.is_set()
         )  # if it never got there, that may be by what notebooks import
         self._end()
-        status = process.poll() if process else None
+        status = None
+        if process:
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                status = process.wait(_LAST_MOMENT)
         app_log.error("The template process has ended (%s); servers start without it", status)
         self._start_again()
 

@@ -113,14 +113,19 @@ def provider(running_provider: OddProvider) -> OddProvider:
     return running_provider
 
 
-@pytest.fixture(scope="session")
-def chromium() -> Iterator[Browser]:
-    """The machine's Chromium, or the one that CHROME names."""
+def find_chromium() -> str:
+    """The path of this machine's Chromium, or of the one that CHROME names."""
     names = [name for name in (os.environ.get("CHROME"), *CHROMIUM_NAMES) if name]
     found = next((path for name in names if (path := shutil.which(name))), None)
     assert found, "no Chromium on this machine: make test says how to install it"
+    return found
+
+
+@pytest.fixture(scope="session")
+def chromium() -> Iterator[Browser]:
+    """A browser for all tests of a process."""
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=found, args=CHROMIUM_OPTIONS)
+        browser = playwright.chromium.launch(executable_path=find_chromium(), args=CHROMIUM_OPTIONS)
         yield browser
         browser.close()
 

@@ -16,7 +16,12 @@ from packaging.utils import canonicalize_name
 
 ROOT = Path(__file__).parents[1]
 PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
-LOCKS = ("requirements.txt", "requirements-test.txt", "requirements-node.txt")
+LOCKS = (
+    "requirements.txt",
+    "requirements-test.txt",
+    "requirements-node.txt",
+    "requirements-peer.txt",
+)
 #: What a lock entry is made of, its lines joined: name, version, marker, hashes; no address.
 LOCK_ENTRY = re.compile(
     r"(?P<name>[a-z0-9._-]+)==(?P<version>\S+)(?: ; (?P<marker>.+?))?"
@@ -65,6 +70,7 @@ def wanted(lock: str) -> dict[str, Requirement]:
             "requirements.txt": main,
             "requirements-test.txt": main + project["optional-dependencies"]["test"],
             "requirements-node.txt": PYPROJECT["dependency-groups"]["node"],
+            "requirements-peer.txt": PYPROJECT["dependency-groups"]["peer"],
         }[lock]
     )
 

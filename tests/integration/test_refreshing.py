@@ -150,9 +150,9 @@ def test_a_restart_in_an_outage_does_not_begin_the_grace_anew(
     odd_hub: Hub, provider: OddProvider, ada: Person
 ) -> None:
     provider.status = 503
-    restart(odd_hub, minutes=59, seconds=45)
+    restart(odd_hub, minutes=59, seconds=30)
     assert ada.is_signed_in()
-    wait_until(lambda: not ada.is_signed_in(), "the end of the grace", seconds=25)
+    wait_until(lambda: not ada.is_signed_in(), "the end of the grace", seconds=45)
 
 
 @pytest.mark.parametrize("refusal", [{"error": "invalid_grant"}, {"errorCode": "E064006"}])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import re
@@ -88,8 +89,9 @@ def template(hub: Hub) -> psutil.Process:
 
     def found() -> psutil.Process | None:
         for process in hub.process.children() if hub.process else []:
-            if "dashboards.fork_server" in process.cmdline():
-                return process
+            with contextlib.suppress(psutil.Error):  # it ends just now
+                if "dashboards.fork_server" in process.cmdline():
+                    return process
         return None
 
     log = hub.log_text

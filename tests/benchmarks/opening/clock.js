@@ -1,0 +1,31 @@
+// Notes when a dashboard is drawn and when a moved slider is answered, in milliseconds since 1970.
+//
+// Drawn: every root of the live document has been laid out and painted, as Bokeh itself says.
+// Answered: the server's new data have come and the next frame is due.
+(() => {
+  if (window.top !== window) return;
+  const now = () => performance.timeOrigin + performance.now();
+  const clock = (window.clock = { drawn: 0, moved: 0, answered: 0 });
+
+  function answers(event) {
+    return event.sync === false && (event.kind === "ColumnDataChanged" || event.model?.type === "ColumnDataSource");
+  }
+
+  function look() {
+    const docs = window.Bokeh?.documents ?? [];
+    if (!docs.length || !docs.every((doc) => doc.is_idle && doc.roots().length)) {
+      setTimeout(look, 10); // no frames of its own: the page must not be busier than without it
+      return;
+    }
+    clock.drawn = now();
+    for (const doc of docs) {
+      doc.on_change((event) => {
+        if (!clock.moved || clock.answered || !answers(event)) return;
+        requestAnimationFrame(() => { clock.answered = now(); });
+      });
+    }
+  }
+
+  document.addEventListener("keydown", () => { clock.moved = now(); clock.answered = 0; }, true);
+  look();
+})();
