@@ -115,6 +115,7 @@ def taken_out() -> list[Any]:
 
 pytestmark = [
     pytest.mark.hub,
+    pytest.mark.timeout(400),  # the first test starts a hub, four servers, and all attempts
     pytest.mark.skipif(bool(machine.why_not()), reason=machine.why_not()),
 ]
 
