@@ -70,7 +70,7 @@ class DashboardHandler(PersonHandler):
                 body = self._body(running, opened, dashboard, head, own_page=own_page)
             else:
                 opened.session.request_expiration()
-                body = (head if own_page else "") + self.site.page("dashboard_again.html")
+                body = (head if own_page else "") + self.page("dashboard_again.html")
         except Exception:
             # Half a page may be with the browser: it must not wait for the other half for ever.
             reference = secrets.token_hex(4)
@@ -85,7 +85,7 @@ class DashboardHandler(PersonHandler):
 
     def _failed(self, reference: str, summary: str = "", trace: str = "") -> str:
         """The message in the frame; what went wrong in detail is for admins."""
-        return self.site.page(
+        return self.page(
             "dashboard_failed.html",
             reference=reference,
             summary=summary,
@@ -102,24 +102,27 @@ class DashboardHandler(PersonHandler):
         if opened.own_page and not own_page:
             # The frame is under way already, and this page has one of its own: once more, whole.
             opened.session.request_expiration()
-            return self.site.page("dashboard_again.html")
+            return self.page("dashboard_again.html")
         if opened.own_page:
-            page = without_outside(running.render(opened))
-            extra = self.site.page("dashboard_own.html", dashboard=dashboard)
+            page = without_outside(running.render(opened, self.files_url))
+            extra = self.page("dashboard_own.html", dashboard=dashboard)
+            page = page.replace("<head>", "<head>" + self.page("own_files.html"), 1)
             page = page.replace("</head>", f"<script>{NO_ICON_FONT}</script></head>", 1)
             return page.replace("</body>", extra + "</body>", 1)
         template = self.site.template("dashboard.html")
-        page = without_outside(running.render(opened, template, {"quiet": NO_ICON_FONT}))
+        page = without_outside(
+            running.render(opened, self.files_url, template, {"quiet": NO_ICON_FONT})
+        )
         for script in self._scripts:  # they stand in the frame already
             page = page.replace(f'<script type="text/javascript" src="{script}"></script>', "", 1)
         return begin + page
 
     def _head(self, dashboard: Dashboard) -> str:
         person = self.person.name
-        return self.site.page(
+        return self.page(
             "dashboard_head.html", dashboard=dashboard, person=person, scripts=self._scripts
         )
 
     @property
     def _scripts(self) -> list[str]:
-        return [self.site.settings.files_url + script for script in usual_scripts()]
+        return [self.files_url + script for script in usual_scripts()]

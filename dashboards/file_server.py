@@ -13,11 +13,18 @@ import signal
 from urllib.parse import urlparse
 
 from tornado.httpserver import HTTPServer
-from tornado.web import Application
+from tornado.web import Application, RequestHandler
 
 from dashboards.files import file_routes, pack_usual_scripts
 from dashboards.settings import drop_secrets
-from dashboards.site import log_request
+
+log = logging.getLogger(__name__)
+
+
+def _log_failure(handler: RequestHandler) -> None:
+    """No line for a file that was served: everybody asks for the same ones."""
+    if handler.get_status() >= 500:
+        log.error("%d %s %s", handler.get_status(), handler.request.method, handler.request.path)
 
 
 async def serve(address: str, prefix: str) -> None:
@@ -30,7 +37,7 @@ async def serve(address: str, prefix: str) -> None:
     stopped = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stopped.set)
-    application = Application(file_routes(prefix, for_all=True), log_function=log_request)
+    application = Application(file_routes(prefix, for_all=True), log_function=_log_failure)
     server = HTTPServer(application)
     parts = urlparse(address)
     server.listen(parts.port or 0, parts.hostname or "127.0.0.1")

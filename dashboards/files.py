@@ -13,7 +13,8 @@ from pathlib import Path
 
 from tornado.web import HTTPError, StaticFileHandler
 
-from dashboards.site import STATIC
+STATIC = Path(__file__).parent / "static"
+"""Our own."""
 
 
 def bokeh_static() -> str:

@@ -72,7 +72,7 @@ class GalleryHandler(PersonHandler):
         else:
             sections = sections_of(found, settings, time.time())
             self.finish(
-                self.site.page(
+                self.page(
                     "gallery.html",
                     sections=sections,
                     count=len(found),
@@ -82,7 +82,7 @@ class GalleryHandler(PersonHandler):
                     notice=await self.site.hub.notice(),
                     open_requests=await self.site.hub.open_requests(),
                     roles_held_back=await self.site.hub.roles_held_back(),
-                    scripts=[settings.files_url + script for script in usual_scripts()],
+                    scripts=[self.files_url + script for script in usual_scripts()],
                 )
             )
 

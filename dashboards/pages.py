@@ -74,11 +74,21 @@ class PlainHandler(HubOAuthenticated, RequestHandler):
         self.set_header("Cache-Control", "no-store")
         self.clear_header("Server")
 
+    @property
+    def files_url(self) -> str:
+        """Where this page finds scripts and styles; own_files.js asks for this server's own."""
+        settings = self.site.settings
+        return settings.prefix if self.get_cookie("atrium-own-files") else settings.files_url
+
+    def page(self, template: str, **values: object) -> str:
+        """One of our templates as a page."""
+        return self.site.page(template, files=self.files_url, **values)
+
     def show(self, message: Message, status: int) -> None:
         """Answer with a message page."""
         self.set_status(status)
         name = self.visitor.name if self.visitor else ""
-        self.finish(self.site.page("message.html", message=message, person=name))
+        self.finish(self.page("message.html", message=message, person=name))
 
     def write_error(self, status_code: int, **kwargs: Any) -> None:
         if status_code == 404:

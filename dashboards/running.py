@@ -144,10 +144,14 @@ class Running:
     def render(
         self,
         opened: Opened,
+        files: str,
         template: Template | None = None,
         values: Mapping[str, object] = MappingProxyType({}),
     ) -> str:
-        """The page of a session: its own, or a template of ours filled with its parts."""
+        """The page of a session: its own, or a template of ours filled with its parts.
+
+        `files`: where it finds the scripts and styles that are the same for everybody.
+        """
         document = opened.session.document
         with set_curdoc(document):
             page = server_html_page_for_session(
@@ -158,7 +162,7 @@ class Running:
                 template=template or document.template,
                 template_variables={**document.template_variables, **values},
             )
-        return _OWN_FILE.sub(rf"\1{self.site.settings.files_url}static/", page)
+        return _OWN_FILE.sub(rf"\1{files}static/", page)
 
     def socket(self, request: HTTPServerRequest, group: str, name: str) -> Any:
         """Tornado's delegate for a WebSocket; None when no session of that name waits for it."""

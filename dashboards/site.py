@@ -6,7 +6,7 @@ import asyncio
 import logging
 import os
 import secrets
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlparse
@@ -16,6 +16,7 @@ from tornado.web import RequestHandler, StaticFileHandler
 
 from dashboards.activity import Activity
 from dashboards.catalog import Dashboard, dashboards_in, visible
+from dashboards.files import STATIC
 from dashboards.hub import Hub, Visitor
 from dashboards.settings import ADMIN, Settings
 
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 HERE = Path(__file__).parent
-STATIC = HERE / "static"
+_OWN_FILES = STATIC / "own_files.js"
 
 
 class Site:
@@ -97,8 +98,8 @@ class Site:
             found += await self.hub.admin_dashboards()
         return visible(found, visitor.groups)
 
-    def page(self, template: str, **values: object) -> str:
-        """One of our templates as a page."""
+    def page(self, template: str, *, files: str, **values: object) -> str:
+        """One of our templates as a page. `files`: where it finds scripts and styles."""
         return (
             _templates()
             .get_template(template)
@@ -106,15 +107,18 @@ class Site:
                 prefix=self.settings.prefix,
                 home=self.settings.own_prefix,
                 hub=self.settings.hub_prefix,
-                asset=self.asset,
+                files=files,
+                asset=partial(_asset, files),
+                own_files=None if files == self.settings.prefix else _OWN_FILES.read_text("utf-8"),
                 **values,
             )
         )
 
-    def asset(self, name: str) -> str:
-        """The address of a file of ours, with its version, so that a browser may keep it."""
-        version = StaticFileHandler.get_version({"static_path": str(STATIC)}, name)
-        return f"{self.settings.files_url}static/atrium/{name}?v={version}"
+
+def _asset(files: str, name: str) -> str:
+    """The address of a file of ours, with its version, so that a browser may keep it."""
+    version = StaticFileHandler.get_version({"static_path": str(STATIC)}, name)
+    return f"{files}static/atrium/{name}?v={version}"
 
 
 @cache

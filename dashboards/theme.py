@@ -7,7 +7,6 @@ page; ``tests/notebooks/test_theme.py`` holds the three files together.
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any, ClassVar
 
 import holoviews as hv
@@ -21,7 +20,7 @@ from panel.theme.base import DarkTheme, DefaultTheme, Inherit, Theme
 from panel.theme.native import Native
 from panel.viewable import Viewable
 
-STATIC = Path(__file__).parent / "static"
+from dashboards.files import STATIC
 
 PALETTE = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#8a6d00", "#4b5fae")
 """The sheet's ``--data-1`` to ``--data-6``: told apart by people who see colours differently."""

@@ -8,14 +8,31 @@ import shutil
 from collections.abc import Callable
 
 import pytest
+import requests
 from playwright.sync_api import Locator, Page, expect
 
+from dashboards.files import usual_scripts
 from tests.browser.visitor import NewVisitor, Visitor, add_member
 from tests.conftest import StartHub
+from tests.dashboards.notebooks import code, write_notebook
 from tests.hub import Hub, free_port, wait_until
 
 ADMIN, MEMBER = "admin@acme.test", "member@acme.test"
 SENSOR = f"/user/{MEMBER}/dashboards/user/sensor_explorer"
+
+
+#: True once our sheet is there.
+STYLE = "getComputedStyle(document.body).getPropertyValue('--ink') !== ''"
+FRAMED = """
+import panel as pn
+pn.extension(template="fast")
+pn.pane.HTML("<p class='framed'>in a frame of its own</p>").servable()
+"""
+
+
+def common_script(hub: Hub) -> requests.Response:
+    """A script from the address that is everybody's."""
+    return requests.get(f"{hub.url}/services/files/{usual_scripts()[0]}", timeout=20)
 
 
 def drawn(plot: Locator) -> Callable[[], bytes]:
@@ -130,6 +147,24 @@ def test_a_killed_server_comes_back_by_itself(new_visitor: NewVisitor, hub: Hub)
     assert page.url.endswith(SENSOR)
 
 
+@pytest.mark.parametrize(
+    ("path", "shown"),
+    [("?all", ".card"), ("dashboards/user/framed", ".framed")],
+    ids=["gallery", "page of its own"],
+)
+def test_a_browser_that_cannot_reach_them_uses_the_servers_own(
+    path: str, shown: str, new_visitor: NewVisitor, hub: Hub
+) -> None:
+    write_notebook(hub.notebooks / "user" / "framed.ipynb", code(FRAMED))
+    visitor = new_visitor(hub, allow=["ERR_FAILED", "Bokeh"])
+    page = visitor.sign_in(MEMBER)
+    visitor.context.route("**/services/files/**", lambda route: route.abort())
+    page.goto(f"{hub.url}/user/{MEMBER}/{path}")
+    expect(page.locator(shown).first).to_be_visible()
+    own = page.evaluate("performance.getEntriesByType('resource').map(one => one.name)")
+    assert any(f"/user/{MEMBER}/static/atrium/" in name for name in own)
+
+
 @pytest.mark.parametrize(("width", "dark"), [(360, False), (360, True), (1600, True)])
 def test_every_page_fits_its_window_in_light_and_dark(
     width: int, dark: bool, new_visitor: NewVisitor, hub: Hub
@@ -166,3 +201,16 @@ def test_dashboards_open_on_a_subdomain_of_their_own(
     expect(page).to_have_url(
         re.compile(r"\.localhost:\d+/user/.*/dashboards/user/sensor_explorer\?a=1$")
     )
+
+
+def test_while_the_service_of_scripts_is_away_the_servers_own_are_used(
+    new_visitor: NewVisitor, hub: Hub
+) -> None:
+    wait_until(lambda: common_script(hub).ok, "the service")
+    (service,) = (p for p in hub.processes() if "dashboards.file_server" in p.cmdline())
+    service.kill()  # JupyterHub starts it again within half a minute: the last test of this hub
+    wait_until(lambda: not common_script(hub).ok, "its end")
+    visitor = new_visitor(hub, allow=["status of 503", "Bokeh", "MIME type"])
+    page = visitor.sign_in(MEMBER, SENSOR)
+    expect(page.locator(".bk-Figure")).to_be_visible()
+    assert page.evaluate(STYLE)
