@@ -154,8 +154,9 @@ class ForkServer:
             with line.makefile(encoding="utf-8") as file:
                 wanted = json.load(file)
             _drop_rights(wanted)
+            kept = {"MPLBACKEND": os.environ["MPLBACKEND"]}  # `warm_up` has set it
             os.environ.clear()
-            os.environ.update(wanted.pop("environ"))
+            os.environ.update(wanted.pop("environ") | kept)
             time.tzset()
             _be_unlike_siblings()
             run(self.warm, line)

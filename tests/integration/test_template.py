@@ -66,6 +66,7 @@ told = {
     "from the template": [file for file in open_files() if "template" in file],
     "handlers": {number: repr(signal.getsignal(number)) for number in (2, 13, 15, 17)},
     "path": sys.path,
+    "backend": os.environ["MPLBACKEND"],
 }
 Path(os.environ["HOME"], "told.json").write_text(json.dumps(told))
 """
@@ -114,7 +115,7 @@ def test_siblings_share_nothing_that_must_be_ones_own(hub: Hub) -> None:
     assert {what for what in ours if ours[what] == theirs[what]} == set()
     assert not set(ours["sockets"]) & set(theirs["sockets"])
     assert (one["loops"], one["documents"], one["contexts of TLS servers"]) == (1, [0, 0], [])
-    assert one["from the template"] == []
+    assert (one["from the template"], one["backend"]) == ([], "agg")
     assert "stop" in one["handlers"]["15"]
     assert not any("notebooks" in place for place in one["path"][1:])
 
