@@ -31,6 +31,7 @@ FIRST, SECOND = "sensor_explorer", "penguins"
 CLOCK: Final = Path(__file__).with_name("clock.js")
 PATIENCE: Final = 120_000  # milliseconds
 MOVES: Final = 10
+_POLLING: Final = 100  # milliseconds; each frame, as without it, would keep the page busy
 _people = (f"person{number}" for number in itertools.count())
 
 
@@ -69,7 +70,7 @@ def visit(browser: Browser, side: Side) -> Visit:
         moves = []
         for _ in range(MOVES):
             page.keyboard.press("ArrowRight")
-            page.wait_for_function("window.clock.answered")
+            page.wait_for_function("window.clock.answered", polling=_POLLING)
             if not moves:
                 answer = clock(page, "answered") - began
             moves.append(clock(page, "answered") - clock(page, "moved"))
@@ -85,7 +86,9 @@ def visit(browser: Browser, side: Side) -> Visit:
 
 def until_drawn(page: Page) -> Page:
     """Wait until a tab shows a dashboard."""
-    page.wait_for_function("location.pathname.startsWith('/user/') && window.clock?.drawn")
+    page.wait_for_function(
+        "location.pathname.startsWith('/user/') && window.clock?.drawn", polling=_POLLING
+    )
     return page
 
 
@@ -96,7 +99,7 @@ def opened(page: Page, address: str, *, empty: bool = False) -> float:
         session.send("Network.clearBrowserCache")
     began = time.time()
     page.goto(address, wait_until="commit")
-    page.wait_for_function("window.clock?.drawn")
+    page.wait_for_function("window.clock?.drawn", polling=_POLLING)
     return clock(page, "drawn") - began
 
 
@@ -112,13 +115,14 @@ def clock(page: Page, name: str) -> float:
 
 
 def memory(browser: Browser, side: Side) -> float:
-    """MB that the third viewer adds to the second, each with the same dashboard open."""
+    """MB that the third viewer adds, each with the same dashboard open: of all processes, as some
+    memory is shared by several."""
     with new_page(browser) as one, new_page(browser) as two, new_page(browser) as three:
         found = []
         people = [next(_people) for _ in range(3)]
         for page, person in zip((one, two, three), people, strict=True):
             until_drawn(side.click(page, person, FIRST)())
-            found.append(sum(pss(process) for process in side.servers()))
+            found.append(sum(pss(process) for process in side.processes()))
     for person in people:
         side.stop_server(person)
     return found[2] - found[1]

@@ -38,8 +38,8 @@ class Side(Protocol):
         """Where a dashboard of the person is."""
         ...
 
-    def servers(self) -> list[psutil.Process]:
-        """All processes that are there for people: their servers, and what these have started."""
+    def processes(self) -> list[psutil.Process]:
+        """All processes: the hub, and what it has started."""
         ...
 
     def stop_server(self, person: str) -> None:
@@ -76,22 +76,19 @@ class Ours:
         page.get_by_role("button", name="Send me a link").click()
         page.get_by_label("E-mail").wait_for(state="hidden")
         link = wait_until(lambda: reader.mailed_link(email), "the mail")
-        tab = page.context.new_page()
 
-        def click() -> Page:
-            tab.goto(link, wait_until="commit")
-            return tab
+        def click() -> Page:  # in the same tab, as at the peer: a new one would cost the browser's
+            page.goto(link, wait_until="commit")
+            return page
 
         return click
 
     def address(self, person: str, dashboard: str) -> str:
         return f"{self.hub.url}/user/{person}@acme.test/dashboards/user/{dashboard}"
 
-    def servers(self) -> list[psutil.Process]:
+    def processes(self) -> list[psutil.Process]:
         assert self.hub.process is not None
-        ours = self.hub.process.children()
-        template = next(one for one in ours if "dashboards.fork_server" in one.cmdline())
-        return template.children(recursive=True)
+        return [self.hub.process, *self.hub.process.children(recursive=True)]
 
     def stop_server(self, person: str) -> None:
         self.hub.api(f"/users/{person}@acme.test/server", "DELETE")
@@ -120,8 +117,8 @@ class Peer:
     def address(self, person: str, dashboard: str) -> str:
         return f"{self.url}/user/{person}/{dashboard}"
 
-    def servers(self) -> list[psutil.Process]:
-        return [p for p in self.process.children(recursive=True) if "node" not in p.name()]
+    def processes(self) -> list[psutil.Process]:
+        return [self.process, *self.process.children(recursive=True)]
 
     def stop_server(self, person: str) -> None:
         url = f"{self.url}/hub/api/users/{person}/server"
