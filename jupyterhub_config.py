@@ -79,7 +79,9 @@ c.Spawner.poll_interval = 5  # a server that was killed is noticed while its per
 
 # How it looks.
 c.JupyterHub.template_paths = [str(look.TEMPLATES)]
-c.JupyterHub.template_vars = look.template_vars(given.notebooks, given.hub_admins)
+c.JupyterHub.template_vars = look.template_vars(
+    given.notebooks, given.hub_admins, services.ahead_url(given)
+)
 c.JupyterHub.default_url = look.landing
 c.JupyterHub.tornado_settings = {"headers": look.HEADERS}
 if given.subdomain_host:  # __Host- cookies are Secure, on the way to a dashboard server too

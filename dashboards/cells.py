@@ -7,7 +7,7 @@ import json
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from pathlib import Path
 from types import CodeType
 
@@ -46,6 +46,13 @@ def cells_of(path: Path) -> tuple[Cell, ...]:
 
     Raises OSError, or ValueError when the file is no notebook.
     """
+    info = path.stat()
+    return _cells_of(path, info.st_mtime_ns, info.st_size)
+
+
+@lru_cache(maxsize=64)
+def _cells_of(path: Path, modified_ns: int, size: int) -> tuple[Cell, ...]:
+    """The cells of one version of a file: it is read, and they are compiled, once."""
     notebook = json.loads(path.read_text(encoding="utf-8"))
     if not isinstance(notebook, dict) or not isinstance(notebook.get("cells"), list):
         raise ValueError("This file is no notebook: it has no list of cells.")
@@ -79,6 +86,8 @@ def _without_magics(source: str) -> str:
     first = source.lstrip().partition("\n")[0]
     if re.match(r"%%(?!time\b|timeit\b|capture\b)", first):
         return ""  # the whole cell is in another language
+    if not _MAGIC_LINE.search(source):
+        return source
     try:
         ast.parse(source)
     except SyntaxError:

@@ -115,7 +115,8 @@ class DashboardHandler(PersonHandler):
         )
         for script in self._scripts:  # they stand in the frame already
             page = page.replace(f'<script type="text/javascript" src="{script}"></script>', "", 1)
-        return begin + page
+        state = running.first_state(opened, self.files_url)
+        return f'{begin}<script type="application/json" id="first-state">{state}</script>\n{page}'
 
     def _head(self, dashboard: Dashboard) -> str:
         person = self.person.name

@@ -7,6 +7,7 @@ and what one address gives may be fetched before somebody's server runs, and kep
 from __future__ import annotations
 
 import asyncio
+import json
 import logging
 import os
 import signal
@@ -15,7 +16,13 @@ from urllib.parse import urlparse
 from tornado.httpserver import HTTPServer
 from tornado.web import Application, RequestHandler
 
-from dashboards.files import file_routes, pack_usual_scripts
+from dashboards.files import (
+    STATIC,
+    file_routes,
+    pack_usual_scripts,
+    usual_scripts,
+    usual_styles,
+)
 from dashboards.settings import drop_secrets
 
 log = logging.getLogger(__name__)
@@ -25,6 +32,19 @@ def _log_failure(handler: RequestHandler) -> None:
     """No line for a file that was served: everybody asks for the same ones."""
     if handler.get_status() >= 500:
         log.error("%d %s %s", handler.get_status(), handler.request.method, handler.request.path)
+
+
+class AheadHandler(RequestHandler):
+    """A script for pages before a dashboard's: the browser fetches what that will ask for."""
+
+    def get(self) -> None:
+        """Answer with the script."""
+        self.set_header("Content-Type", "text/javascript")
+        self.set_header("Cache-Control", "no-cache")
+        self.set_header("Cross-Origin-Resource-Policy", "cross-origin")
+        self.set_header("X-Content-Type-Options", "nosniff")
+        script = (STATIC / "ahead.js").read_text("utf-8")
+        self.finish(script.replace("[]", json.dumps(usual_scripts() + usual_styles())))
 
 
 async def serve(address: str, prefix: str) -> None:
@@ -37,7 +57,8 @@ async def serve(address: str, prefix: str) -> None:
     stopped = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stopped.set)
-    application = Application(file_routes(prefix, for_all=True), log_function=_log_failure)
+    routes = [(prefix + "ahead.js", AheadHandler), *file_routes(prefix, for_all=True)]
+    application = Application(routes, log_function=_log_failure)
     server = HTTPServer(application)
     parts = urlparse(address)
     server.listen(parts.port or 0, parts.hostname or "127.0.0.1")

@@ -38,6 +38,17 @@ def usual_scripts() -> tuple[str, ...]:
     return (*found, f"static/extensions/panel/panel.min.js?v={panel.hexdigest()}")
 
 
+@cache
+def usual_styles() -> tuple[str, ...]:
+    """Addresses, as of `usual_scripts`, of the sheets that Panel's widgets ask for."""
+    version = importlib.metadata.version("panel")
+    names = (
+        *("css/loading", "css/listpanel", "css/select", "css/button"),
+        *("bundled/theme/default", "bundled/theme/native"),
+    )
+    return tuple(f"static/extensions/panel/{name}.css?v={version}" for name in names)
+
+
 def usual_files() -> tuple[Path, ...]:
     """The files of the usual scripts, in the same order."""
     names = [script.partition("?")[0].removeprefix("static/") for script in usual_scripts()]

@@ -35,6 +35,7 @@ from typing import Any, NoReturn
 from tornado import netutil
 
 from dashboards.server import hide_memory, run
+from dashboards.site import load_templates
 from dashboards.warm import warm_up
 
 _PR_SET_NO_NEW_PRIVS = 38
@@ -60,6 +61,7 @@ def main(descriptor: int, folder: str = "", *left_out: str) -> None:
         again = (*_COMMAND, "dashboards.fork_server", str(descriptor), folder, *left_out, name)
         os.execv(sys.executable, again)
     channel.set_inheritable(False)
+    load_templates()
     importlib.import_module("dashboards.sample").draw()
     gc.collect()
     gc.freeze()

@@ -17,10 +17,13 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any
+from weakref import WeakSet
 
 from bokeh.application.handlers.document_lifecycle import DocumentLifecycleHandler
+from bokeh.core.json_encoder import serialize_json
 from bokeh.core.templates import FILE
 from bokeh.embed.bundle import extension_dirs
+from bokeh.protocol.messages.pull_doc_reply import pull_doc_reply
 from bokeh.server.contexts import ApplicationContext
 from bokeh.server.session import ServerSession
 from bokeh.server.tornado import BokehTornado
@@ -31,6 +34,7 @@ from panel.io.application import Application
 from panel.io.resources import Resources
 from panel.io.server import ComponentResourceHandler, WSHandler, server_html_page_for_session
 from panel.io.state import set_curdoc, state
+from panel.models.esm import ReactiveESM
 from tornado.httputil import HTTPHeaders, HTTPServerRequest
 from tornado.ioloop import IOLoop
 from tornado.web import HTTPError
@@ -56,6 +60,12 @@ TOKEN_LIFETIME = 300
 
 _OWN_FILE = re.compile(r"((?:src|href)=[\"'])(?:\.\./)*static/(?=js/|extensions/panel/)")
 """In a page: the way to a script or style that is the same for everybody."""
+
+_OWN_SHEET = re.compile(r'(?<="url":")(?:\.\./)*static/extensions/panel/')
+"""In a document: the way to a style that is the same for everybody."""
+
+_SHIM = re.compile(r"<script (?=[^>]*/es-module-shims)")
+"""In a page: what browsers of some years ago need for components that are modules."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -88,6 +98,8 @@ class Sessions(BokehTornado):
             site=site,
         )
         self.contexts: dict[tuple[str, int, int], ApplicationContext] = {}
+        #: Those whose document is as their page has it.
+        self.as_in_page: WeakSet[ServerSession] = WeakSet()
 
     async def _cleanup_sessions(self) -> None:
         for version, context in list(self.contexts.items()):
@@ -162,7 +174,21 @@ class Running:
                 template=template or document.template,
                 template_variables={**document.template_variables, **values},
             )
+        if not any(isinstance(model, ReactiveESM) for model in document.models):
+            page = _SHIM.sub("<script async ", page)  # for components that may come later
         return _OWN_FILE.sub(rf"\1{files}static/", page)
+
+    def first_state(self, opened: Opened, files: str) -> str:
+        """The document as JSON that may stand in a script element of its page, rendered before.
+
+        The WebSocket then need not bring it. `files`: as for `render`.
+        """
+        session, known = opened.session, self.sessions.as_in_page
+        known.add(session)
+        session.document.on_change(lambda event: known.discard(session))
+        state = serialize_json(session.document.to_json(deferred=False))
+        state = _OWN_SHEET.sub(f"{files}static/extensions/panel/", state)
+        return state.replace("<", "\\u003c")
 
     def socket(self, request: HTTPServerRequest, group: str, name: str) -> Any:
         """Tornado's delegate for a WebSocket; None when no session of that name waits for it."""
@@ -278,7 +304,19 @@ class PersonSocket(HubOAuthenticated, WSHandler):
         folder = _notebook(self.application_context).dashboard.path.parent
         if folder.is_dir():
             os.chdir(folder)
+        if "unless_in_page" in message.content and await self._is_as_in_page():
+            header = pull_doc_reply.create_header(request_id=message.header["msgid"])
+            return pull_doc_reply(header, {}, {"doc": None})  # pyright: ignore[reportArgumentType]
         return await super()._handle(message)
+
+    async def _is_as_in_page(self) -> bool:
+        """Whether the page has this document's state. It is asked once: a page that lost its
+        connection has an old one."""
+        assert self.connection is not None
+        session, known = self.connection.session, self.application.as_in_page
+        found = await session.with_document_locked(lambda: session in known)  # type: ignore[misc]
+        known.discard(session)
+        return found
 
 
 class PersonComponent(HubOAuthenticated, ComponentResourceHandler):

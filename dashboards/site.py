@@ -16,7 +16,7 @@ from tornado.web import RequestHandler, StaticFileHandler
 
 from dashboards.activity import Activity
 from dashboards.catalog import Dashboard, dashboards_in, visible
-from dashboards.files import STATIC
+from dashboards.files import STATIC, usual_scripts
 from dashboards.hub import Hub, Visitor
 from dashboards.settings import ADMIN, Settings
 
@@ -119,6 +119,13 @@ def _asset(files: str, name: str) -> str:
     """The address of a file of ours, with its version, so that a browser may keep it."""
     version = StaticFileHandler.get_version({"static_path": str(STATIC)}, name)
     return f"{files}static/atrium/{name}?v={version}"
+
+
+def load_templates() -> None:
+    """Compile all of them, and know the versions of the files that they name."""
+    for name in _templates().list_templates():
+        _templates().get_template(name)
+    usual_scripts()
 
 
 @cache

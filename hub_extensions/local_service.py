@@ -61,8 +61,13 @@ def endpoints(settings: Settings, state: State) -> dict[str, str]:
     return public | {name: direct[name] for name in asked_by_the_hub}
 
 
-def services(settings: Settings, state: State, folder: Path) -> list[dict[str, Any]]:
-    """The hub-managed services: the stand-in when no project is configured, else none."""
+def services(
+    settings: Settings, state: State, folder: Path, ahead: str = ""
+) -> list[dict[str, Any]]:
+    """The hub-managed services: the stand-in when no project is configured, else none.
+
+    `ahead`: the address of a script for its pages.
+    """
     if not settings.is_local:
         return []
     hub = f"{settings.address}/hub"
@@ -74,6 +79,7 @@ def services(settings: Settings, state: State, folder: Path) -> list[dict[str, A
         "LOCAL_DESCOPE_SECRET_FILE": str(state.secret_file("descope_client_secret")),
         "LOCAL_DESCOPE_MANAGEMENT_KEY_FILE": str(state.secret_file(MANAGEMENT_KEY)),
         "LOCAL_DESCOPE_PARENT": str(os.getpid()),
+        "LOCAL_DESCOPE_AHEAD": ahead,
         "LOCAL_DESCOPE_REDIRECTS": f"{hub}/oauth_callback {hub}/signed-out",
         "LOCAL_DESCOPE_LOGOUT_URL": f"http://127.0.0.1:{state.hub_port}{settings.path}/hub/"
         "backchannel-logout",

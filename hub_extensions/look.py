@@ -52,8 +52,13 @@ HEADERS: Final = {
 }
 
 
-def template_vars(notebooks: Path, contacts: Iterable[str]) -> dict[str, Any]:
-    """What our templates need beside JupyterHub's own variables. `contacts`: whom to ask."""
+def template_vars(notebooks: Path, contacts: Iterable[str], ahead: str) -> dict[str, Any]:
+    """What our templates need beside JupyterHub's own variables.
+
+    Args:
+        contacts: whom to ask.
+        ahead: the address of a script that has the browser fetch what dashboards ask for.
+    """
 
     def has_dashboards(user: User | None) -> bool:
         return user is not None and bool(
@@ -64,6 +69,7 @@ def template_vars(notebooks: Path, contacts: Iterable[str]) -> dict[str, Any]:
         "sheet_version": sheet_version(),
         "has_dashboards": has_dashboards,
         "contacts": sorted(contacts),
+        "ahead": ahead,
         "open_requests": open_requests,
     }
 

@@ -21,6 +21,11 @@ def files_url(settings: Settings) -> str:
     return f"{settings.path}/services/{_FILES}/"
 
 
+def ahead_url(settings: Settings) -> str:
+    """A script for the pages before a dashboard's: browsers then have what that will ask for."""
+    return f"{files_url(settings)}ahead.js"
+
+
 def services(settings: Settings, state: State, folder: Path) -> list[dict[str, Any]]:
     """What JupyterHub is told of them."""
     files = {
@@ -32,4 +37,4 @@ def services(settings: Settings, state: State, folder: Path) -> list[dict[str, A
         ],
         "display": False,
     }
-    return [files, *local_service.services(settings, state, folder)]
+    return [files, *local_service.services(settings, state, folder, ahead_url(settings))]

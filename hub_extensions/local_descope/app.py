@@ -52,7 +52,7 @@ def create_app(config: Config) -> Flask:
         SESSION_COOKIE_SAMESITE="Lax",
         PERMANENT_SESSION_LIFETIME=COOKIE_SECONDS,
     )
-    app.jinja_env.globals.update(form_token=browser.form_token)
+    app.jinja_env.globals.update(form_token=browser.form_token, ahead=config.ahead)
     prefix = config.prefix.rstrip("/")
     for part in (protocol, pages, management, session_api):
         app.register_blueprint(part.blueprint, url_prefix=prefix)
@@ -86,8 +86,10 @@ def _content_policy() -> str:
         elif found:
             targets.append(found[0])
     allowed = " ".join(["'self'", *dict.fromkeys(targets)])
+    ahead = ORIGIN.match(parts().config.ahead)
+    known = f"'self' {ahead[0]}" if ahead else "'self'"
     return (
-        f"default-src 'self'; img-src 'self' data:; form-action {allowed};"
+        f"default-src {known}; img-src 'self' data:; form-action {allowed};"
         " base-uri 'none'; frame-ancestors 'none'; object-src 'none'"
     )
 

@@ -83,6 +83,8 @@ class Config(BaseModel):
     )
     #: Where the hub wants to hear of sessions that end.
     logout_url: Address | None = Field(None, alias="LOCAL_DESCOPE_LOGOUT_URL")
+    #: A script for its pages, that has the browser fetch what comes after the sign-in.
+    ahead: str = Field("", alias="LOCAL_DESCOPE_AHEAD")
     #: Start without tenants, roles, flows and accounts, as a new project does.
     empty: bool = Field(False, alias="LOCAL_DESCOPE_EMPTY")
     #: Mails to one address in ten minutes, and calls of the API in a minute.

@@ -14,6 +14,7 @@ from tornado.httputil import url_concat
 
 from .. import audit, grants
 from . import identity_notices, sessions, sign_out
+from .opening import open_server
 from .pending import browser_cookie, digest
 from .rate_limit import RateLimited
 
@@ -122,6 +123,7 @@ class EndsSignIn(RateLimited):
             user = await self.login_user()  # sets the cookie too: no other sign-in comes between
         if user is None:
             raise web.HTTPError(403, self.authenticator.custom_403_message)
+        next_url = await open_server(self, user, next_url)
         self.redirect(next_url or str(self.get_next_url(user)))
 
     def append_query_parameters(self, url: str, exclude: list[str] | None = None) -> str:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -78,3 +80,12 @@ def test_a_known_file_is_not_sent_again(files: str) -> None:
 def test_what_is_no_file_is_not_there(files: str, path: str) -> None:
     assert requests.get(files + path, timeout=5).status_code in {403, 404}
     assert os.environ.get("HOME", "/root") not in requests.get(files + path, timeout=5).text
+
+
+def test_a_page_before_has_the_browser_fetch_them(files: str) -> None:
+    script = requests.get(f"{files}ahead.js", timeout=5)
+    assert script.headers["Content-Type"] == "text/javascript"
+    names = json.loads(re.search(r"\[.*?\]", script.text)[0])  # type: ignore[index]
+    assert set(usual_scripts()) < set(names)
+    for name in names:
+        assert requests.get(files + name, timeout=5).ok

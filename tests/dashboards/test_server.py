@@ -34,6 +34,13 @@ def session_token(page: requests.Response) -> str:
     return found[1]
 
 
+def first_state(page: requests.Response) -> str:
+    """The document that a dashboard's page begins with."""
+    found = re.search(r'<script type="application/json" id="first-state">(.*?)</script>', page.text)
+    assert found, page.text
+    return found[1]
+
+
 def open_socket(guest: Guest, path: str, token: str, *, cookies: bool = True) -> ClientConnection:
     """Open a dashboard's WebSocket as its page would."""
     cookie = "; ".join(f"{c.name}={c.value}" for c in guest.cookies if path.startswith(c.path))
@@ -193,6 +200,31 @@ def test_a_dashboard_runs_and_knows_its_viewer(bob: Guest) -> None:
         assert "callback: bob" in _until(socket, "callback: bob")
     with open_socket(bob, f"{bob.home}dashboards/user/who/ws", session_token(page)) as socket:
         assert "periodic: bob" in _document(socket)
+
+
+def test_the_first_state_comes_with_the_page(bob: Guest) -> None:
+    page = bob.dashboard("user", "cells")
+    state = first_state(page)
+    assert "an output" in str(json.loads(state))
+    assert "<" not in state  # nothing ends the element that it stands in
+    with open_socket(bob, f"{bob.home}dashboards/user/cells/ws", session_token(page)) as socket:
+        _until(socket, "ACK")
+        _send(socket, "PULL-DOC-REQ", {"unless_in_page": True})
+        assert json.loads(_until(socket, '"doc"')) == {"doc": None}
+        _send(socket, "PULL-DOC-REQ", {"unless_in_page": True})  # a page that lost its connection
+        assert "an output" in _until(socket, '"doc"')
+
+
+def test_a_state_that_has_changed_since_the_page_is_sent_anew(bob: Guest) -> None:
+    page = bob.dashboard("user", "who")
+    with open_socket(bob, f"{bob.home}dashboards/user/who/ws", session_token(page)) as socket:
+        _until(socket, "ACK")
+        button = re.search(r'"name":"panel.models.widgets.Button","id":"([^"]+)"', page.text)
+        assert button, page.text
+        _click(socket, button[1])
+        assert "callback: bob" in _until(socket, "callback: bob")
+        _send(socket, "PULL-DOC-REQ", {"unless_in_page": True})
+        assert "callback: bob" in _until(socket, '"roots"')
 
 
 def test_a_dashboard_asks_for_no_other_host(bob: Guest) -> None:
