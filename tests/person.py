@@ -47,6 +47,31 @@ def is_open(socket: ClientConnection) -> bool:
     return False
 
 
+def form_of(html: str, url: str, button: str = "") -> tuple[str, dict[str, str]]:
+    """Where the first form of a page goes; its hidden fields and, if named, one button of it."""
+    form = re.search(r"<form\b([^>]*)>(.*?)</form>", html, re.DOTALL)
+    assert form, html
+    action = re.search(r'action="([^"]*)"', form[1])
+    sent = {}
+    for tag in re.findall(r"<(?:input|button)\b[^>]*>", form[2]):
+        attributes = dict(re.findall(r'([\w-]+)="([^"]*)"', tag))
+        wanted = attributes.get("type") == "hidden" or (
+            tag.startswith("<button") and attributes.get("value", "") == button
+        )
+        if "name" in attributes and (wanted or (tag.startswith("<button") and not button)):
+            sent.setdefault(attributes["name"], unescape(attributes.get("value", "")))
+    return (urljoin(url, unescape(action[1])) if action else url), sent
+
+
+def link_for(email: str, outbox: str) -> str:
+    """The link in the newest mail to this address that has not been used."""
+    for mail in re.findall(r"<article\b.*?</article>", outbox, re.DOTALL):
+        link = re.search(r'href="([^"]*\?t=[^"]*)"', mail)
+        if f"<b>{email}</b>" in mail and link:
+            return unescape(link[1])
+    raise AssertionError(f"no link for {email} in the outbox")
+
+
 class _ThisMachine(HTTPAdapter):
     """Finds names below `localhost`, as browsers do and not every machine does (RFC 6761)."""
 
@@ -127,28 +152,13 @@ class Person(requests.Session):
         self, page: requests.Response, button: str = "", *, follow: bool = True, **fields: str
     ) -> requests.Response:
         """Send the first form of a page, with its hidden fields and, if named, one button of it."""
-        form = re.search(r"<form\b([^>]*)>(.*?)</form>", page.text, re.DOTALL)
-        assert form, page.text
-        action = re.search(r'action="([^"]*)"', form[1])
-        sent = {}
-        for tag in re.findall(r"<(?:input|button)\b[^>]*>", form[2]):
-            attributes = dict(re.findall(r'([\w-]+)="([^"]*)"', tag))
-            wanted = attributes.get("type") == "hidden" or (
-                tag.startswith("<button") and attributes.get("value", "") == button
-            )
-            if "name" in attributes and (wanted or (tag.startswith("<button") and not button)):
-                sent.setdefault(attributes["name"], unescape(attributes.get("value", "")))
-        url = urljoin(page.url, unescape(action[1])) if action else page.url
+        url, sent = form_of(page.text, page.url, button)
         return self.post(url, data={**sent, **fields}, allow_redirects=follow)
 
     def mailed_link(self, email: str) -> str:
         """The link in the newest mail to this address that has not been used."""
         outbox = self.get(urljoin(self._provider, OUTBOX)).text
-        for mail in re.findall(r"<article\b.*?</article>", outbox, re.DOTALL):
-            link = re.search(r'href="([^"]*\?t=[^"]*)"', mail)
-            if f"<b>{email}</b>" in mail and link:
-                return urljoin(self._provider, unescape(link[1]))
-        raise AssertionError(f"no link for {email} in the outbox")
+        return urljoin(self._provider, link_for(email, outbox))
 
     def sign_in(self, email: str, path: str = "/hub/home") -> requests.Response:
         """Sign in by a mailed link; returns the page that the person lands on."""

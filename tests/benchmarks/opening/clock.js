@@ -3,7 +3,7 @@
 // Drawn: every root of the live document has been laid out and painted, as Bokeh itself says.
 // Answered: the server's new data have come and the next frame is due.
 (() => {
-  if (window.top !== window || !/^\/user\/|\.html$/.test(location.pathname)) return;
+  if (window.top !== window || /^\/(hub|services)\//.test(location.pathname)) return;
   const now = () => performance.timeOrigin + performance.now();
   const clock = (window.clock = { drawn: 0, moved: 0, answered: 0 });
 

@@ -18,9 +18,10 @@ c.ConfigurableHTTPProxy.command = [given["PEER_PROXY"]]
 c.JupyterHub.authenticator_class = "dummy"
 c.Authenticator.allow_all = True
 c.JupyterHub.spawner_class = "simple"
-c.Spawner.start_timeout = 120
-c.Spawner.http_timeout = 120
-c.Spawner.cmd = ["jupyter-standaloneproxy", "--timeout=60", "--absolute-url", "--"]
+# Patient enough for many that start at once: it is to be measured, not to fail.
+c.Spawner.start_timeout = 900
+c.Spawner.http_timeout = 900
+c.Spawner.cmd = ["jupyter-standaloneproxy", "--timeout=900", "--absolute-url", "--"]
 c.Spawner.args = [
     *("panel", "serve", *map(str, notebooks)),
     *("--port", "{port}", "--prefix", "{base_url}", "--allow-websocket-origin", "*"),

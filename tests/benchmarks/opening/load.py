@@ -1,0 +1,177 @@
+"""Many people at once: how long the last one waits, and what all of them cost."""
+
+from __future__ import annotations
+
+import itertools
+import statistics
+import time
+from collections.abc import Iterator
+from typing import Final
+
+import psutil
+from playwright.sync_api import Page
+
+from tests.benchmarks.opening import comparison as compared
+from tests.benchmarks.opening.comparison import Detail, Record, Size
+from tests.benchmarks.opening.crowd import Crowd, crowd, stop_servers
+from tests.benchmarks.opening.health import probe
+from tests.benchmarks.opening.hubs import Side, ours, peer
+from tests.benchmarks.opening.visits import (
+    FIRST,
+    chromium,
+    grasp,
+    move,
+    new_page,
+    new_people,
+    pss,
+    until_drawn,
+)
+
+#: MB of one of the peer's servers, roughly; and how many are started at most, which takes minutes.
+_PEER_SERVER, _PEER_SERVERS = 260, 60
+#: Seconds between two moves of each of the others, and moves of the person who measures.
+_EVERY, _MOVES = 1.0, 20
+#: Seconds after which a server that has just opened a dashboard does nothing more for it.
+_SETTLED: Final = 10
+
+
+def thirty(size: Size) -> Iterator[Record]:
+    """People sign in within one second, while the hub is asked for its health."""
+    waits, answers = [], []
+    with ours() as atrium, peer() as other, crowd() as people:
+        for _ in range(size.rounds):
+            found = [_round(side, people, size.people) for side in (atrium, other)]
+            waits.append(tuple(wait for wait, _ in found))
+            answers.append(tuple(slow for _, slow in found))
+            yield compared.record(compared.THIRTY, waits, people=size.people)
+            yield compared.record(compared.HEALTH, answers, people=size.people)
+
+
+def _round(side: Side, people: Crowd, count: int) -> tuple[float, float]:
+    """Seconds until the last document, and milliseconds of the hub's slowest answers."""
+    names = list(itertools.islice(new_people, count))
+    with probe(f"{side.url}/hub/health") as answers:
+        last = max(people.sign_in(side, names, FIRST))
+    people.leave()
+    stop_servers(side, names)
+    return last, 1000 * compared.slowest(answers)
+
+
+def others(size: Size) -> Iterator[Record]:
+    """Somebody in a browser moves a slider, while others do so elsewhere."""
+    medians, moves, rates = [], [], []
+    with (
+        ours() as atrium,
+        peer() as other,
+        crowd() as at_ours,
+        crowd() as at_peer,
+        chromium() as browser,
+        new_page(browser) as ours_page,
+        new_page(browser) as peer_page,
+    ):
+        places = ((atrium, at_ours, ours_page), (other, at_peer, peer_page))
+        for side, people, page in places:
+            names = list(itertools.islice(new_people, size.others))
+            people.sign_in(side, names, FIRST)
+            until_drawn(side.click(page, next(new_people), FIRST)())
+            grasp(page)
+        for _ in range(size.pairs):
+            found = [_among_others(people, page) for _, people, page in places]
+            medians.append(tuple(statistics.median(own) for own, _ in found))
+            moves += zip(*(own for own, _ in found), strict=True)
+            rates.append([rate for _, rate in found])
+            more = {
+                "others": size.others,
+                "moves_a_second": [
+                    round(statistics.median(rate), 1) for rate in zip(*rates, strict=True)
+                ],
+            }
+            yield compared.record(compared.OTHERS, medians, **more)
+            yield compared.record(
+                compared.OTHERS_SLOWEST, moves, of=compared.slowest, rounds=len(medians), **more
+            )
+
+
+def _among_others(people: Crowd, page: Page) -> tuple[list[float], float]:
+    """How long each of one's own moves took; and how often all the others moved in a second."""
+    began = time.monotonic()
+    with people.moving(_EVERY) as counts:
+        page.wait_for_timeout(1000 * _EVERY)  # now everybody has begun
+        own = [move(page) for _ in range(_MOVES)]
+        seconds = time.monotonic() - began
+    return own, sum(counts) / seconds
+
+
+def idle(size: Size) -> Iterator[Record | Detail]:
+    """Everybody only looks, at ours as many as asked, at the peer as many as memory holds."""
+    with ours() as atrium, crowd() as people:
+        own = _open_for(atrium, people, size.idle, size.window)
+    yield Detail("growth", f"ours {size.idle}", own)
+    count = min(size.idle, fits())
+    with peer() as other, crowd() as people:
+        theirs = _open_for(other, people, count, size.window)
+    yield Detail("growth", f"peer {count}", theirs)
+    pair = own["idle"], theirs["idle"]
+    yield compared.record(compared.IDLE, [pair], viewers=size.idle, peer_viewers=count)
+
+
+def growth(size: Size) -> Iterator[Detail]:
+    """What each number of viewers takes. The largest are measured with those who only look."""
+    for name, start, most in (("ours", ours, size.idle - 1), ("peer", peer, fits() - 1)):
+        with start() as side, crowd() as people:
+            for count in size.growth:
+                if count <= most:
+                    point = _open_for(side, people, count, size.window / 3)
+                    yield Detail("growth", f"{name} {count}", point)
+
+
+def _open_for(side: Side, people: Crowd, count: int, window: float) -> dict[str, float]:
+    """People open a dashboard within one second, then look at it.
+
+    Returns:
+        viewers; seconds: until the last one's document; memory: MB of all processes a viewer;
+        processor: seconds of it a viewer until all had their document; idle: % of one core that
+        all processes together take when nobody does anything.
+    """
+    names = list(itertools.islice(new_people, count))
+    memory, processor = _memory(side), _processor(side)
+    seconds = people.sign_in(side, names, FIRST)
+    opened = _processor(side)
+    time.sleep(_SETTLED)
+    grown = _memory(side) - memory
+    began, before = time.monotonic(), _processor(side)
+    time.sleep(window)
+    share = (_processor(side) - before) / (time.monotonic() - began)
+    people.check()
+    people.leave()
+    stop_servers(side, names)
+    return {
+        "viewers": count,
+        "seconds": round(max(seconds), 2),
+        "memory": round(grown / count, 1),
+        "processor": round((opened - processor) / count, 2),
+        "idle": round(100 * share, 2),
+    }
+
+
+def fits() -> int:
+    """How many of the peer's servers this machine holds."""
+    free = psutil.virtual_memory().available / 1e6
+    return max(1, min(_PEER_SERVERS, int(0.9 * free / _PEER_SERVER)))
+
+
+def _memory(side: Side) -> float:
+    return sum(pss(process) for process in side.processes())
+
+
+def _processor(side: Side) -> float:
+    """Seconds of processor that all processes have taken so far."""
+    return sum(_seconds(process) for process in side.processes())
+
+
+def _seconds(process: psutil.Process) -> float:
+    try:
+        times = process.cpu_times()
+    except psutil.NoSuchProcess:
+        return 0.0
+    return times.user + times.system

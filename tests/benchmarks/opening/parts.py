@@ -1,0 +1,154 @@
+"""The other parts of the benchmark: visits in a browser, other servers, a large installation."""
+
+from __future__ import annotations
+
+import shutil
+import statistics
+import tempfile
+from collections import defaultdict
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any, Final
+
+from playwright.sync_api import Browser
+
+from tests.benchmarks.opening import comparison as compared
+from tests.benchmarks.opening import load
+from tests.benchmarks.opening.comparison import Detail, Record, Size
+from tests.benchmarks.opening.crowd import crowd
+from tests.benchmarks.opening.hubs import NOTEBOOKS, Ours, ours, peer
+from tests.benchmarks.opening.others import one_panel_server
+from tests.benchmarks.opening.static_file import write_static
+from tests.benchmarks.opening.timeline import timeline
+from tests.benchmarks.opening.visits import (
+    FIRST,
+    chromium,
+    memory,
+    navigation,
+    new_page,
+    new_people,
+    opened,
+    pss,
+    until_drawn,
+    visit,
+)
+
+#: What is a person's own of a visit.
+_ONCE: Final = (
+    (compared.ADDRESS, "address"),
+    (compared.PLOT, "plot"),
+    (compared.ANSWER, "answer"),
+    (compared.SECOND, "second"),
+)
+
+
+def visits(size: Size) -> Iterator[Record]:
+    """One person in a browser, at both in turn."""
+    found: dict[compared.Row, list[Any]] = defaultdict(list)
+    with (
+        tempfile.TemporaryDirectory(prefix="atrium-static-") as folder,
+        ours() as atrium,
+        peer() as other,
+        chromium() as browser,
+    ):
+        static = write_static(Path(folder), FIRST)
+        for number in range(size.pairs):
+            pair = visit(browser, atrium), visit(browser, other)
+            for row, name in _ONCE:
+                found[row].append(tuple(getattr(one, name) for one in pair))
+            found[compared.MOVED].append(tuple(statistics.median(one.moves) for one in pair))
+            found[compared.MOVED_SLOWEST] += zip(*(one.moves for one in pair), strict=True)
+            with new_page(browser) as page:
+                floor = opened(page, static.as_uri())
+            found[compared.STATIC].append((pair[0].again, floor))
+            found[compared.FIRST_SIGN_IN].append((pair[0].first_sign_in, floor))
+            if number < size.rounds:
+                found[compared.MEMORY].append((memory(browser, atrium), memory(browser, other)))
+            for row, pairs in found.items():
+                if row is compared.MOVED_SLOWEST:
+                    yield compared.record(row, pairs, of=compared.slowest, rounds=number + 1)
+                else:
+                    yield compared.record(row, pairs)
+
+
+def columns(size: Size) -> Iterator[Record]:
+    """One Panel server for everybody: a further column of three rows."""
+    key, plots, memories = "one_panel_server", [], []
+    with one_panel_server(FIRST) as server, chromium() as browser:
+        for _ in range(size.rounds):
+            with new_page(browser) as page:
+                plots.append(opened(page, server.address))
+        yield {"name": compared.PLOT.name, key: round(statistics.median(plots), 3)}
+        with ExitStack() as open_pages:
+            for _ in range(3):
+                opened(open_pages.enter_context(new_page(browser)), server.address)
+                memories.append(sum(pss(process) for process in server.processes()))
+        yield {"name": compared.MEMORY.name, key: round(memories[2] - memories[1], 1)}
+        with crowd() as people:
+            last = max(people.open([server.address] * size.people))
+        yield {"name": compared.THIRTY.name, key: round(last, 3)}
+
+
+def catalogue(size: Size) -> Iterator[Detail]:
+    """The gallery and a first plot, by how much there is to look through."""
+    tenants = [f"t{number:02}" for number in range(1, size.tenants + 1)]
+    with ours(ATRIUM_CUSTOMER_TENANTS=",".join(tenants)) as atrium, chromium() as browser:
+        yield _seen(browser, atrium, size.rounds)
+        for tenant in tenants:
+            atrium.hub.project.mgmt.tenant.create(tenant, tenant)
+            for group in (tenant, f"{tenant}.admin"):
+                _fill(atrium.hub.notebooks / group)
+        yield _seen(browser, atrium, size.rounds, tenants=len(tenants))
+
+
+def _fill(folder: Path) -> None:
+    """An audience with two dashboards."""
+    folder.mkdir()
+    for name in ("one", "two"):
+        shutil.copy(NOTEBOOKS / f"{FIRST}.ipynb", folder / f"{name}.ipynb")
+
+
+def _seen(browser: Browser, atrium: Ours, rounds: int, tenants: int = 1) -> Detail:
+    """An admin, who sees all there is, with the server running and nothing in the browser."""
+    person, folders = "admin", [one for one in atrium.hub.notebooks.iterdir() if one.is_dir()]
+    notebooks = sum(len(list(folder.glob("*.ipynb"))) for folder in folders)
+    galleries, plots = [], []
+    for _ in range(rounds):
+        with new_page(browser) as page:
+            until_drawn(atrium.click(page, person, FIRST)())
+            page.goto(f"{atrium.url}/user/{person}@acme.test/?all", wait_until="load")
+            galleries.append(navigation(page, "loadEventStart") - navigation(page, "startTime"))
+            plots.append(opened(page, atrium.address(person, FIRST), empty=True))
+    return Detail(
+        "catalogue",
+        f"{len(folders)} folders",
+        {
+            "tenants": tenants,
+            "folders": len(folders),
+            "notebooks": notebooks,
+            "gallery": round(statistics.median(galleries), 3),
+            "plot": round(statistics.median(plots), 3),
+        },
+    )
+
+
+def timelines(size: Size) -> Iterator[Detail]:
+    """The visit in the middle of a few, by how long it took in all."""
+    with ours() as atrium, peer() as other, chromium() as browser:
+        for name, side in (("ours", atrium), ("peer", other)):
+            seen = [timeline(browser, side, next(new_people)) for _ in range(size.rounds)]
+            seen.sort(key=lambda marks: max(marks.values()))
+            yield Detail("timeline", name, seen[len(seen) // 2])
+
+
+PARTS: Final[dict[str, Callable[[Size], Iterator[Record | Detail]]]] = {
+    "visits": visits,
+    "thirty": load.thirty,
+    "others": load.others,
+    "idle": load.idle,
+    "growth": load.growth,
+    "columns": columns,
+    "catalogue": catalogue,
+    "timeline": timelines,
+}
