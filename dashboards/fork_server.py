@@ -34,6 +34,7 @@ from typing import Any, NoReturn
 
 from tornado import netutil
 
+from dashboards.immortal import immortalize
 from dashboards.server import hide_memory, run
 from dashboards.site import load_templates
 from dashboards.warm import warm_up
@@ -64,6 +65,7 @@ def main(descriptor: int, folder: str = "", *left_out: str) -> None:
     load_templates()
     importlib.import_module("dashboards.sample").draw()
     gc.collect()
+    immortalize()
     gc.freeze()
     channel.send(json.dumps({"ready": True, "left_out": left_out}).encode())
     ForkServer(channel, warm).serve()
