@@ -1,6 +1,6 @@
 """What a template has made is never freed, and a fork that uses it need not write to it.
 
-Python counts the references to each object in the object itself, so that its mere use gives a fork a
+Python counts the references to each object in the object itself, so that mere use gives a fork a
 copy of the memory page. From Python 3.12 on an immortal object is not counted (PEP 683, which has
 this use in mind).
 """
