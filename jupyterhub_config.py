@@ -70,6 +70,10 @@ c.DashboardSpawner.homes = str(homes)
 c.DashboardSpawner.unix_ids = list(given.unix_uids or ()) if isolation.ids else []
 c.DashboardSpawner.files_url = services.files_url(given)
 c.DashboardSpawner.server_environment = {"ATRIUM_DATA": str(given.data)} if given.data else {}
+c.DashboardSpawner.starts_at_once = given.starts_at_once
+c.JupyterHub.concurrent_spawn_limit = 0  # whoever comes then waits in line
+c.Spawner.mem_limit = given.memory_limit
+c.Spawner.cpu_limit = given.cpu_limit
 if given.template:  # servers are forked from it: they need no second to start
     template_process.start(kept.folder / "template", given.notebooks)
 c.JupyterHub.allow_named_servers = True

@@ -71,11 +71,13 @@ class DashboardHandler(PersonHandler):
             else:
                 opened.session.request_expiration()
                 body = (head if own_page else "") + self.page("dashboard_again.html")
-        except Exception:
+        except Exception as error:
             # Half a page may be with the browser: it must not wait for the other half for ever.
             reference = secrets.token_hex(4)
             log.exception("%s/%s failed, reference %s", dashboard.group, dashboard.name, reference)
-            body = (head if own_page else "") + self._failed(reference)
+            lacked_memory = isinstance(error, MemoryError)
+            failed = self._failed(reference, lacked_memory=lacked_memory)
+            body = (head if own_page else "") + failed
         self.finish(body)
 
     async def _is_still_shared(self, dashboard: Dashboard) -> bool:
@@ -83,11 +85,14 @@ class DashboardHandler(PersonHandler):
         visitor = await self.site.hub.visitor(self)
         return visitor is not None and bool(visible([dashboard], visitor.groups))
 
-    def _failed(self, reference: str, summary: str = "", trace: str = "") -> str:
+    def _failed(
+        self, reference: str, *, lacked_memory: bool, summary: str = "", trace: str = ""
+    ) -> str:
         """The message in the frame; what went wrong in detail is for admins."""
         return self.page(
             "dashboard_failed.html",
             reference=reference,
+            lacked_memory=lacked_memory,
             summary=summary,
             trace=trace if self.person.is_admin else "",
         )
@@ -98,7 +103,12 @@ class DashboardHandler(PersonHandler):
         """What is still to be sent: the rest of our frame, or all of the notebook's own page."""
         begin = head if own_page else ""
         if failure := opened.failure:
-            return begin + self._failed(failure.reference, failure.summary, failure.traceback)
+            return begin + self._failed(
+                failure.reference,
+                lacked_memory=failure.lacked_memory,
+                summary=failure.summary,
+                trace=failure.traceback,
+            )
         if opened.own_page and not own_page:
             # The frame is under way already, and this page has one of its own: once more, whole.
             opened.session.request_expiration()

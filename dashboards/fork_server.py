@@ -15,6 +15,7 @@ Answers on FD are JSON, one to a packet: `ready`, with the modules that are `lef
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import gc
 import importlib
@@ -42,6 +43,8 @@ from dashboards.warm import warm_up
 _PR_SET_NO_NEW_PRIVS = 38
 _TASKS = Path("/proc/self/task")
 _COMMAND = (sys.executable, "-I", "-m")
+_OOM = Path("/proc/self/oom_score_adj")
+_OOM_SCORE = "500"  # its servers' too: when memory runs out the kernel takes one, not the hub
 _PATIENCE = 30  # seconds that it may take to look into the notebooks
 
 
@@ -53,6 +56,8 @@ def main(descriptor: int, folder: str = "", *left_out: str) -> None:
         folder: of the notebooks' folders; "" to import no more than what dashboards are made of.
         left_out: modules not to import, as they start threads: with threads nothing can be forked.
     """
+    with contextlib.suppress(OSError):
+        _OOM.write_text(_OOM_SCORE)
     hide_memory()
     channel = socket.socket(fileno=descriptor)
     named = _named_in(folder) if folder else []

@@ -40,6 +40,7 @@ class Failure:
     reference: str
     summary: str
     traceback: str
+    lacked_memory: bool
 
 
 class NotebookHandler(Handler):
@@ -164,6 +165,7 @@ def _failure(dashboard: Dashboard, error: BaseException) -> Failure:
         traceback="".join(
             traceback.format_exception(type(error), error, _of_notebook(error.__traceback__))
         ),
+        lacked_memory=isinstance(error, MemoryError),
     )
     log.error(
         "%s/%s failed, reference %s\n%s",

@@ -13,6 +13,7 @@ from jupyterhub.handlers.static import CacheControlStaticFilesHandler
 from jupyterhub.user import User
 from jupyterhub.utils import url_path_join
 
+from . import server_limits
 from .access.request_queue import open_requests
 from .folders import folders_for
 
@@ -65,7 +66,11 @@ def template_vars(notebooks: Path, contacts: Iterable[str], ahead: str) -> dict[
             folders_for(notebooks, (group.name for group in user.groups))
         )
 
+    def killed_servers(user: User | None) -> set[str]:
+        return {name for owner, name in server_limits.killed if user and owner == user.id}
+
     return {
+        "killed_servers": killed_servers,
         "sheet_version": sheet_version(),
         "has_dashboards": has_dashboards,
         "contacts": sorted(contacts),

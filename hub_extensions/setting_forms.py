@@ -16,6 +16,9 @@ AMR: Final = frozenset(
     {"email", "fed", "mfa", "oauth", "pwd", "sms", "totp", "webauthn", "whatsapp"}
 )
 
+#: A server with one dashboard of ours uses about half of it.
+_LEAST_MEMORY: Final = 256 * 1024**2
+
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 
@@ -125,3 +128,16 @@ def _unix_ids(value: Any) -> Any:
 
 
 UnixIds = Annotated[tuple[int, int] | None, NoDecode, BeforeValidator(_unix_ids)]
+
+
+def _bytes(value: Any) -> Any:
+    if not isinstance(value, str):
+        return value
+    found = re.fullmatch(r"(\d{1,6})([MGT])", value)
+    number = int(found[1]) * 1024 ** (2 + "MGT".index(found[2])) if found else 0
+    if number < _LEAST_MEMORY:
+        raise ValueError("is no amount of memory that a server can do with; write it as 4G or 512M")
+    return number
+
+
+Bytes = Annotated[int, BeforeValidator(_bytes)]

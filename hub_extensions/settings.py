@@ -20,6 +20,7 @@ from pydantic_settings.sources import DotEnvSettingsSource
 from .first_problem import sentence
 from .setting_forms import (
     DEFAULT_URL,
+    Bytes,
     Hours,
     Key,
     Names,
@@ -90,6 +91,14 @@ class Settings(BaseSettings):
     db_url: str | None = Field(None, alias="ATRIUM_DB_URL", repr=False)
     unix_uids: UnixIds = Field((70_000, 99_999), alias="ATRIUM_UNIX_UIDS")
     template: bool = Field(True, alias="ATRIUM_TEMPLATE")
+    starts_at_once: int = Field(
+        default_factory=lambda: 2 * (os.cpu_count() or 1),
+        alias="ATRIUM_STARTS_AT_ONCE",
+        ge=1,
+        le=1000,
+    )
+    memory_limit: Bytes = Field(4 * 1024**3, alias="ATRIUM_MEM_LIMIT")
+    cpu_limit: float = Field(0.5, alias="ATRIUM_CPU_LIMIT", gt=0, le=1024)
 
     @model_validator(mode="after")
     def _whole(self) -> Settings:

@@ -11,22 +11,23 @@ import hmac
 import json
 import signal
 import sys
-from collections.abc import Collection
+from collections.abc import AsyncIterator, Collection
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, ClassVar, Final
 
 import psutil
 from jupyterhub.utils import random_port
 from tornado import web
 from tornado.httpclient import AsyncHTTPClient, HTTPClientError, HTTPRequest
-from traitlets import Dict, Instance, Unicode, default
+from traitlets import Dict, Instance, Integer, Unicode, default
 
-from . import template_process
+from . import server_limits, template_process
 from .accounts import unix_accounts
 from .accounts.account_spawner import AccountSpawner
 from .folders import ADMIN, dashboard_in, folders_for
 from .roles import READ_ACCESS
+from .start_queue import StartQueue
 
 #: Seconds that a server gets to close what it must not show any more.
 _PATIENCE: Final = 4
@@ -63,6 +64,19 @@ class DashboardSpawner(AccountSpawner):
     push_key = Unicode(config=True, help="The secret from which each server's own is made.")
     files_url = Unicode(config=True, help="Where scripts and styles are; its own ones without it.")
     server_environment = Dict(config=True, help="More environment for every dashboard server.")
+    starts_at_once = Integer(4, config=True, help="Starts at once; others wait in line.")
+    share = Instance(server_limits.Share, help="Its part of the processor.")
+    #: The hub's one line.
+    queue: ClassVar = StartQueue()
+
+    @default("cpu_limit")
+    def _cpu_limit_default(self) -> float:
+        # More of a core than a person who moves a slider uses.
+        return 0.5
+
+    @default("share")
+    def _share_default(self) -> server_limits.Share:
+        return server_limits.Share(self.cpu_limit)
 
     @default("cmd")
     def _cmd_default(self) -> list[str]:
@@ -104,9 +118,28 @@ class DashboardSpawner(AccountSpawner):
             raise NothingShared(self.handler.get_argument("next", "") if self.handler else "")
 
     async def run_auth_state_hook(self, auth_state: Any) -> None:
-        """Called by JupyterHub before anything else of a start, and before its page."""
+        """Called by JupyterHub first of all, in the task of the whole start: wait in line.
+
+        What comes later has a time limit, which must not count the line.
+        """
         self.check_allowed()
+        self.queue.most = self.starts_at_once
+        others = (spawner for spawner in self.user.spawners.values() if spawner is not self)
+        await self.queue.turn(self, is_further=any(other.active for other in others))
         await super().run_auth_state_hook(auth_state)
+
+    # -- its place in line ------------------------------------------------------------------
+
+    @property
+    def place(self) -> int:
+        """The place in line, 0 for none."""
+        return self.queue.place(self)
+
+    async def progress(self) -> AsyncIterator[dict[str, Any]]:
+        """What the page that waits is told; JupyterHub ends it with the start."""
+        async for place in self.queue.places(self):
+            words = f"You are number {place} in line." if place else "Starting"
+            yield {"progress": 0 if place else 50, "message": words, "place": place}
 
     # -- what the server is told -------------------------------------------------------------
 
@@ -145,6 +178,7 @@ class DashboardSpawner(AccountSpawner):
     async def start(self) -> tuple[str, int]:
         """Start the server's process."""
         self.check_allowed()
+        server_limits.killed.discard((self.user.id, self.name))
         address = await super().start()
         self._remember_process()
         return address
@@ -183,6 +217,17 @@ class DashboardSpawner(AccountSpawner):
         return paths
 
     # -- knowing the process again ---------------------------------------------------------
+
+    async def poll(self) -> int | None:
+        """As JupyterHub's, every few seconds; notes a server that the hub has not ended."""
+        status = await super().poll()
+        if status is None:
+            with contextlib.suppress(psutil.NoSuchProcess):
+                self.share.look(psutil.Process(self.pid))
+        elif status == -signal.SIGKILL and not self._stop_pending:
+            server_limits.killed.add((self.user.id, self.name))
+            self.log.error("%s was killed, most likely for want of memory", self._log_name)
+        return status
 
     process_started = 0.0
     boot_id = ""

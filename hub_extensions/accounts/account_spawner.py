@@ -20,6 +20,7 @@ from tornado import web
 from traitlets import Dict, Integer, List, Unicode, default
 
 from ..folders import audiences, readable_for
+from ..server_limits import be_ended_first
 from . import access_lists, unix_accounts
 from .unix_accounts import Account
 
@@ -80,8 +81,8 @@ class AccountSpawner(LocalProcessSpawner):
         most = {resource.RLIMIT_CORE: 0}
         if self.account:
             most |= unix_accounts.LIMITS
-            if self.mem_limit:
-                most[resource.RLIMIT_DATA] = self.mem_limit
+        if self.mem_limit:
+            most[resource.RLIMIT_DATA] = self.mem_limit
         return most
 
     def make_preexec_fn(self, name: str) -> Any:
@@ -92,6 +93,7 @@ class AccountSpawner(LocalProcessSpawner):
 
         def preexec() -> None:
             os.umask(0o077)
+            be_ended_first()
             unix_accounts.set_limits(limits)
             if account:
                 unix_accounts.become(account)

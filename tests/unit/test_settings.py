@@ -56,6 +56,13 @@ def test_unix_ids_are_a_range_or_none(folder: Path, monkeypatch: pytest.MonkeyPa
     assert load(folder, monkeypatch, ATRIUM_UNIX_UIDS="off").unix_ids is None
 
 
+def test_memory_is_given_in_words_of_the_field(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert load(folder, monkeypatch).memory_limit == 4 * 1024**3
+    assert load(folder, monkeypatch, ATRIUM_MEM_LIMIT="512M").memory_limit == 512 * 1024**2
+
+
 @pytest.mark.parametrize(
     ("names", "customers"),
     [
@@ -179,6 +186,11 @@ WRONG = [
         {"ATRIUM_SUBDOMAIN_HOST": "http://hub.example.com"},
         "ATRIUM_SUBDOMAIN_HOST is not an address",
     ),
+    ({"ATRIUM_MEM_LIMIT": "lots"}, "ATRIUM_MEM_LIMIT is no amount of memory"),
+    ({"ATRIUM_MEM_LIMIT": "4096"}, "ATRIUM_MEM_LIMIT is no amount of memory"),
+    ({"ATRIUM_MEM_LIMIT": "100M"}, "ATRIUM_MEM_LIMIT is no amount of memory"),
+    ({"ATRIUM_STARTS_AT_ONCE": "0"}, "ATRIUM_STARTS_AT_ONCE is"),
+    ({"ATRIUM_CPU_LIMIT": "0"}, "ATRIUM_CPU_LIMIT is"),
 ]
 
 
