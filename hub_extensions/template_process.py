@@ -25,9 +25,12 @@ from tornado.log import app_log
 #: Names of the hub's environment that the template gets too.
 _KEPT: Final = ("PATH", "LANG", "LC_ALL", "TZ", "LD_LIBRARY_PATH")
 #: Libraries of numbers, which would start threads of their own: with threads nothing can be forked.
-_ONE_THREAD: Final = dict.fromkeys(
-    ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS"), "1"
-)
+_ONE_THREAD: Final = {
+    **dict.fromkeys(
+        ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS"), "1"
+    ),
+    "JE_ARROW_MALLOC_CONF": "background_thread:false",
+}
 _ANSWER: Final = 4096
 _PATIENCE: Final = 5.0  # seconds that a fork may take
 _WAIT: Final = 15.0  # seconds that a server waits for it to get ready
