@@ -4,12 +4,18 @@ from __future__ import annotations
 
 import ast
 import json
+import linecache
 import re
-from collections.abc import Iterator
+import traceback
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from pathlib import Path
-from types import CodeType
+from types import CodeType, TracebackType
+from typing import Any
+
+SHARED = "shared"
+"""The tag of cells that run once for all viewers of a folder."""
 
 SHOW = "__show_cell_output__"
 """The name under which a cell finds the function that takes its last value."""
@@ -25,6 +31,14 @@ class Cell:
     place: str
     is_code: bool
     source: str
+    is_shared: bool = False
+
+    @cached_property
+    def imports(self) -> CodeType:
+        """The import lines of the cell alone, those within blocks left out. Raises SyntaxError."""
+        tree = ast.parse(self.source, self.place)
+        tree.body = [one for one in tree.body if isinstance(one, ast.Import | ast.ImportFrom)]
+        return compile(tree, self.place, "exec", dont_inherit=True)
 
     @cached_property
     def code(self) -> CodeType:
@@ -59,6 +73,41 @@ def _cells_of(path: Path, modified_ns: int, size: int) -> tuple[Cell, ...]:
     return tuple(_cells(path.name, notebook["cells"]))
 
 
+def names_used(cells: Iterable[Cell]) -> set[str]:
+    """The names that cells speak of. Cells that are no Python speak of none."""
+    found: set[str] = set()
+    for cell in cells:
+        try:
+            tree = ast.parse(cell.source) if cell.is_code else None
+        except (SyntaxError, RecursionError):
+            continue
+        if tree:
+            found |= {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}
+    return found
+
+
+def remember_lines(cells: Iterable[Cell]) -> None:
+    """Let a traceback show the lines of cells; without a time of change they stay."""
+    for cell in cells:
+        lines = cell.source.splitlines(keepends=True)
+        linecache.cache[cell.place] = (len(cell.source), None, lines, cell.place)
+
+
+def traceback_of(error: BaseException) -> str:
+    """The traceback of an error, from the notebook's own code on."""
+    trace = _of_notebook(error.__traceback__)
+    return "".join(traceback.format_exception(type(error), error, trace))
+
+
+def _of_notebook(trace: TracebackType | None) -> TracebackType | None:
+    start = trace
+    while start is not None:
+        if ".ipynb, cell " in start.tb_frame.f_code.co_filename:
+            return start
+        start = start.tb_next
+    return trace
+
+
 def makes_own_page(cells: tuple[Cell, ...]) -> bool:
     """Whether the notebook seems to use a page template of its own; a guess, from its text."""
     return any(cell.is_code and _OWN_TEMPLATE.search(cell.source) for cell in cells)
@@ -78,7 +127,15 @@ def _cells(name: str, cells: list[object]) -> Iterator[Cell]:
             place=f"{name}, cell {number}",
             is_code=is_code,
             source=_without_magics(source) if is_code else source,
+            is_shared=is_code and SHARED in _tags_of(cell),
         )
+
+
+def _tags_of(cell: dict[str, Any]) -> list[object]:
+    """The tags that an author has given to a cell of a notebook file."""
+    metadata = cell.get("metadata")
+    tags = metadata.get("tags") if isinstance(metadata, dict) else None
+    return tags if isinstance(tags, list) else []
 
 
 def _without_magics(source: str) -> str:

@@ -86,13 +86,20 @@ class DashboardHandler(PersonHandler):
         return visitor is not None and bool(visible([dashboard], visitor.groups))
 
     def _failed(
-        self, reference: str, *, lacked_memory: bool, summary: str = "", trace: str = ""
+        self,
+        reference: str,
+        *,
+        lacked_memory: bool = False,
+        summary: str = "",
+        trace: str = "",
+        sentence: str = "",
     ) -> str:
         """The message in the frame; what went wrong in detail is for admins."""
         return self.page(
             "dashboard_failed.html",
             reference=reference,
             lacked_memory=lacked_memory,
+            sentence=sentence,
             summary=summary,
             trace=trace if self.person.is_admin else "",
         )
@@ -108,6 +115,7 @@ class DashboardHandler(PersonHandler):
                 lacked_memory=failure.lacked_memory,
                 summary=failure.summary,
                 trace=failure.traceback,
+                sentence=failure.sentence,
             )
         if opened.own_page and not own_page:
             # The frame is under way already, and this page has one of its own: once more, whole.

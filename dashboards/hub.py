@@ -180,6 +180,30 @@ class Hub:
         self._answers[path] = (known, time.monotonic() + FRESH_FOR)
         return known
 
+    async def shared_data(self, group: str, dashboard: str) -> dict[str, str] | None:
+        """What the hub says of the shared cells of a notebook: `file`, where what they have left
+        is; or `reference`, `sentence`, `summary` and `traceback`, why there is nothing.
+
+        None: this hub runs no shared cells. Raises OSError or tornado's HTTPError when it does not
+        answer. Waits until the cells have run.
+        """
+        request = HTTPRequest(
+            f"{self.settings.api_url}/shared-data",
+            method="POST",
+            headers={
+                "Authorization": f"token {self.settings.api_token}",
+                "Content-Type": "application/json",
+            },
+            body=json.dumps({"group": group, "dashboard": dashboard}),
+            request_timeout=0,  # the hub knows how long they may take
+            follow_redirects=False,
+        )
+        answer = await AsyncHTTPClient().fetch(request, raise_error=False)
+        if answer.code == 404:
+            return None
+        answer.rethrow()
+        return json.loads(answer.body)
+
     def opened(self, group: str, dashboard: str) -> None:
         """Tell the hub's audit trail that the owner opens a dashboard; nobody waits for it."""
         task = asyncio.create_task(self._tell_opened(group, dashboard))

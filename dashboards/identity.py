@@ -46,6 +46,7 @@ class CurrentUser:
 
 _of_session: dict[str, CurrentUser] = {}
 _owner: CurrentUser | None = None
+_is_nobodys = False
 
 
 def user_from(
@@ -76,7 +77,11 @@ def current_user() -> CurrentUser:
 
     In a dashboard it works at the top of a notebook, in its callbacks and in periodic ones.
     Outside of one, as in JupyterLab, it names the person who runs the notebook.
+
+    Raises RuntimeError in a cell tagged `shared`, which runs for everybody at once.
     """
+    if _is_nobodys:
+        raise RuntimeError("A shared cell runs for all viewers at once: it has no current user.")
     session = _session_id()
     if session in _of_session:
         return _of_session[session]
@@ -95,6 +100,12 @@ def remember(session_id: str, user: CurrentUser) -> None:
 def forget(session_id: str) -> None:
     """A session has ended."""
     _of_session.pop(session_id, None)
+
+
+def belong_to_nobody() -> None:
+    """From now on this process runs for everybody: nobody is its current user."""
+    global _is_nobodys
+    _is_nobodys = True
 
 
 def install(state_type: type) -> None:

@@ -5,16 +5,14 @@ Imports Panel: only `dashboards.warm` may import this module, when it is time fo
 
 from __future__ import annotations
 
-import linecache
 import logging
 import os
 import secrets
 import sys
-import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from types import ModuleType, TracebackType
+from types import ModuleType
 from typing import Any
 
 import panel as pn
@@ -28,19 +26,23 @@ from panel.template.base import BasicTemplate
 
 from dashboards import identity
 from dashboards.catalog import Dashboard
-from dashboards.cells import SHOW, Cell, cells_of
+from dashboards.cells import SHOW, Cell, cells_of, remember_lines, traceback_of
 
 log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Failure:
-    """What went wrong in a notebook: the reference for people, the traceback for admins."""
+    """What went wrong in a notebook: the reference for people, the traceback for admins.
+
+    `sentence` tells people more than that something did, "" where there is nothing to tell.
+    """
 
     reference: str
     summary: str
     traceback: str
-    lacked_memory: bool
+    lacked_memory: bool = False
+    sentence: str = ""
 
 
 class NotebookHandler(Handler):
@@ -54,22 +56,26 @@ class NotebookHandler(Handler):
         self.dashboard = dashboard
         self.cells = cells_of(dashboard.path)
         self.failures: dict[str, Failure] = {}
-        for cell in self.cells:
-            # Lets a traceback show the lines of a cell; no time of change means it stays.
-            lines = cell.source.splitlines(keepends=True)
-            linecache.cache[cell.place] = (len(cell.source), None, lines, cell.place)
+        self.has_shared_cells = any(cell.is_shared for cell in self.cells)
+        #: What shared cells have left for a session, under its id; or why they could not.
+        self.left: dict[str, dict[str, Any] | Failure] = {}
+        remember_lines(self.cells)
 
     def modify_document(self, doc: Document) -> None:
         """Run all cells. An error ends up in `failures`, under the session's id."""
         context = doc.session_context
         session_id = context.id if context else ""
+        left = self.left.pop(session_id, None)
+        if isinstance(left, Failure):
+            self.failures[session_id] = left
+            return
         module = ModuleType(f"bokeh_app_{secrets.token_hex(16)}")
         module.__file__ = os.fspath(self.dashboard.path)
         doc.modules.add(module)
         doc.title = self.dashboard.title
         with _running(doc, self.dashboard):
             try:
-                outputs = self._run(module)
+                outputs = self._run(module, left)
                 template = state._templates.get(doc)
                 if isinstance(template, BasicTemplate) and not _titled(template):
                     template.title = self.dashboard.title
@@ -86,15 +92,21 @@ class NotebookHandler(Handler):
         identity.forget(session_context.id)
         self.failures.pop(session_context.id, None)
 
-    def _run(self, module: ModuleType) -> list[Any]:
-        """Run the cells in the module; returns what they show, in order."""
+    def _run(self, module: ModuleType, left: dict[str, Any] | None) -> list[Any]:
+        """Run the cells in the module; returns what they show, in order.
+
+        `left`: by shared cells, which have run elsewhere; None where they run here, as all others.
+        """
         outputs: list[Any] = []
         space = module.__dict__
         space[SHOW] = outputs.append
         space["display"] = panel_handlers.display
         space["get_ipython"] = lambda: None
         for cell in self.cells:
-            if cell.is_code:
+            if cell.is_shared and left is not None:
+                exec(cell.imports, space)
+                space.update(left)
+            elif cell.is_code:
                 _run_cell(cell, space, outputs)
             else:
                 outputs.append(cell.source)
@@ -162,9 +174,7 @@ def _failure(dashboard: Dashboard, error: BaseException) -> Failure:
     failure = Failure(
         reference=secrets.token_hex(4),
         summary=type(error).__name__,
-        traceback="".join(
-            traceback.format_exception(type(error), error, _of_notebook(error.__traceback__))
-        ),
+        traceback=traceback_of(error),
         lacked_memory=isinstance(error, MemoryError),
     )
     log.error(
@@ -175,13 +185,3 @@ def _failure(dashboard: Dashboard, error: BaseException) -> Failure:
         failure.traceback,
     )
     return failure
-
-
-def _of_notebook(trace: TracebackType | None) -> TracebackType | None:
-    """The traceback from the notebook's own code on."""
-    start = trace
-    while start is not None:
-        if ".ipynb, cell " in start.tb_frame.f_code.co_filename:
-            return start
-        start = start.tb_next
-    return trace

@@ -46,6 +46,7 @@ from dashboards.catalog import Dashboard, find, served_here, visible
 from dashboards.identity import CurrentUser
 from dashboards.notebook import Failure, NotebookHandler
 from dashboards.revoking import TAKEN
+from dashboards.shared import left_by_shared_cells
 from dashboards.site import Site, log_request
 
 HEADERS = ("User-Agent", "Accept-Language", "Host")
@@ -144,6 +145,10 @@ class Running:
             extra_payload={"headers": headers, "cookies": {}, "arguments": request.arguments},
         )
         identity.remember(session_id, user)
+        if _notebook(context).has_shared_cells:
+            left = await left_by_shared_cells(self.site.hub, dashboard)
+            if left is not None:
+                _notebook(context).left[session_id] = left
         session = await context.create_session_if_needed(session_id, _bare(request, headers), token)
         failure = _notebook(context).failures.get(session_id)
         own_page = session.document.template is not FILE

@@ -13,7 +13,7 @@ import datetime
 import json
 import mmap
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -36,10 +36,23 @@ class CannotBeShared(Exception):
     """A value is of a kind that this form of file does not know; the message names it."""
 
 
-def write(values: Mapping[str, object], file: BinaryIO) -> None:
-    """Write values by name. Raises CannotBeShared; OSError, where there is no room."""
+def write(values: Mapping[str, object], file: BinaryIO, needed: Collection[str] = ()) -> None:
+    """Write values by name.
+
+    Args:
+        needed: those without which there is no use; others that cannot be shared are left out.
+
+    Raises CannotBeShared; OSError, where there is no room.
+    """
     writer = _Writer(file)
-    index = json.dumps({name: writer.form(value, name) for name, value in values.items()}).encode()
+    forms = {}
+    for name, value in values.items():
+        try:
+            forms[name] = writer.form(value, name)
+        except CannotBeShared:
+            if name in needed:
+                raise
+    index = json.dumps(forms).encode()
     file.write(index + len(index).to_bytes(_LENGTH, "little") + _MARK)
     file.flush()
 
@@ -102,7 +115,7 @@ class _Writer:
             }
         if isinstance(value, pd.Index):
             return {"index": self._index(value, name)}
-        raise _refused(name, f"a {kind.__name__} of {kind.__module__}")
+        raise _refused(name, f"of the type {kind.__module__}.{kind.__qualname__}")
 
     def _frame(self, frame: pd.DataFrame, name: str) -> dict[str, Any]:
         columns = [frame.iloc[:, place] for place in range(frame.shape[1])]
@@ -198,8 +211,9 @@ class _Writer:
 
 def _refused(name: str, kind: str) -> CannotBeShared:
     return CannotBeShared(
-        f"“{name}” cannot be shared: it is {kind}. A shared cell can leave frames, series and arrays"
-        " of numbers, texts, dates and categories, and plain values."
+        f"“{name}” is used in other cells and cannot be shared: it is {kind}. A shared cell can"
+        " leave frames, series and arrays of numbers, texts, dates and categories, and plain"
+        " values. Make the rest in cells without the tag."
     )
 
 
