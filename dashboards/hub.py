@@ -198,7 +198,11 @@ class Hub:
             request_timeout=0,  # the hub knows how long they may take
             follow_redirects=False,
         )
-        answer = await AsyncHTTPClient().fetch(request, raise_error=False)
+        client = AsyncHTTPClient(force_instance=True)  # others must not wait for it
+        try:
+            answer = await client.fetch(request, raise_error=False)
+        finally:
+            client.close()
         if answer.code == 404:
             return None
         answer.rethrow()

@@ -20,7 +20,7 @@ import psutil
 from jupyterhub.utils import random_port
 from tornado import web
 from tornado.httpclient import AsyncHTTPClient, HTTPClientError, HTTPRequest
-from traitlets import Dict, Instance, Integer, Unicode, default
+from traitlets import Dict, Float, Instance, Integer, Unicode, default
 
 from . import server_limits, template_process
 from .accounts import unix_accounts
@@ -63,6 +63,7 @@ class DashboardSpawner(AccountSpawner):
     proc = Instance(object, allow_none=True, help="The process: a Popen, or a Forked.")
     push_key = Unicode(config=True, help="The secret from which each server's own is made.")
     files_url = Unicode(config=True, help="Where scripts and styles are; its own ones without it.")
+    shared_seconds = Float(120, config=True, help="Seconds that shared cells may take.")
     server_environment = Dict(config=True, help="More environment for every dashboard server.")
     starts_at_once = Integer(4, config=True, help="Starts at once; others wait in line.")
     share = Instance(server_limits.Share, help="Its part of the processor.")
@@ -173,6 +174,23 @@ class DashboardSpawner(AccountSpawner):
             return False
         return True
 
+    # -- what it has in memory ------------------------------------------------------------------
+
+    _data_of: frozenset[str] = frozenset()
+
+    def holds_data_of(self, folder: str) -> None:
+        """Remember that the server can have shared data of a folder in memory, as long as it
+        runs; a restarted hub must know it too."""
+        if folder not in self._data_of:
+            self._data_of |= {folder}
+            self.orm_spawner.state = self.get_state()
+            self.db.commit()
+
+    @property
+    def holds_what_is_lost(self) -> bool:
+        """Whether the server can have data in memory of a folder that its owner has lost."""
+        return not self._data_of <= self.readable()
+
     # -- the process -----------------------------------------------------------------------
 
     async def start(self) -> tuple[str, int]:
@@ -242,6 +260,7 @@ class DashboardSpawner(AccountSpawner):
         state = super().get_state()
         if self.pid:
             state |= {"process_started": self.process_started, "boot_id": self.boot_id}
+            state |= {"data_of": sorted(self._data_of)}
         return state
 
     def load_state(self, state: dict[str, Any]) -> None:
@@ -249,6 +268,12 @@ class DashboardSpawner(AccountSpawner):
         super().load_state(state)
         self.process_started = float(state.get("process_started", 0.0))
         self.boot_id = str(state.get("boot_id", ""))
+        self._data_of = frozenset(state.get("data_of", ()))
+
+    def clear_state(self) -> None:
+        """Called when the process is gone."""
+        super().clear_state()
+        self._data_of = frozenset()
 
     async def _signal(self, sig: int) -> bool:
         """Send a signal to the process if it still is the one we started; 0 only asks.

@@ -32,6 +32,7 @@ class AccountSpawner(LocalProcessSpawner):
 
     notebooks = Unicode(config=True, help="The folder whose folders are the audiences.")
     homes = Unicode(config=True, help="The folder under which every person gets a home.")
+    shared = Unicode(config=True, help="The folder of what shared cells of notebooks leave.")
     unix_ids = List(
         Integer(),
         config=True,
@@ -124,8 +125,8 @@ class AccountSpawner(LocalProcessSpawner):
         unix_accounts.create_table(self.db)
         uid = self.unix_id(f"server {self.home.name}")
         unix_accounts.end_all(uid)
-        readable = self._readable()
-        self.account = Account(uid=uid, groups=tuple(map(self._folder_id, sorted(readable))))
+        readable = self.readable()
+        self.account = Account(uid=uid, groups=tuple(map(self.folder_id, sorted(readable))))
         self.open_folders()
 
     def _close_account(self) -> None:
@@ -133,7 +134,8 @@ class AccountSpawner(LocalProcessSpawner):
         if account:
             unix_accounts.end_all(account.uid)
             for folder in audiences(Path(self.notebooks)):
-                self._guard(folder, {access_lists.user(account.uid): None}, range(0))
+                for place in self._places(folder):
+                    self._guard(place, {access_lists.user(account.uid): None}, range(0))
 
     def open_folders(self) -> None:
         """Let the server read the folders that its person may see now, and no other.
@@ -143,13 +145,13 @@ class AccountSpawner(LocalProcessSpawner):
         """
         if not self.account:
             return
-        readable = self._readable()
+        readable = self.readable()
         for folder in audiences(Path(self.notebooks)):
             may = folder.name in readable
             change = access_lists.READ if may else access_lists.NOTHING
             wanted: dict[access_lists.Who, int | None]
             try:
-                gid = self._folder_id(folder.name)
+                gid = self.folder_id(folder.name)
             except web.HTTPError:  # no id is left, which the log says; the others must not wait
                 wanted = {access_lists.user(self.account.uid): change}
             else:
@@ -158,13 +160,21 @@ class AccountSpawner(LocalProcessSpawner):
                     access_lists.group(gid): access_lists.READ,
                     access_lists.user(self.account.uid): None if may == could else change,
                 }
-            self._guard(folder, wanted, self.ids)
+            for place in self._places(folder):
+                self._guard(place, wanted, self.ids)
 
-    def _readable(self) -> set[str]:
+    def _places(self, folder: Path) -> list[Path]:
+        """A folder of notebooks, and that of what their shared cells have left."""
+        left = Path(self.shared) / folder.name
+        return [folder, left] if self.shared and left.is_dir() else [folder]
+
+    def readable(self) -> set[str]:
+        """The folders that this server may read now."""
         groups = [group.name for group in self.user.groups]
         return readable_for(Path(self.notebooks), groups, self.name)
 
-    def _folder_id(self, name: str) -> int:
+    def folder_id(self, name: str) -> int:
+        """The Unix id of the group of those who may read a folder. Raises as `unix_id`."""
         if name not in self._folder_ids:
             self._folder_ids[name] = self.unix_id(f"folder {name}")
         return self._folder_ids[name]

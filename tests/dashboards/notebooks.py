@@ -12,11 +12,11 @@ def markdown(source: str) -> dict[str, Any]:
     return {"cell_type": "markdown", "metadata": {}, "source": source}
 
 
-def code(source: str) -> dict[str, Any]:
+def code(source: str, *tags: str) -> dict[str, Any]:
     """A cell of Python."""
     return {
         "cell_type": "code",
-        "metadata": {},
+        "metadata": {"tags": list(tags)} if tags else {},
         "source": source,
         "outputs": [],
         "execution_count": None,

@@ -1,0 +1,307 @@
+"""Data that is the same for all viewers of a folder: loaded once, by the folder's own process.
+
+`POST /hub/api/shared-data`, which people's servers call, answers with the file in which is what
+the cells tagged `shared` of a notebook have left. They run in `dashboards.shared_process`, when
+somebody asks first; again when the notebook's cells change, or a file of its folder, or when the
+time is over that it sets (`refresh_minutes` in its metadata `atrium`). What an earlier hub has kept
+is removed.
+
+The file is the hub's: the process gets it open, and has no right to any path. Who may read it is
+said by the access control list of its folder, which follows that of the notebooks' folder.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import hashlib
+import json
+import os
+import resource
+import secrets
+import shutil
+import signal
+import sys
+import time
+from asyncio.subprocess import PIPE, Process
+from collections import defaultdict
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from jupyterhub.user import User
+from tornado import web
+from tornado.log import app_log
+
+from .accounts import access_lists, unix_accounts
+from .claims_api import OwnServerHandler
+from .folders import dashboard_named, has_dashboard
+from .notebook_files import LARGEST
+from .spawner import DashboardSpawner
+
+_TAG: Final = "shared"
+_AT_ONCE: Final = 2  # folders whose cells run
+_LAST_MOMENT: Final = 10.0  # seconds that the process gets beyond those that its cells may take
+_AGAIN: Final = 10.0  # seconds for which nobody tries again what has failed
+_LONGEST: Final = 100_000  # bytes of an explanation
+_ASKED: Final = ("group", "dashboard")
+_SAID: Final = ("sentence", "summary", "traceback")
+_FILES: Final = 10_000  # of a folder, that are looked at
+
+
+@dataclass(frozen=True, kw_only=True)
+class Plan:
+    """What is to be loaded. `version`: of the shared cells and the folder's files."""
+
+    version: str
+    refresh: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class Loaded:
+    """What is known of a notebook's data, and until when: `answer` is what servers are told."""
+
+    version: str
+    until: float
+    answer: dict[str, str]
+
+
+class SharedData:
+    """Has shared cells run, one notebook of a folder after the other, and remembers the outcome."""
+
+    def __init__(self) -> None:
+        self._known: dict[tuple[str, str], Loaded] = {}
+        self._turns: dict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
+        self._few = asyncio.Semaphore(_AT_ONCE)
+        self._is_clean = False
+
+    async def of(self, spawner: DashboardSpawner, group: str, name: str) -> dict[str, str]:
+        """What to tell a server: `file`, or why there is none. Waits until the cells have run.
+
+        Raises web.HTTPError: 404, the notebook has no shared cells.
+        """
+        async with self._turns[group]:
+            plan = await asyncio.to_thread(plan_of, Path(spawner.notebooks) / group, name)
+            if plan is None:
+                raise web.HTTPError(404)
+            known = self._known.get((group, name))
+            if known is None or known.version != plan.version or known.until < time.monotonic():
+                async with self._few:
+                    answer = await self._load(spawner, group, name)
+                holds = plan.refresh if "file" in answer else _AGAIN
+                until = time.monotonic() + holds
+                self._known[group, name] = Loaded(version=plan.version, until=until, answer=answer)
+                if known and "file" in known.answer:  # whoever has it in memory keeps it
+                    Path(known.answer["file"]).unlink(missing_ok=True)
+            return self._known[group, name].answer
+
+    async def _load(self, spawner: DashboardSpawner, group: str, name: str) -> dict[str, str]:
+        began = time.monotonic()
+        try:
+            place = self._make_place(spawner, group)
+            path = place / secrets.token_hex(16)
+            descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600)
+        except OSError as error:
+            return _failed(group, name, {"sentence": "There is no room to keep its data."}, error)
+        try:
+            notebook = Path(spawner.notebooks) / group / f"{name}.ipynb"
+            why = await _run(spawner, group, notebook, descriptor)
+            if why is None:
+                os.fchmod(descriptor, 0o444)
+        finally:
+            os.close(descriptor)
+        if why is not None:
+            path.unlink()
+            return _failed(group, name, why)
+        app_log.info("Loaded the data of %s/%s in %.1f s", group, name, time.monotonic() - began)
+        return {"file": str(path)}
+
+    def _make_place(self, spawner: DashboardSpawner, group: str) -> Path:
+        """The folder of what shared cells of a folder have left."""
+        whole = Path(spawner.shared)
+        if not self._is_clean:
+            shutil.rmtree(whole, ignore_errors=True)
+            self._is_clean = True
+        whole.mkdir(mode=0o700, exist_ok=True)
+        if spawner.ids:
+            whole.chmod(0o711)
+        place = whole / group
+        if not place.exists():
+            place.mkdir(mode=0o700)
+            if spawner.ids:  # who has lost the folder of notebooks has lost this one
+                access_lists.write(place, access_lists.read(Path(spawner.notebooks) / group))
+        return place
+
+
+async def _run(
+    spawner: DashboardSpawner, group: str, notebook: Path, descriptor: int
+) -> dict[str, str] | None:
+    """Have the cells run and their outcome written; None, or why they could not."""
+    uid = spawner.unix_id(f"shared {group}") if spawner.ids else None
+    home = Path(spawner.homes) / f"shared {group}"
+    unix_accounts.make_home(home, uid)
+    order = {
+        "notebook": str(notebook),
+        "file": descriptor,
+        "seconds": spawner.shared_seconds,
+        "limits": list(_limits(spawner, uid).items()),
+    }
+    account: dict[str, Any] = {}
+    if uid is not None:
+        account = {"user": uid, "group": uid, "extra_groups": [spawner.folder_id(group)]}
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-I", "-m", "hub_extensions.end_with_parent", str(os.getpid())),
+        *(sys.executable, "-I", "-m", "dashboards.shared_process"),
+        stdin=PIPE,
+        pass_fds=[descriptor],
+        cwd=home,
+        env=_environ(spawner, home),
+        umask=0o077,
+        start_new_session=True,
+        **account,
+    )
+    try:
+        work = process.communicate(json.dumps(order).encode())
+        await asyncio.wait_for(work, spawner.shared_seconds + _LAST_MOMENT)
+    except TimeoutError:
+        app_log.error("Loading the data of %s does not come to an end", notebook)
+    finally:
+        await _end(process, uid)
+    return None if process.returncode == 0 else _explained(descriptor)
+
+
+def _limits(spawner: DashboardSpawner, uid: int | None) -> dict[int, int]:
+    most = {**unix_accounts.LIMITS, resource.RLIMIT_CORE: 0}
+    if uid is None:  # of an account that has other processes too
+        del most[resource.RLIMIT_NPROC]
+    if spawner.mem_limit:
+        most[resource.RLIMIT_DATA] = spawner.mem_limit
+    free = shutil.disk_usage(spawner.shared).free  # the hub's database may be on the same disk
+    most[resource.RLIMIT_FSIZE] = min(most[resource.RLIMIT_FSIZE], free // 2)
+    return most
+
+
+def _environ(spawner: DashboardSpawner, home: Path) -> dict[str, str]:
+    kept = {name: os.environ[name] for name in spawner.env_keep if name in os.environ}
+    return kept | spawner.server_environment | {"HOME": str(home), "MPLBACKEND": "agg"}
+
+
+async def _end(process: Process, uid: int | None) -> None:
+    """End all that has come of it."""
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)
+    await process.wait()
+    if uid is not None:
+        unix_accounts.end_all(uid)
+
+
+def _explained(descriptor: int) -> dict[str, str]:
+    """Why there is no data, as the process says it; it may be a notebook's word, so not trusted."""
+    try:
+        told = json.loads(os.pread(descriptor, _LONGEST, 0))
+    except ValueError:
+        told = None
+    why = {} if not isinstance(told, dict) else told
+    return {name: text for name in _SAID if isinstance(text := why.get(name), str)}
+
+
+def _failed(
+    group: str, name: str, why: dict[str, str], error: OSError | None = None
+) -> dict[str, str]:
+    answer = {
+        "reference": secrets.token_hex(4),
+        "sentence": why.get("sentence") or "Its data could not be loaded.",
+        "summary": why.get("summary", type(error).__name__ if error else ""),
+        "traceback": why.get("traceback", str(error or "")),
+    }
+    told = "\n".join(filter(None, (answer["sentence"], answer["traceback"])))
+    app_log.error("No data of %s/%s, reference %s: %s", group, name, answer["reference"], told)
+    return answer
+
+
+def plan_of(folder: Path, name: str) -> Plan | None:
+    """What a notebook wants to be loaded, None if it has no shared cells, or cannot be read."""
+    try:
+        path = folder / f"{name}.ipynb"
+        if path.stat().st_size > LARGEST or path.resolve().parent != folder.resolve():
+            return None
+        notebook = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError):
+        return None
+    cells = notebook.get("cells") if isinstance(notebook, dict) else None
+    cells = [cell for cell in cells if isinstance(cell, dict)] if isinstance(cells, list) else []
+    places = [place for place, cell in enumerate(cells) if _TAG in _tags(cell)]
+    if not places:
+        return None
+    # Import lines of cells before them count too, and which names later ones speak of.
+    sources = [[cell.get("cell_type"), cell.get("source"), _tags(cell)] for cell in cells]
+    found = json.dumps([sources, _files(folder)], default=str)
+    metadata = notebook.get("metadata")
+    return Plan(version=hashlib.sha256(found.encode()).hexdigest(), refresh=_refresh(metadata))
+
+
+def _tags(cell: dict[str, Any]) -> list[Any]:
+    metadata = cell.get("metadata")
+    tags = metadata.get("tags") if isinstance(metadata, dict) else None
+    return tags if isinstance(tags, list) else []
+
+
+def _refresh(metadata: Any) -> float:
+    """Seconds for which the data is good."""
+    own = metadata.get("atrium") if isinstance(metadata, dict) else None
+    minutes = own.get("refresh_minutes") if isinstance(own, dict) else None
+    if isinstance(minutes, int | float) and minutes >= 1:
+        return minutes * 60.0
+    return float("inf")
+
+
+def _files(folder: Path) -> list[Any]:
+    """What changes when a file beside the notebooks does."""
+    found: list[Any] = []
+    for place, folders, files in os.walk(folder):
+        folders[:] = sorted(one for one in folders if not one.startswith((".", "__pycache__")))
+        for file in sorted(files):
+            if file.startswith(".") or file.endswith(".ipynb"):
+                continue
+            with contextlib.suppress(OSError):
+                info = os.stat(Path(place) / file)
+                found.append([place, file, info.st_ino, info.st_mtime_ns, info.st_size])
+            if len(found) >= _FILES:
+                return found
+    return found
+
+
+class SharedDataHandler(OwnServerHandler):
+    """Tells a person's server where the data of a notebook is, once it is there."""
+
+    async def post(self) -> None:
+        """Body: `group` and `dashboard`. 404 where there is nothing for this server."""
+        spawner = self._spawner(self.owner)
+        asked = self.get_json_body()
+        words = [asked.get(name) if isinstance(asked, dict) else None for name in _ASKED]
+        named = dashboard_named("/".join(word if isinstance(word, str) else "" for word in words))
+        if spawner is None or named is None or not self._may_know(spawner, *named):
+            raise web.HTTPError(403)
+        answer = await data.of(spawner, *named)
+        if not spawner.ready or not self._may_know(spawner, *named):
+            raise web.HTTPError(403)
+        if "file" in answer:
+            spawner.open_folders()
+            spawner.holds_data_of(named[0])
+        self.finish(json.dumps(answer))
+
+    def _spawner(self, user: User) -> DashboardSpawner | None:
+        """That of the server that asks."""
+        for spawner in user.spawners.values():
+            scope = f"access:servers!server={user.name}/{spawner.name}"
+            if scope in self.expanded_scopes and isinstance(spawner, DashboardSpawner):
+                return spawner
+        return None
+
+    @staticmethod
+    def _may_know(spawner: DashboardSpawner, group: str, name: str) -> bool:
+        return group in spawner.readable() and has_dashboard(Path(spawner.notebooks), group, name)
+
+
+data: Final = SharedData()
+handlers: Final = [(r"/api/shared-data", SharedDataHandler)]
