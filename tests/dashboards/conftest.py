@@ -85,6 +85,11 @@ def _write_notebooks(hub: PlainHub) -> None:
     write_notebook(folder / "user/who.ipynb", markdown("# Who\n\nNames."), code(WHO))
     write_notebook(folder / "user/peek.ipynb", code(PEEK))
     (folder / "user/beside.txt").write_text("here")
+    write_notebook(
+        folder / "user/shared.ipynb",
+        code("from dashboards import current_user\nmade = current_user().name", "shared"),
+        code("open('made.txt', 'w').write(made)"),
+    )
     write_notebook(folder / "user/cells.ipynb", markdown("# Cells"), code("'an output'"))
     write_notebook(
         folder / "user/broken.ipynb",

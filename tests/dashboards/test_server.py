@@ -417,3 +417,11 @@ def _until(socket: ClientConnection, text: str) -> str:
         part = socket.recv(timeout=10)
         if isinstance(part, str) and text in part:
             return part
+
+
+def test_shared_cells_run_as_all_others_on_a_hub_that_runs_none(
+    plain_hub: PlainHub, bob: Guest
+) -> None:
+    assert session_token(bob.dashboard("user", "shared"))
+    assert (plain_hub.notebooks / "user" / "made.txt").read_text() == "bob"
+    assert "shared cells of user/shared run for this viewer alone" in plain_hub.log()
