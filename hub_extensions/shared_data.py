@@ -103,16 +103,18 @@ class SharedData:
             descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600)
         except OSError as error:
             return _failed(group, name, {"sentence": "There is no room to keep its data."}, error)
+        is_there = False
         try:
             notebook = Path(spawner.notebooks) / group / f"{name}.ipynb"
             why = await _run(spawner, group, notebook, descriptor)
-            if why is None:
-                os.fchmod(descriptor, 0o444)
+            if why is not None:
+                return _failed(group, name, why)
+            os.fchmod(descriptor, 0o444)
+            is_there = True
         finally:
             os.close(descriptor)
-        if why is not None:
-            path.unlink()
-            return _failed(group, name, why)
+            if not is_there:
+                path.unlink()
         app_log.info("Loaded the data of %s/%s in %.1f s", group, name, time.monotonic() - began)
         return {"file": str(path)}
 
