@@ -155,7 +155,7 @@ def test_it_is_mapped_read_only_for_those_who_see_the_folder(hub: Hub) -> None:
     assert not can_read(server(hub, MEMBER), place)
 
 
-@pytest.mark.parametrize("restart", [False, True])
+@pytest.mark.parametrize("restart", [False, pytest.param(True, marks=pytest.mark.slow)])
 def test_who_loses_the_folder_has_its_data_in_no_process(hub: Hub, restart: bool) -> None:
     put_into(hub, "finance", ANALYST)
     analyst = person(hub, ANALYST)
