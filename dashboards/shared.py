@@ -52,7 +52,7 @@ async def _ask(hub: Hub, dashboard: Dashboard, *, again: bool) -> dict[str, Any]
         log.warning("The shared cells of %s/%s run for this viewer alone", *_names(dashboard))
         return None
     if "file" not in answer:
-        return Failure(**answer)
+        return Failure(**answer)  # pyright: ignore[reportArgumentType] # the hub's own words
     try:
         values = shared_file.read(Path(answer["file"]))
     except FileNotFoundError:
