@@ -31,6 +31,9 @@ STOP_SECONDS = 20
 AGE_KEYS = """UPDATE records SET body = json_set(body, '$.createdTime',
     json_extract(body, '$.createdTime') - ?) WHERE kind = 'SigningKey'"""
 
+#: For hubs that start few servers: the template takes some seconds of processor.
+FEW_SERVERS = {"ATRIUM_TEMPLATE": "off"}
+
 T = TypeVar("T")
 
 

@@ -13,7 +13,7 @@ import requests
 from tests.attacks import attack
 from tests.attacks.addresses import From
 from tests.conftest import StartHub
-from tests.hub import Hub, wait_until
+from tests.hub import FEW_SERVERS, Hub, wait_until
 from tests.odd_provider import OddProvider
 from tests.person import Person
 
@@ -126,7 +126,7 @@ def test_a_flood_is_told_once_and_its_requests_fill_no_log(
 def test_sign_ins_that_only_begin_are_counted_too(
     start_hub: StartHub, provider: OddProvider
 ) -> None:
-    hub = start_hub(**provider.settings, ATRIUM_SIGN_IN_LIMIT="20")
+    hub = start_hub(**provider.settings, **FEW_SERVERS, ATRIUM_SIGN_IN_LIMIT="20")
     attacker = From(new_address(), hub.url)
     begun = [attacker.get("/hub/oauth_login", allow_redirects=False).status_code for _ in range(30)]
     assert begun == [302] * 20 + [429] * 10
@@ -138,7 +138,7 @@ def test_sign_ins_that_only_begin_are_counted_too(
 def test_an_account_is_limited_wherever_it_comes_from(
     start_hub: StartHub, provider: OddProvider
 ) -> None:
-    hub = start_hub(**provider.settings, ATRIUM_SIGN_IN_LIMIT="10")
+    hub = start_hub(**provider.settings, **FEW_SERVERS, ATRIUM_SIGN_IN_LIMIT="10")
     answers = [From(new_address(), hub.url).get("/hub/home").status_code for _ in range(12)]
     assert answers == [200] * 10 + [429] * 2
     provider.claims.update(sub="U-other")  # somebody else with the address locks nobody out
@@ -150,7 +150,7 @@ def test_an_account_is_limited_wherever_it_comes_from(
 def test_behind_a_proxy_that_is_named_each_of_its_clients_counts_alone(
     start_hub: StartHub, provider: OddProvider
 ) -> None:
-    hub = start_hub(**provider.settings, ATRIUM_TRUSTED_PROXIES="127.0.3.1")
+    hub = start_hub(**provider.settings, **FEW_SERVERS, ATRIUM_TRUSTED_PROXIES="127.0.3.1")
     proxy = From("127.0.3.1", hub.url)
 
     def as_client(sent: str) -> int:

@@ -16,7 +16,7 @@ from sqlalchemy.orm import Session
 
 from hub_extensions.access.forget import forget
 from tests.conftest import StartHub
-from tests.hub import Hub, wait_until
+from tests.hub import FEW_SERVERS, Hub, wait_until
 from tests.odd_provider import OddProvider
 from tests.person import Person
 
@@ -144,7 +144,7 @@ def test_a_question_that_makes_no_sense_is_refused(
 
 
 def test_the_chain_holds_until_somebody_changes_a_line(start_hub: StartHub) -> None:
-    hub = start_hub()
+    hub = start_hub(**FEW_SERVERS)
     boss = Person(hub)
     boss.sign_in(ADMIN)
     assert ask(boss, "/audit/chain").json()["problem"] == ""
@@ -156,7 +156,7 @@ def test_the_chain_holds_until_somebody_changes_a_line(start_hub: StartHub) -> N
 @pytest.fixture(scope="module")
 def restarted(start_hub: StartHub) -> Hub:
     """A hub for those tests that stop it."""
-    return start_hub()
+    return start_hub(**FEW_SERVERS)
 
 
 def test_a_hub_that_was_killed_goes_on_with_its_trail(restarted: Hub) -> None:

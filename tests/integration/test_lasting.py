@@ -11,7 +11,7 @@ import psutil
 import pytest
 
 from tests.conftest import StartHub
-from tests.hub import Hub, wait_until
+from tests.hub import FEW_SERVERS, Hub, wait_until
 from tests.odd_provider import odd_provider
 from tests.person import Person
 
@@ -36,7 +36,7 @@ def test_dashboards_outlive_the_hub_and_the_next_start_finds_them(
 
 
 def test_a_killed_hub_leaves_no_proxy_and_no_service(start_hub: StartHub) -> None:
-    hub = start_hub()
+    hub = start_hub(**FEW_SERVERS)
     others = hub.processes() - {psutil.Process(hub.process.pid)} if hub.process else set()
     assert len(others) >= 2
     hub.send(signal.SIGKILL)
@@ -86,7 +86,7 @@ def test_the_database_of_one_project_is_not_opened_by_another(
 ) -> None:
     database = {"ATRIUM_DB_URL": f"sqlite:///{tmp_path}/hub.sqlite"}
     with odd_provider() as provider:
-        hub = start_hub(**provider.settings, **database)
+        hub = start_hub(**FEW_SERVERS, **provider.settings, **database)
         Person(hub).get("/hub/home")
         hub.stop()
     with pytest.raises(AssertionError, match="ended with status 1") as failure:

@@ -13,7 +13,7 @@ from joserfc.jwk import RSAKey
 
 from tests import told
 from tests.conftest import StartHub
-from tests.hub import Hub, wait_until
+from tests.hub import FEW_SERVERS, Hub, wait_until
 from tests.odd_provider import OddProvider
 from tests.person import Person
 
@@ -21,7 +21,7 @@ from tests.person import Person
 @pytest.fixture(scope="module")
 def hub(running_provider: OddProvider, start_hub: StartHub) -> Hub:
     """A hub with a real project's settings, whose provider is the odd one."""
-    return start_hub(**running_provider.settings)
+    return start_hub(**FEW_SERVERS, **running_provider.settings)
 
 
 def groups(hub: Hub, name: str = "ada@acme.test") -> set[str]:
@@ -157,7 +157,7 @@ BOSS = "boss@acme.test"
 
 @pytest.fixture(scope="module")
 def hub_with_a_full_admin(running_provider: OddProvider, start_hub: StartHub) -> Hub:
-    return start_hub(**running_provider.settings, ATRIUM_HUB_ADMINS=BOSS)
+    return start_hub(**FEW_SERVERS, **running_provider.settings, ATRIUM_HUB_ADMINS=BOSS)
 
 
 def rights(hub: Hub, name: str) -> tuple[bool, set[str]]:
@@ -250,7 +250,7 @@ def test_how_somebody_signed_in_holds_over_a_refresh_that_does_not_repeat_it(
     start_hub: StartHub, provider: OddProvider
 ) -> None:
     quick = {"ATRIUM_REQUIRED_AMR": "mfa", "ATRIUM_REVOKE_SECONDS": "5"}
-    strict_hub = start_hub(**provider.settings, **quick)
+    strict_hub = start_hub(**FEW_SERVERS, **provider.settings, **quick)
     provider.claims["tenants"] = {"acme": {"roles": ["Tenant Admin"]}}
     provider.userinfo = {"amr": ["mfa"]}  # for the ID token alone to say
     person = Person(strict_hub)
@@ -276,7 +276,7 @@ def test_two_sign_ins_at_once_come_one_after_the_other(
     provider.claims["tenants"] = {"acme": {"roles": ["Tenant Admin"]}}
     # Slow to refresh: what this provider says at one would count for both.
     slow = {"ATRIUM_REQUIRED_AMR": "mfa", "ATRIUM_REVOKE_SECONDS": "600"}
-    strict_hub = start_hub(**provider.settings, **slow)
+    strict_hub = start_hub(**FEW_SERVERS, **provider.settings, **slow)
     for number in range(24):
         provider.id_token = {"amr": ["email"]}
         weak = Person(strict_hub)

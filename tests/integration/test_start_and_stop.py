@@ -12,7 +12,7 @@ import pytest
 import requests
 
 from tests.conftest import StartHub
-from tests.hub import Hub, wait_until
+from tests.hub import FEW_SERVERS, Hub, wait_until
 
 
 def test_a_start_makes_a_state_folder_that_is_private(hub: Hub) -> None:
@@ -46,7 +46,7 @@ def test_who_comes_while_the_hub_starts_is_asked_to_wait(start_hub: StartHub) ->
 
 
 def test_ctrl_c_leaves_no_process_and_the_next_start_knows_everything(start_hub: StartHub) -> None:
-    hub = start_hub()
+    hub = start_hub(**FEW_SERVERS)
     assert hub.api("/groups/finance", "POST").status_code == 201
     hub.stop()
     hub.start()
@@ -54,7 +54,7 @@ def test_ctrl_c_leaves_no_process_and_the_next_start_knows_everything(start_hub:
 
 
 def test_a_killed_hub_starts_again(start_hub: StartHub) -> None:
-    hub = start_hub()
+    hub = start_hub(**FEW_SERVERS)
     assert hub.process is not None
     hub.send(signal.SIGKILL)
     hub.start()
