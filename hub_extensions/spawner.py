@@ -119,14 +119,14 @@ class DashboardSpawner(AccountSpawner):
             raise NothingShared(self.handler.get_argument("next", "") if self.handler else "")
 
     async def run_auth_state_hook(self, auth_state: Any) -> None:
-        """Called by JupyterHub first of all, in the task of the whole start: wait in line.
-
-        What comes later has a time limit, which must not count the line.
+        """Called by JupyterHub before its page of a start, and first of all in the task of the
+        start: that waits in line. What comes later has a time limit, which must not count the line.
         """
         self.check_allowed()
-        self.queue.most = self.starts_at_once
-        others = (spawner for spawner in self.user.spawners.values() if spawner is not self)
-        await self.queue.turn(self, is_further=any(other.active for other in others))
+        if self.pending == "spawn":
+            self.queue.most = self.starts_at_once
+            others = (spawner for spawner in self.user.spawners.values() if spawner is not self)
+            await self.queue.turn(self, is_further=any(other.active for other in others))
         await super().run_auth_state_hook(auth_state)
 
     # -- its place in line ------------------------------------------------------------------

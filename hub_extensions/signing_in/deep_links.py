@@ -15,6 +15,7 @@ from jupyterhub.handlers.base import UserUrlHandler
 from tornado import web
 from tornado.httputil import url_concat
 
+from .. import server_limits
 from ..folders import dashboard_in
 
 
@@ -42,12 +43,17 @@ class DashboardLinkHandler(UserUrlHandler):
 
     def render_template(self, name: str, sync: bool = False, **namespace: Any) -> Any:
         """Called by JupyterHub's `get` with the page that says "not running"."""
-        if name == "not_running.html" and namespace["user"] == self.current_user:
+        is_own = name == "not_running.html" and namespace["user"] == self.current_user
+        if is_own and not self._tells_of_an_end(namespace["server_name"]):
             spawn_url = namespace["spawn_url"].partition("?")[0]
             asked = self.base_url + str(self.request.uri).removeprefix(self.hub.base_url)
             self.redirect(url_concat(spawn_url, {"next": asked}))
             raise web.Finish
         return super().render_template(name, sync=sync, **namespace)
+
+    def _tells_of_an_end(self, server_name: str) -> bool:
+        """Whether the server was killed, which its person should read before it starts again."""
+        return (self.current_user.id, server_name) in server_limits.killed
 
 
 class AuthorizeHandler(OAuthAuthorizeHandler):
