@@ -60,7 +60,7 @@ if given.is_local:  # it starts with the hub, so it cannot be asked for its endp
 c.Authenticator.auth_refresh_strict = True  # a refusal ends tokens as it ends cookies
 c.Authenticator.refresh_pre_spawn = False  # the sign-in a moment ago has asked already
 c.JupyterHub.custom_scopes = roles.CUSTOM_SCOPES
-c.JupyterHub.load_roles = roles.ROLES
+c.JupyterHub.load_roles = [*roles.ROLES, *services.roles(given)]
 
 # What people get: a dashboard server each, and for admins a second one, for the admin folder.
 c.JupyterHub.spawner_class = "dashboards"

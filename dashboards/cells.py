@@ -21,6 +21,7 @@ SHOW = "__show_cell_output__"
 """The name under which a cell finds the function that takes its last value."""
 
 _MAGIC_LINE = re.compile(r"^[ \t]*(?:%{1,2}|!|\?)[^\n]*|^[^\n#'\"]*\?{1,2}[ \t]*$", re.M)
+_OWN_ADDRESS = re.compile(r"\bsession_args\b|\.location\b|\bquery_params\b")
 _OWN_TEMPLATE = re.compile(r"\btemplate\s*=|\.template\b|\bTemplate\(|pn\.template\.")
 
 
@@ -67,10 +68,30 @@ def cells_of(path: Path) -> tuple[Cell, ...]:
 @lru_cache(maxsize=64)
 def _cells_of(path: Path, modified_ns: int, size: int) -> tuple[Cell, ...]:
     """The cells of one version of a file: it is read, and they are compiled, once."""
+    return tuple(_cells(path.name, _notebook(path)["cells"]))
+
+
+def leaves_address_to_us(path: Path) -> bool:
+    """Whether the address of this dashboard follows its widgets.
+
+    Not if its metadata has `atrium: {address: false}`, nor if it seems to use the address itself.
+
+    Raises OSError, or ValueError when the file is no notebook.
+    """
+    notebook = _notebook(path)
+    metadata = notebook.get("metadata")
+    own = metadata.get("atrium") if isinstance(metadata, dict) else None
+    if isinstance(own, dict) and own.get("address") is False:
+        return False
+    cells = _cells(path.name, notebook["cells"])
+    return not any(cell.is_code and _OWN_ADDRESS.search(cell.source) for cell in cells)
+
+
+def _notebook(path: Path) -> dict[str, Any]:
     notebook = json.loads(path.read_text(encoding="utf-8"))
     if not isinstance(notebook, dict) or not isinstance(notebook.get("cells"), list):
         raise ValueError("This file is no notebook: it has no list of cells.")
-    return tuple(_cells(path.name, notebook["cells"]))
+    return notebook
 
 
 def names_used(cells: Iterable[Cell]) -> set[str]:

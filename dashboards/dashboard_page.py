@@ -129,7 +129,12 @@ class DashboardHandler(PersonHandler):
             return page.replace("</body>", extra + "</body>", 1)
         template = self.site.template("dashboard.html")
         page = without_outside(
-            running.render(opened, self.files_url, template, {"quiet": NO_ICON_FONT})
+            running.render(
+                opened,
+                self.files_url,
+                template,
+                {"quiet": NO_ICON_FONT, "ignored": opened.ignored},
+            )
         )
         for script in self._scripts:  # they stand in the frame already
             page = page.replace(f'<script type="text/javascript" src="{script}"></script>', "", 1)

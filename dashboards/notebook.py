@@ -24,9 +24,16 @@ from panel.io import handlers as panel_handlers
 from panel.io.state import set_curdoc, state
 from panel.template.base import BasicTemplate
 
-from dashboards import identity
+from dashboards import address_state, identity
 from dashboards.catalog import Dashboard
-from dashboards.cells import SHOW, Cell, cells_of, remember_lines, traceback_of
+from dashboards.cells import (
+    SHOW,
+    Cell,
+    cells_of,
+    leaves_address_to_us,
+    remember_lines,
+    traceback_of,
+)
 
 log = logging.getLogger(__name__)
 
@@ -60,9 +67,14 @@ class NotebookHandler(Handler):
         #: What shared cells have left for a session, under its id; or why they could not.
         self.left: dict[str, dict[str, Any] | Failure] = {}
         remember_lines(self.cells)
+        self.ignored: dict[str, list[str]] = {}
+        self._follows = leaves_address_to_us(dashboard.path)
 
     def modify_document(self, doc: Document) -> None:
-        """Run all cells. An error ends up in `failures`, under the session's id."""
+        """Run all cells. An error ends up in `failures`, under the session's id.
+
+        So does in `ignored` what the address asked for in vain.
+        """
         context = doc.session_context
         session_id = context.id if context else ""
         left = self.left.pop(session_id, None)
@@ -81,6 +93,9 @@ class NotebookHandler(Handler):
                     template.title = self.dashboard.title
                 if not doc.roots and template is None:
                     _lay_out(outputs)
+                if self._follows and context and context.request:
+                    asked = context.request.arguments
+                    self.ignored[session_id] = address_state.follow(doc, asked)
             # sys.exit() in a notebook must not end the person's server.
             except (Exception, SystemExit) as error:
                 self.failures[session_id] = _failure(self.dashboard, error)
@@ -91,6 +106,7 @@ class NotebookHandler(Handler):
     async def on_session_destroyed(self, session_context: SessionContext) -> None:
         identity.forget(session_context.id)
         self.failures.pop(session_context.id, None)
+        self.ignored.pop(session_context.id, None)
 
     def _run(self, module: ModuleType, left: dict[str, Any] | None) -> list[Any]:
         """Run the cells in the module; returns what they show, in order.

@@ -13,7 +13,7 @@ import os
 import re
 import secrets
 import sys
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any
@@ -71,11 +71,15 @@ _SHIM = re.compile(r"<script (?=[^>]*/es-module-shims)")
 
 @dataclass(frozen=True, kw_only=True)
 class Opened:
-    """A dashboard that has run. With a failure it has nothing to show."""
+    """A dashboard that has run. With a failure it has nothing to show.
+
+    `ignored`: what its address asked for in vain, `kind=foo`.
+    """
 
     session: ServerSession
     failure: Failure | None
     own_page: bool
+    ignored: Sequence[str] = ()
 
 
 class Sessions(BokehTornado):
@@ -156,7 +160,12 @@ class Running:
             self._own_pages.add(dashboard.version)
         if failure:
             session.request_expiration()
-        return Opened(session=session, failure=failure, own_page=own_page and not failure)
+        return Opened(
+            session=session,
+            failure=failure,
+            own_page=own_page and not failure,
+            ignored=_notebook(context).ignored.get(session_id, ()),
+        )
 
     def render(
         self,

@@ -1,4 +1,4 @@
-"""The services that the hub starts and watches: one with everybody's scripts, and the stand-in."""
+"""The services that the hub starts and watches: everybody's scripts, the culler, the stand-in."""
 
 from __future__ import annotations
 
@@ -12,6 +12,10 @@ from .settings import Settings
 from .state import State
 
 _FILES: Final = "files"
+_CULLER: Final = "idle-culler"
+
+#: Seconds between two looks for servers that nobody uses.
+_CULL_EVERY: Final = 60
 
 
 def files_url(settings: Settings) -> str:
@@ -31,10 +35,39 @@ def services(settings: Settings, state: State, folder: Path) -> list[dict[str, A
     files = {
         "name": _FILES,
         "url": f"http://127.0.0.1:{state.files_port}",
+        "command": _module("dashboards.file_server"),
+        "display": False,
+    }
+    culler = {
+        "name": _CULLER,
         "command": [
-            *(sys.executable, "-m", "hub_extensions.end_with_parent", str(os.getpid())),
-            *(sys.executable, "-I", "-m", "dashboards.file_server"),
+            *_module("jupyterhub_idle_culler"),
+            f"--timeout={round(settings.idle_minutes * 60)}",
+            f"--cull-every={_CULL_EVERY}",
         ],
         "display": False,
     }
-    return [files, *local_service.services(settings, state, folder, ahead_url(settings))]
+    cullers = [culler] if settings.idle_minutes else []
+    return [files, *cullers, *local_service.services(settings, state, folder, ahead_url(settings))]
+
+
+def roles(settings: Settings) -> list[dict[str, Any]]:
+    """What the services may do at the hub."""
+    culler = {
+        "name": _CULLER,
+        "description": "Stop servers that nobody uses",
+        "services": [_CULLER],
+        "scopes": [
+            "list:users",  # whose servers there are,
+            "read:users:activity",  # when each person
+            "read:servers",  # and each server was last in use;
+            "delete:servers",  # stop one.
+        ],
+    }
+    return [culler] if settings.idle_minutes else []
+
+
+def _module(name: str) -> list[str]:
+    """The command of a service: a module, which ends when the hub does."""
+    watched = [sys.executable, "-m", "hub_extensions.end_with_parent", str(os.getpid())]
+    return [*watched, sys.executable, "-I", "-m", name]

@@ -141,3 +141,12 @@ def _bytes(value: Any) -> Any:
 
 
 Bytes = Annotated[int, BeforeValidator(_bytes)]
+
+
+def _idle(value: float) -> float:
+    if value and not 5 <= value <= 100_000:
+        raise ValueError("is too short or too long; 5 minutes is the least, and 0 means never")
+    return value
+
+
+IdleMinutes = Annotated[float, AfterValidator(_idle)]

@@ -17,6 +17,7 @@
     const page = new URL(`${hub}closed`, location.href);
     page.searchParams.set("why", why);
     if (dashboard) page.searchParams.set("dashboard", dashboard);
+    page.searchParams.set("values", location.search.slice(1));
     location.replace(page);
   }
 

@@ -53,6 +53,7 @@
       return;
     }
     for (const doc of docs) {
+      document.dispatchEvent(new CustomEvent("atrium-document", { detail: doc }));
       doc.on_event("connection_lost", () => { if (!leaving) say(); });
     }
     const settle = () => {

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Final
+from urllib.parse import parse_qsl, urlencode
 
 from jupyterhub.handlers import BaseHandler
 
@@ -17,13 +18,15 @@ class ClosedHandler(BaseHandler):
     async def get(self) -> None:
         dashboard = self.get_argument("dashboard", "")
         group, name = dashboard_named(dashboard) or ("", "")
+        values = parse_qsl(self.get_argument("values", ""), keep_blank_values=True)
+        query = f"?{urlencode(values)}" if values else ""  # the widgets, as they stood
         user = self.current_user
         held = {str(held.name) for held in user.groups} if user else set()
         self.finish(
             await self.render_template(
                 "closed.html",
                 dashboard=dashboard if name else "",
-                link=own_address(self, dashboard),
+                link=own_address(self, dashboard) + query,
                 is_open=bool(held & {group, ADMIN}),
                 reason=grants.why_taken(user.name, group) if user else "",
             )

@@ -1,0 +1,273 @@
+"""The values of a dashboard's widgets stand in its address, so that a link shows what one saw.
+
+What comes from an address was written by anybody. So it chooses only among what a person could
+choose in the page: an option, a number, a date, a tick. Free text is not taken over: many notebooks
+put it into a page, a query or an expression, and a link could write there whatever it likes.
+
+Imports Panel: only `dashboards.warm` may import this module, when it is time for that.
+"""
+
+from __future__ import annotations
+
+import logging
+import math
+import re
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from functools import partial
+from typing import Any
+
+import panel as pn
+import param
+from bokeh.document import Document
+from bokeh.document.events import MessageSentEvent
+from panel.io.state import state
+from panel.widgets.indicators import Indicator
+from panel.widgets.select import SelectBase
+
+log = logging.getLogger(__name__)
+
+LONGEST = 2000
+"""Characters of an address's query beyond which it is not read."""
+
+MESSAGE = "atrium-address"
+"""What the page is told by this name, static/address.js writes into the address."""
+
+_LARGEST = 2**53
+"""Beyond it browsers no longer tell one whole number from the next."""
+
+Texts = list[str]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Followed:
+    """A widget with its name in the address, and how its value is written there."""
+
+    name: str
+    widget: Any
+    write: Callable[[Any], Texts]
+    read: Callable[[Texts], Any]
+    usual: Texts
+
+    @property
+    def texts(self) -> Texts:
+        """Its value as it stands in the address; nothing while it is the usual one."""
+        texts = self.write(self.widget.value)
+        return [] if texts == self.usual else texts
+
+    def take_over(self, texts: Texts) -> None:
+        """Give the widget the value that these texts stand for.
+
+        Raises:
+            ValueError: a person could not have chosen it.
+        """
+        widget, before = self.widget, self.widget.value
+        if texts == self.usual:
+            return
+        if widget.disabled or not widget.visible:
+            raise ValueError("not for people to change")
+        try:
+            value = self.read(texts)
+        except (TypeError, OverflowError, KeyError) as error:
+            raise ValueError(str(error)) from None
+        try:
+            _set(widget, value)
+        except Exception as error:  # the widget's own check, or the notebook's code
+            log.info("A value from an address was not taken over: %s", type(error).__name__)
+            _set(widget, before)
+            raise ValueError("refused") from None
+
+
+def follow(doc: Document, arguments: Mapping[str, Sequence[bytes]]) -> list[str]:
+    """Set the widgets of a document as its address says, and let the address follow them.
+
+    Called when the notebook has run, before its page is made. Returns the names in the address
+    that could not be taken over, with their values: `kind=foo`.
+    """
+    followed = {one.name: one for one in _followed(doc)}
+    ignored = []
+    for name, texts in _asked(arguments).items():
+        try:
+            followed[name].take_over(texts)
+        except (KeyError, ValueError):
+            ignored += [f"{name}={text}"[:80] for text in texts[:1]]
+    for one in followed.values():
+        one.widget.param.watch(partial(_tell, doc, one), "value")
+    return ignored
+
+
+def _asked(arguments: Mapping[str, Sequence[bytes]]) -> dict[str, Texts]:
+    if sum(len(name) + sum(map(len, values)) for name, values in arguments.items()) > LONGEST:
+        return {}
+    return {
+        name: [value.decode("utf-8", "replace") for value in values]
+        for name, values in arguments.items()
+        if not re.fullmatch(r"redirects|utm_\w+", name)  # of the hub's, and of those who count
+    }
+
+
+def _tell(doc: Document, one: Followed, _: object) -> None:
+    told = {"name": one.name, "values": one.texts}
+    doc.callbacks.trigger_on_change(MessageSentEvent(doc, MESSAGE, told))
+
+
+def _set(widget: Any, value: Any) -> None:
+    values = {"value": value}
+    if "value_throttled" in type(widget).param:
+        values["value_throttled"] = value
+    with param.edit_constant(widget):
+        widget.param.update(**values)
+
+
+def _followed(doc: Document) -> Iterator[Followed]:
+    counted: Counter[str] = Counter()
+    for widget in _widgets(doc):
+        slug = re.sub(r"[\W_]+", "-", str(widget.label or widget.name or "").casefold()).strip("-")
+        codec = _codec(widget)
+        if not slug or codec is None:
+            continue
+        counted[slug] += 1
+        number = f"-{counted[slug]}" if counted[slug] > 1 else ""
+        write, read = codec
+        try:
+            usual = write(widget.value)
+        except Exception:  # a value that its own widget does not know
+            continue
+        yield Followed(name=slug + number, widget=widget, write=write, read=read, usual=usual)
+
+
+def _widgets(doc: Document) -> list[Any]:
+    """What a person can set in this document, in the order of the page, each once."""
+    template = state._templates.get(doc)
+    shown = [template] if template is not None else []
+    for root in doc.roots:
+        view = state._views.get(root.ref["id"])
+        shown += [view[0]] if view else []
+    found = [widget for one in shown for widget in one.select(pn.widgets.Widget)]
+    return list({id(widget): widget for widget in found}.values())
+
+
+# -- how values are written and read ---------------------------------------------------------
+
+Codec = tuple[Callable[[Any], Texts], Callable[[Texts], Any]]
+
+
+def _codec(widget: Any) -> Codec | None:
+    """How a widget's value is written and read; None for one that does not stand in an address."""
+    if isinstance(widget, Indicator) or "value" not in type(widget).param:
+        return None
+    kind = type(widget).param["value"]  # an instance would make a copy of its own
+    if isinstance(widget, pn.widgets.AutocompleteInput) and not widget.restrict:
+        return None  # free text
+    if isinstance(widget, SelectBase | pn.widgets.DiscreteSlider):
+        if isinstance(kind, param.List):
+            return partial(_labels, widget), partial(_options, widget)
+        return partial(_label, widget), partial(_option, widget)
+    if isinstance(kind, param.Boolean) and not isinstance(kind, param.Event):
+        return lambda value: [str(bool(value)).lower()], lambda texts: _BOOLEANS[_one(texts)]
+    if isinstance(kind, param.Color):
+        return _written, _one
+    for kinds, read in _READERS:
+        if isinstance(kind, kinds):
+            return _written, partial(_read, widget, kind, read)
+    return None
+
+
+_BOOLEANS = {"true": True, "false": False}
+
+
+def _one(texts: Texts) -> str:
+    (text,) = texts
+    return text
+
+
+def _names(widget: Any) -> dict[str, Any]:
+    if isinstance(widget, SelectBase):
+        return dict(zip(map(str, widget.labels), widget.values, strict=True))
+    options = widget.options
+    return options if isinstance(options, dict) else {str(option): option for option in options}
+
+
+def _label(widget: Any, value: Any) -> Texts:
+    return _labels(widget, [value])
+
+
+def _labels(widget: Any, values: Any) -> Texts:
+    names = _names(widget)
+    labels = [name for value in values for name in names if _same(names[name], value)]
+    return labels or [""]
+
+
+def _same(one: Any, other: Any) -> bool:
+    return one is other or bool(one == other)
+
+
+def _option(widget: Any, texts: Texts) -> Any:
+    return _names(widget)[_one(texts)]
+
+
+def _options(widget: Any, texts: Texts) -> list[Any]:
+    names = _names(widget)
+    return [names[text] for text in dict.fromkeys(texts)] if texts != [""] else []
+
+
+def _written(value: Any) -> Texts:
+    if value is None:
+        return [""]
+    if isinstance(value, list | tuple):
+        return [text for part in value for text in _written(part)]
+    return [value.isoformat() if isinstance(value, date) else str(value)]
+
+
+def _whole(text: str) -> int:
+    value = int(text)
+    if abs(value) > _LARGEST:
+        raise ValueError("too large a number")
+    return value
+
+
+def _number(text: str) -> float:
+    value = float(text)
+    if not math.isfinite(value):
+        raise ValueError("no number")
+    return int(value) if value.is_integer() and "." not in text and abs(value) < _LARGEST else value
+
+
+def _moment(text: str) -> datetime:
+    return datetime.fromisoformat(text)
+
+
+_READERS: tuple[tuple[Any, Callable[[str], Any]], ...] = (
+    ((param.CalendarDate, param.CalendarDateRange), date.fromisoformat),
+    ((param.Date, param.DateRange), _moment),
+    (param.Integer, _whole),
+    ((param.Number, param.Range), _number),
+)
+
+
+def _read(widget: Any, kind: Any, read: Callable[[str], Any], texts: Texts) -> Any:
+    """One number or moment, or the two ends of a range, within the widget's own bounds."""
+    is_range = isinstance(kind, param.Range)
+    if isinstance(widget, pn.widgets.IntRangeSlider):
+        read = _whole
+    before = widget.value[0] if is_range and widget.value else widget.value
+    if read is _moment and isinstance(before, date) and not isinstance(before, datetime):
+        read = date.fromisoformat
+    values = tuple(read(text) for text in texts)
+    if len(values) != (2 if is_range else 1) or (is_range and values[0] > values[1]):
+        raise ValueError("not as many values as it has, or in the wrong order")
+    start, end = getattr(widget, "start", None), getattr(widget, "end", None)
+    for value in map(_comparable, values):
+        if start is not None and value < _comparable(start):
+            raise ValueError("below what the widget offers")
+        if end is not None and value > _comparable(end):
+            raise ValueError("above what the widget offers")
+    return values if is_range else values[0]
+
+
+def _comparable(value: Any) -> Any:
+    if isinstance(value, date) and not isinstance(value, datetime):
+        return datetime(value.year, value.month, value.day)  # noqa: DTZ001 - as it stands there
+    return value

@@ -1,0 +1,225 @@
+"""Widgets stand in a dashboard's address: set from it, written to it, whatever it says."""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import panel as pn
+import pytest
+import requests
+from bokeh.document import Document
+from bokeh.document.events import MessageSentEvent
+from panel.io.state import set_curdoc
+from websockets.sync.client import ClientConnection
+
+from dashboards.address_state import LONGEST, follow
+from tests.dashboards.notebooks import code, write_notebook
+from tests.dashboards.plain_hub import Guest, PlainHub
+from tests.dashboards.test_server import open_socket, session_token
+
+NOTEBOOK = """
+import panel as pn
+kind = pn.widgets.Select(label="Kind of bird", options=["gull", "owl"])
+most = pn.widgets.IntSlider(label="Most", start=0, end=9, value=3)
+said = pn.widgets.TextInput(label="Said")
+drawn = []
+def draw(kind, most, said):
+    drawn.append(1)
+    return f"drawn {len(drawn)}: {kind} {most} {said}"
+pn.Column(kind, most, said, pn.bind(draw, kind, most, said)).servable()
+"""
+
+
+@pytest.fixture
+def doc() -> Iterator[Document]:
+    doc = Document()
+    with set_curdoc(doc):
+        yield doc
+
+
+def asked(doc: Document, widget: Any, *texts: str) -> list[str]:
+    """Open a page with one widget, called "It", by an address that asks for `it`."""
+    pn.Column(widget).server_doc(doc)
+    return follow(doc, {"it": [text.encode() for text in texts]})
+
+
+W = pn.widgets
+DAYS = {"start": dt.date(2020, 1, 1), "end": dt.date(2021, 1, 1)}
+HOUR = dt.datetime(2020, 1, 1, 3)  # noqa: DTZ001 - widgets know no time zone
+
+
+@pytest.mark.parametrize(
+    ("widget", "texts", "value"),
+    [
+        (W.Select(label="It", options={"A": [1], "B": [2]}), ["B"], [2]),
+        (W.RadioButtonGroup(label="It", options=["a", "b"]), ["b"], "b"),
+        (W.DiscreteSlider(label="It", options=[1, 2, 4]), ["4"], 4),
+        (W.AutocompleteInput(label="It", options=["a", "b"], restrict=True), ["b"], "b"),
+        (W.MultiChoice(label="It", options=["a", "b", "c"]), ["b", "c"], ["b", "c"]),
+        (W.CheckBoxGroup(label="It", options=["a"], value=["a"]), [""], []),
+        (W.Checkbox(label="It"), ["true"], True),
+        (W.Toggle(label="It", value=True), ["false"], False),
+        (W.IntSlider(label="It", start=0, end=9), ["7"], 7),
+        (W.FloatSlider(label="It", start=0, end=1), ["0.7"], 0.7),
+        (W.EditableIntSlider(label="It", start=0, end=9), ["7"], 7),
+        (W.FloatInput(label="It"), ["-2.5"], -2.5),
+        (W.IntRangeSlider(label="It", start=0, end=9), ["2", "5"], (2, 5)),
+        (W.DatePicker(label="It"), ["2020-02-29"], dt.date(2020, 2, 29)),
+        (W.DateSlider(label="It", **DAYS), ["2020-02-29"], dt.date(2020, 2, 29)),
+        (W.DatetimePicker(label="It", value=HOUR), ["2020-01-01T04:00"], HOUR.replace(hour=4)),
+        (W.ColorPicker(label="It", value="#ff0000"), ["#00ff00"], "#00ff00"),
+    ],
+)
+def test_a_value_is_taken_over_and_written_alike(
+    doc: Document, widget: Any, texts: list[str], value: object
+) -> None:
+    told: list[dict[str, Any]] = []
+    usual = widget.value
+    assert asked(doc, widget, *texts) == []
+    assert widget.value == value
+    assert type(widget.value) is type(value)
+    if "value_throttled" in widget.param:
+        assert widget.value_throttled == value
+    doc.on_change(lambda event: _note(event, told))
+    widget.value = usual
+    assert told[-1] == {"name": "it", "values": []}
+    widget.value = value
+    back = told[-1]["values"]
+    if isinstance(value, dt.date):
+        assert [dt.datetime.fromisoformat(t) for t in back] == [
+            dt.datetime.fromisoformat(t) for t in texts
+        ]
+    else:
+        assert back == texts
+
+
+def _note(event: object, told: list[dict[str, Any]]) -> None:
+    if isinstance(event, MessageSentEvent):
+        told.append(event.msg_data)
+
+
+@pytest.mark.parametrize(
+    ("widget", "texts"),
+    [
+        (W.Select(label="It", options=["a", "b"]), ["<img src=x onerror=alert(1)>"]),
+        (W.Select(label="It", options=["a", "b"]), ["a", "b"]),
+        (W.Select(label="It", options=["a", "b"]), [""]),
+        (W.MultiChoice(label="It", options=["a", "b"]), ["a", "c"]),
+        (W.IntSlider(label="It", start=0, end=9), ["10"]),
+        (W.IntSlider(label="It", start=0, end=9), ["1.5"]),
+        (W.IntSlider(label="It", start=0, end=9), ["__import__('os')"]),
+        (W.IntInput(label="It"), ["9" * 400]),
+        (W.FloatSlider(label="It", start=0, end=1), ["nan"]),
+        (W.FloatInput(label="It"), ["inf"]),
+        (W.FloatInput(label="It"), ["1e999"]),
+        (W.IntRangeSlider(label="It", start=0, end=9), ["5", "2"]),
+        (W.IntRangeSlider(label="It", start=0, end=9), ["5"]),
+        (W.DateSlider(label="It", **DAYS), ["2022-01-01"]),
+        (W.DatePicker(label="It"), ["2020-02-30"]),
+        (W.DatetimePicker(label="It", value=HOUR, start=HOUR), ["2021-01-01T00:00+01:00"]),
+        (W.Checkbox(label="It"), ["yes"]),
+        (W.ColorPicker(label="It"), ["red;background:url(//x)"]),
+        (W.TextInput(label="It"), ["<script>"]),
+        (W.PasswordInput(label="It"), ["secret"]),
+        (W.AutocompleteInput(label="It", options=["a"], restrict=False), ["b"]),
+        (W.LiteralInput(label="It", value=1), ["2"]),
+        (W.Button(label="It"), ["true"]),
+        (W.Select(label="It", options=["a", "b"], disabled=True), ["b"]),
+        (W.Select(label="It", options=["a", "b"], visible=False), ["b"]),
+    ],
+)
+def test_what_a_person_could_not_choose_is_ignored_and_said(
+    doc: Document, widget: Any, texts: list[str]
+) -> None:
+    before = widget.value
+    assert asked(doc, widget, *texts) == [f"it={texts[0]}"[:80]]
+    assert widget.value == before
+
+
+def test_usual_values_draw_nothing_anew_and_stand_in_no_address(doc: Document) -> None:
+    slider, drawn = W.IntSlider(label="It", end=9, value=3), []
+    slider.param.watch(drawn.append, "value")
+    assert asked(doc, slider, "3") == []
+    assert drawn == []
+
+
+def test_a_notebook_that_fails_on_a_value_keeps_the_usual_one(doc: Document) -> None:
+    def fail(event: Any) -> None:
+        if event.new == 5:
+            raise RuntimeError("not with five")
+
+    slider = W.IntSlider(label="It", end=9)
+    slider.param.watch(fail, "value")
+    assert asked(doc, slider, "5") == ["it=5"]
+    assert slider.value == 0
+
+
+def test_widgets_of_one_name_are_counted_and_an_endless_address_is_not_read(doc: Document) -> None:
+    first, second = (W.Select(label="How  many?", options=["1", "2"]) for _ in range(2))
+    pn.Row(first, second).server_doc(doc)
+    assert follow(doc, {"how-many-2": [b"2"], "x": [b"y" * LONGEST]}) == []
+    assert (first.value, second.value) == ("1", "1")
+    assert follow(doc, {"how-many-2": [b"2"], "utm_source": [b"mail"]}) == []
+    assert (first.value, second.value) == ("1", "2")
+
+
+def sent(socket: ClientConnection, kind: str, content: object, until: str) -> str:
+    """Send a message of Bokeh's protocol; returns the first answer that has such words."""
+    for part in ({"msgtype": kind, "msgid": "1"}, {}, content):
+        socket.send(json.dumps(part))
+    while until not in (said := str(socket.recv(timeout=20))):
+        pass
+    return said
+
+
+def opened(guest: Guest, name: str, **values: str) -> tuple[requests.Response, ClientConnection]:
+    """A dashboard by an address that asks for these values: its page and its WebSocket."""
+    page = guest.dashboard("user", name, params=values)
+    path = f"{guest.home}dashboards/user/{name}/ws"
+    return page, open_socket(guest, path, session_token(page))
+
+
+@pytest.mark.hub
+def test_a_link_shows_what_it_says_and_the_page_is_told_of_changes(
+    plain_hub: PlainHub, bob: Guest
+) -> None:
+    write_notebook(plain_hub.notebooks / "user/birds.ipynb", code(NOTEBOOK))
+    page, socket = opened(bob, "birds", **{"kind-of-bird": "owl", "most": "7"})
+    assert "This address asks for" not in page.text
+    document = sent(socket, "PULL-DOC-REQ", {}, '"roots"')
+    assert "owl 7" in document
+    found = re.search(r'panel.models.widgets.CustomSelect","id":"([^"]+)"', document)
+    assert found, document
+    change = {"kind": "ModelChanged", "model": {"id": found[1]}, "attr": "value", "new": "gull"}
+    said = sent(socket, "PATCH-DOC", {"events": [change]}, "atrium-address")
+    assert "kind-of-bird" in said
+    socket.close()
+
+
+@pytest.mark.hub
+def test_what_is_not_there_is_said_without_becoming_part_of_the_page(
+    plain_hub: PlainHub, bob: Guest
+) -> None:
+    write_notebook(plain_hub.notebooks / "user/birds.ipynb", code(NOTEBOOK))
+    page, socket = opened(bob, "birds", **{"kind-of-bird": "<img src=x>", "said": "hello"})
+    assert "kind-of-bird=&lt;img src=x&gt;" in page.text
+    assert "said=hello" in page.text
+    assert "<img src=x>" not in page.text
+    assert "gull 3" in sent(socket, "PULL-DOC-REQ", {}, '"roots"')
+    socket.close()
+
+
+@pytest.mark.hub
+def test_a_notebook_can_keep_the_address_for_itself(plain_hub: PlainHub, bob: Guest) -> None:
+    folder = plain_hub.notebooks / "user"
+    write_notebook(folder / "off.ipynb", code(NOTEBOOK), atrium={"address": False})
+    write_notebook(folder / "self.ipynb", code(NOTEBOOK + "pn.state.session_args"))
+    for name in ("off", "self"):
+        page, socket = opened(bob, name, **{"kind-of-bird": "owl", "more": "x"})
+        assert "This address asks for" not in page.text
+        assert "gull 3" in sent(socket, "PULL-DOC-REQ", {}, '"roots"')
+        socket.close()
