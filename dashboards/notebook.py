@@ -93,9 +93,10 @@ class NotebookHandler(Handler):
                     template.title = self.dashboard.title
                 if not doc.roots and template is None:
                     _lay_out(outputs)
-                if self._follows and context and context.request:
-                    asked = context.request.arguments
-                    self.ignored[session_id] = address_state.follow(doc, asked)
+                request = getattr(context, "request", None)
+                if self._follows and request:
+                    ignored = address_state.follow(doc, request.arguments)
+                    self.ignored[session_id] = ignored
             # sys.exit() in a notebook must not end the person's server.
             except (Exception, SystemExit) as error:
                 self.failures[session_id] = _failure(self.dashboard, error)

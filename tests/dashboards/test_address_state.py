@@ -190,14 +190,14 @@ def test_a_link_shows_what_it_says_and_the_page_is_told_of_changes(
     write_notebook(plain_hub.notebooks / "user/birds.ipynb", code(NOTEBOOK))
     page, socket = opened(bob, "birds", **{"kind-of-bird": "owl", "most": "7"})
     assert "This address asks for" not in page.text
-    document = sent(socket, "PULL-DOC-REQ", {}, '"roots"')
-    assert "owl 7" in document
-    found = re.search(r'panel.models.widgets.CustomSelect","id":"([^"]+)"', document)
-    assert found, document
-    change = {"kind": "ModelChanged", "model": {"id": found[1]}, "attr": "value", "new": "gull"}
-    said = sent(socket, "PATCH-DOC", {"events": [change]}, "atrium-address")
-    assert "kind-of-bird" in said
-    socket.close()
+    with socket:
+        document = sent(socket, "PULL-DOC-REQ", {}, '"roots"')
+        assert "owl 7" in document
+        found = re.search(r'panel.models.widgets.CustomSelect","id":"([^"]+)"', document)
+        assert found, document
+        change = {"kind": "ModelChanged", "model": {"id": found[1]}, "attr": "value", "new": "gull"}
+        said = sent(socket, "PATCH-DOC", {"events": [change]}, "atrium-address")
+        assert "kind-of-bird" in said
 
 
 @pytest.mark.hub
@@ -209,8 +209,8 @@ def test_what_is_not_there_is_said_without_becoming_part_of_the_page(
     assert "kind-of-bird=&lt;img src=x&gt;" in page.text
     assert "said=hello" in page.text
     assert "<img src=x>" not in page.text
-    assert "gull 3" in sent(socket, "PULL-DOC-REQ", {}, '"roots"')
-    socket.close()
+    with socket:
+        assert "gull 3" in sent(socket, "PULL-DOC-REQ", {}, '"roots"')
 
 
 @pytest.mark.hub
@@ -221,5 +221,5 @@ def test_a_notebook_can_keep_the_address_for_itself(plain_hub: PlainHub, bob: Gu
     for name in ("off", "self"):
         page, socket = opened(bob, name, **{"kind-of-bird": "owl", "more": "x"})
         assert "This address asks for" not in page.text
-        assert "gull 3" in sent(socket, "PULL-DOC-REQ", {}, '"roots"')
-        socket.close()
+        with socket:
+            assert "gull 3" in sent(socket, "PULL-DOC-REQ", {}, '"roots"')
