@@ -141,7 +141,7 @@ def _followed(doc: Document) -> Iterator[Followed]:
 def _widgets(doc: Document) -> list[Any]:
     """What a person can set in this document, in the order of the page, each once."""
     template = state._templates.get(doc)
-    shown = [template] if template is not None else []
+    shown: list[Any] = [template] if template is not None else []
     for root in doc.roots:
         view = state._views.get(root.ref["id"])
         shown += [view[0]] if view else []
