@@ -141,11 +141,12 @@ def _followed(doc: Document) -> Iterator[Followed]:
 def _widgets(doc: Document) -> list[Any]:
     """What a person can set in this document, in the order of the page, each once."""
     template = state._templates.get(doc)
-    shown: list[Any] = [template] if template is not None else []
-    for root in doc.roots:
-        view = state._views.get(root.ref["id"])
-        shown += [view[0]] if view else []
-    found = [widget for one in shown for widget in one.select(pn.widgets.Widget)]
+    shown = [part for part, _ in template._render_items.values()] if template is not None else []
+    views = (state._views.get(root.ref["id"]) for root in doc.roots)
+    shown += [view[0] for view in views if view]
+    # What tells of the browser, or of the address, is part of a page and draws nothing.
+    drawn = [one for one in shown if isinstance(one, pn.viewable.Viewable)]
+    found = [widget for one in drawn for widget in one.select(pn.widgets.Widget)]
     return list({id(widget): widget for widget in found}.values())
 
 

@@ -33,6 +33,16 @@ def draw(kind, most, said):
 pn.Column(kind, most, said, pn.bind(draw, kind, most, said)).servable()
 """
 
+OWN_PAGE = NOTEBOOK.replace(
+    "import panel as pn", "import panel as pn\npn.extension(template='fast')"
+)
+ONE_PART = """
+import panel as pn
+kind = pn.widgets.Select(label="Kind of bird", options=["gull", "owl"])
+template = pn.template.FastListTemplate(sidebar=[kind], main=[pn.bind("{} 3".format, kind)])
+template.servable()
+"""
+
 
 @pytest.fixture
 def doc() -> Iterator[Document]:
@@ -190,6 +200,7 @@ def test_a_link_shows_what_it_says_and_the_page_is_told_of_changes(
     write_notebook(plain_hub.notebooks / "user/birds.ipynb", code(NOTEBOOK))
     page, socket = opened(bob, "birds", **{"kind-of-bird": "owl", "most": "7"})
     assert "This address asks for" not in page.text
+    assert "owl 7" in page.text.partition('id="first-state">')[2].partition("</script>")[0]
     with socket:
         document = sent(socket, "PULL-DOC-REQ", {}, '"roots"')
         assert "owl 7" in document
@@ -211,6 +222,18 @@ def test_what_is_not_there_is_said_without_becoming_part_of_the_page(
     assert "<img src=x>" not in page.text
     with socket:
         assert "gull 3" in sent(socket, "PULL-DOC-REQ", {}, '"roots"')
+
+
+@pytest.mark.hub
+@pytest.mark.parametrize("notebook", [OWN_PAGE, ONE_PART])
+def test_a_page_of_the_notebooks_own_follows_its_address_too(
+    plain_hub: PlainHub, bob: Guest, notebook: str
+) -> None:
+    write_notebook(plain_hub.notebooks / "user/own_birds.ipynb", code(notebook))
+    page, socket = opened(bob, "own_birds", **{"kind-of-bird": "owl"})
+    assert 'id="waiting"' not in page.text
+    with socket:
+        assert "owl 3" in sent(socket, "PULL-DOC-REQ", {}, '"roots"')
 
 
 @pytest.mark.hub
