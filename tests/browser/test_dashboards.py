@@ -6,6 +6,7 @@ import json
 import re
 import shutil
 from collections.abc import Callable
+from urllib.parse import urlsplit
 
 import pytest
 import requests
@@ -65,6 +66,32 @@ def test_a_slider_moves_the_plot(visitor: Visitor) -> None:
     slider.press("ArrowRight")
     expect(page.get_by_text("rolling average of 31 days")).to_be_visible()
     wait_until(lambda: picture() != before, "a plot that has moved")
+
+
+def test_a_link_shows_what_one_saw_and_so_does_a_server_that_was_stopped(
+    new_visitor: NewVisitor, hub: Hub
+) -> None:
+    visitor = new_visitor(hub, allow=["WebSocket", "bokeh", "status of (424|503)"])
+    page = visitor.sign_in(MEMBER, SENSOR)
+    expect(page.get_by_text("rolling average of 30 days")).to_be_visible()
+    assert urlsplit(page.url).query == ""
+    page.get_by_role("slider").first.press("ArrowRight")
+    expect(page.get_by_text("rolling average of 31 days")).to_be_visible()
+    expect(page).to_have_url(f"{hub.url}{SENSOR}?window=31")
+
+    def shows_the_value(tab: Page) -> None:
+        expect(tab.get_by_text("rolling average of 31 days")).to_be_visible()
+        expect(tab.get_by_role("slider").first).to_have_attribute("aria-valuetext", "31.00")
+        expect(tab.locator(".bk-Figure")).to_be_visible()
+
+    tab = visitor.open_tab(page.url)
+    shows_the_value(tab)
+    page.close()
+    assert hub.api(f"/users/{MEMBER}/server", "DELETE").status_code in {202, 204}
+    expect(tab.get_by_role("heading", name="This dashboard was closed")).to_be_visible()
+    tab.get_by_role("link", name="Open it again").click()
+    shows_the_value(tab)
+    assert tab.url == f"{hub.url}{SENSOR}?window=31"
 
 
 def test_values_show_on_hover_and_the_readings_can_be_downloaded(visitor: Visitor) -> None:
