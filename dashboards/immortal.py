@@ -7,17 +7,18 @@ this use in mind).
 
 from __future__ import annotations
 
-import ctypes
 import gc
 import sys
 import types
+
+import numpy as np
 
 _COUNT = 0xFFFF_FFFF
 """The count that says "immortal": `_Py_IMMORTAL_REFCNT` of Python 3.12 and 3.13, 64 bits."""
 
 _OF_CODE = (
-    *("co_consts", "co_names", "co_varnames", "co_freevars", "co_cellvars"),
-    *("co_filename", "co_name", "co_qualname", "co_linetable", "co_exceptiontable"),
+    *("co_consts", "co_names", "co_filename", "co_name", "co_qualname"),
+    *("co_linetable", "co_exceptiontable"),
 )
 
 
@@ -28,28 +29,49 @@ def can_immortalize() -> bool:
 
 
 def immortalize() -> None:
-    """Make all objects that there are immortal; does nothing where `can_immortalize` is false.
+    """Make the objects that there are immortal; does nothing where `can_immortalize` is false.
 
     Call it once, in a process that only forks from then on, before `gc.freeze()`.
     """
-    if not can_immortalize():
-        return
-    at = ctypes.c_uint32.from_address
-    for address in _all_objects():
-        at(address).value = _COUNT
+    if can_immortalize():
+        gc.unfreeze()  # the collector does not tell of what is frozen
+        _write(np.fromiter(_addresses(), np.uint64))
 
 
-def _all_objects() -> set[int]:
-    """Their addresses: those that the collector knows, and what these refer to."""
-    found: set[int] = set()
-    level = gc.get_objects()
-    while level:
-        fresh = {id(each): each for each in level if not isinstance(each, types.FrameType)}
-        for known in fresh.keys() & found:
-            del fresh[known]
-        found.update(fresh)
-        level = gc.get_referents(*fresh.values())
-        for each in fresh.values():
-            if isinstance(each, types.CodeType):  # it does not tell the collector
-                level += [getattr(each, name) for name in _OF_CODE]
+def _addresses() -> set[int]:
+    """Of all objects that the collector knows, what they refer to, and the parts of code."""
+    known = [each for each in gc.get_objects() if not isinstance(each, types.FrameType)]
+    known += gc.get_referents(*known)
+    each_once = dict(zip(map(id, known), known, strict=True))
+    found = set(each_once)
+    codes = [each for each in each_once.values() if type(each) is types.CodeType]
+    while codes:  # it does not tell the collector
+        parts = [part for code in codes for name in _OF_CODE for part in _with_items(code, name)]
+        codes = [p for p in parts if type(p) is types.CodeType and id(p) not in found]
+        found.update(map(id, parts))
     return found
+
+
+def _with_items(code: types.CodeType, name: str) -> tuple[object, ...]:
+    part = getattr(code, name)
+    return (part, *part) if isinstance(part, tuple) else (part,)
+
+
+def _write(addresses: np.ndarray) -> None:
+    """Write the count, which an object begins with."""
+    first = int(addresses.min())
+    counts = _Memory(first, int(addresses.max()) - first + 4)
+    np.asarray(counts)[(addresses - first) // 4] = _COUNT
+
+
+class _Memory:
+    """The process's memory from an address on, for numpy."""
+
+    def __init__(self, address: int, size: int) -> None:
+        shape = (size // 4,)
+        self.__array_interface__ = {
+            "data": (address, False),
+            "shape": shape,
+            "typestr": "<u4",
+            "version": 3,
+        }

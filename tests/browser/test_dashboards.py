@@ -161,8 +161,10 @@ def test_a_broken_notebook_says_so_and_others_go_on(
     expect(page.get_by_text("the-cause").first).to_be_visible()
 
 
-def test_a_killed_server_comes_back_by_itself(new_visitor: NewVisitor, hub: Hub) -> None:
-    visitor = new_visitor(hub, allow=["WebSocket", "bokeh", "status of 503", "ERR_"])
+def test_a_killed_server_is_told_of_and_comes_back(new_visitor: NewVisitor, hub: Hub) -> None:
+    visitor = new_visitor(
+        hub, allow=["WebSocket", "bokeh", "status of 503", "status of 424", "ERR_"]
+    )
     page = visitor.sign_in(MEMBER, SENSOR)
     expect(page.locator(".bk-Figure")).to_be_visible()
     server = hub.server_of(MEMBER)
@@ -170,6 +172,8 @@ def test_a_killed_server_comes_back_by_itself(new_visitor: NewVisitor, hub: Hub)
     server.kill()
     expect(page.get_by_text("Connection lost")).to_be_visible()
     page.get_by_role("button", name="Reload").click()
+    expect(page.get_by_role("heading", name="Your dashboards were stopped")).to_be_visible()
+    page.get_by_role("link", name="Open").click()
     expect(page.locator(".bk-Figure")).to_be_visible()
     assert page.url.endswith(SENSOR)
 
