@@ -164,8 +164,6 @@ def test_a_broken_notebook_says_so_and_others_go_on(
 def test_a_killed_server_is_told_of_and_comes_back(new_visitor: NewVisitor, hub: Hub) -> None:
     known = ["WebSocket", "bokeh", "status of 503", "status of 424", "ERR_"]
     visitor = new_visitor(hub, allow=known)
-        hub, allow=["WebSocket", "bokeh", "status of 503", "status of 424", "ERR_"]
-    )
     page = visitor.sign_in(MEMBER, SENSOR)
     expect(page.locator(".bk-Figure")).to_be_visible()
     server = hub.server_of(MEMBER)
