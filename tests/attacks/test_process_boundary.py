@@ -54,7 +54,7 @@ NEEDS_ACCOUNTS = {
         "end_the_proxy",
         "end_sibling",
     ],
-    "limits of a server": ["start_600_processes", "take_memory", "fill_the_disk"],
+    "limits of a server": ["start_600_processes", "fill_the_disk"],
 }
 GUARDED = {
     "scopes of a server's token": [
@@ -69,6 +69,7 @@ GUARDED = {
         "read_memory_of_servers",
         "read_admin_cards",
     ],
+    "a server's memory has a limit": ["take_memory"],
     "a server is its owner's": ["open_somebodys_server"],
     "a server is not root's": ["read_environment_of_init", "read_shadow", "end_init"],
     "no secret in the environment": ["find_a_secret_in_its_environment"],
