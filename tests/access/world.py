@@ -263,7 +263,6 @@ class Server:
     """
 
     name, pending, ready, active = "", None, True, True
-    holds_what_is_lost = False
 
     def __init__(self, owner: str, notebooks: Path, groups: frozenset[str], number: int) -> None:
         self.notebooks, self.groups, self.blocks = str(notebooks), groups, False
