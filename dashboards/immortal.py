@@ -10,8 +10,7 @@ from __future__ import annotations
 import gc
 import sys
 import types
-
-import numpy as np
+from collections.abc import Collection
 
 _COUNT = 0xFFFF_FFFF
 """The count that says "immortal": `_Py_IMMORTAL_REFCNT` of Python 3.12 and 3.13, 64 bits."""
@@ -35,7 +34,7 @@ def immortalize() -> None:
     """
     if can_immortalize():
         gc.unfreeze()  # the collector does not tell of what is frozen
-        _write(np.fromiter(_addresses(), np.uint64))
+        _write(_addresses())
 
 
 def _addresses() -> set[int]:
@@ -57,8 +56,11 @@ def _with_items(code: types.CodeType, name: str) -> tuple[object, ...]:
     return (part, *part) if isinstance(part, tuple) else (part,)
 
 
-def _write(addresses: np.ndarray) -> None:
-    """Write the count, which an object begins with."""
+def _write(found: Collection[int]) -> None:
+    """Write the count, which an object begins with, at these addresses."""
+    import numpy as np  # here: wherever it is not told otherwise it starts threads
+
+    addresses = np.fromiter(found, np.uint64, len(found))
     first = int(addresses.min())
     counts = _Memory(first, int(addresses.max()) - first + 4)
     np.asarray(counts)[(addresses - first) // 4] = _COUNT
