@@ -190,7 +190,10 @@ def opened(guest: Guest, name: str, **values: str) -> tuple[requests.Response, C
     """A dashboard by an address that asks for these values: its page and its WebSocket."""
     page = guest.dashboard("user", name, params=values)
     path = f"{guest.home}dashboards/user/{name}/ws"
-    return page, open_socket(guest, path, session_token(page))
+    socket = open_socket(guest, path, session_token(page))
+    while "ACK" not in str(socket.recv(timeout=20)):  # before it the server cannot listen
+        pass
+    return page, socket
 
 
 @pytest.mark.hub
