@@ -179,6 +179,8 @@ def test_widgets_of_one_name_are_counted_and_an_endless_address_is_not_read(doc:
 
 def sent(socket: ClientConnection, kind: str, content: object, until: str) -> str:
     """Send a message of Bokeh's protocol; returns the first answer that has such words."""
+    while kind == "PULL-DOC-REQ" and "ACK" not in str(socket.recv(timeout=20)):
+        pass  # the first thing to be said; before the ACK the server cannot listen
     for part in ({"msgtype": kind, "msgid": "1"}, {}, content):
         socket.send(json.dumps(part))
     while until not in (said := str(socket.recv(timeout=20))):
@@ -190,10 +192,7 @@ def opened(guest: Guest, name: str, **values: str) -> tuple[requests.Response, C
     """A dashboard by an address that asks for these values: its page and its WebSocket."""
     page = guest.dashboard("user", name, params=values)
     path = f"{guest.home}dashboards/user/{name}/ws"
-    socket = open_socket(guest, path, session_token(page))
-    while "ACK" not in str(socket.recv(timeout=20)):  # before it the server cannot listen
-        pass
-    return page, socket
+    return page, open_socket(guest, path, session_token(page))
 
 
 @pytest.mark.hub
