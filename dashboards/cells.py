@@ -6,12 +6,11 @@ import ast
 import json
 import linecache
 import re
-import traceback
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from pathlib import Path
-from types import CodeType, TracebackType
+from types import CodeType
 from typing import Any
 
 SHARED = "shared"
@@ -61,14 +60,7 @@ def cells_of(path: Path) -> tuple[Cell, ...]:
 
     Raises OSError, or ValueError when the file is no notebook.
     """
-    info = path.stat()
-    return _cells_of(path, info.st_mtime_ns, info.st_size)
-
-
-@lru_cache(maxsize=64)
-def _cells_of(path: Path, modified_ns: int, size: int) -> tuple[Cell, ...]:
-    """The cells of one version of a file: it is read, and they are compiled, once."""
-    return tuple(_cells(path.name, _notebook(path)["cells"]))
+    return _read(path)[0]
 
 
 def leaves_address_to_us(path: Path) -> bool:
@@ -78,20 +70,25 @@ def leaves_address_to_us(path: Path) -> bool:
 
     Raises OSError, or ValueError when the file is no notebook.
     """
-    notebook = _notebook(path)
-    metadata = notebook.get("metadata")
+    cells, metadata = _read(path)
     own = metadata.get("atrium") if isinstance(metadata, dict) else None
     if isinstance(own, dict) and own.get("address") is False:
         return False
-    cells = _cells(path.name, notebook["cells"])
     return not any(cell.is_code and _OWN_ADDRESS.search(cell.source) for cell in cells)
 
 
-def _notebook(path: Path) -> dict[str, Any]:
+def _read(path: Path) -> tuple[tuple[Cell, ...], object]:
+    info = path.stat()
+    return _read_version(path, info.st_mtime_ns, info.st_size)
+
+
+@lru_cache(maxsize=64)
+def _read_version(path: Path, modified_ns: int, size: int) -> tuple[tuple[Cell, ...], object]:
+    """Cells and metadata of one version of a file: it is read, and compiled, once."""
     notebook = json.loads(path.read_text(encoding="utf-8"))
     if not isinstance(notebook, dict) or not isinstance(notebook.get("cells"), list):
         raise ValueError("This file is no notebook: it has no list of cells.")
-    return notebook
+    return tuple(_cells(path.name, notebook["cells"])), notebook.get("metadata")
 
 
 def names_used(cells: Iterable[Cell]) -> set[str]:
@@ -112,21 +109,6 @@ def remember_lines(cells: Iterable[Cell]) -> None:
     for cell in cells:
         lines = cell.source.splitlines(keepends=True)
         linecache.cache[cell.place] = (len(cell.source), None, lines, cell.place)
-
-
-def traceback_of(error: BaseException) -> str:
-    """The traceback of an error, from the notebook's own code on."""
-    trace = _of_notebook(error.__traceback__)
-    return "".join(traceback.format_exception(type(error), error, trace))
-
-
-def _of_notebook(trace: TracebackType | None) -> TracebackType | None:
-    start = trace
-    while start is not None:
-        if ".ipynb, cell " in start.tb_frame.f_code.co_filename:
-            return start
-        start = start.tb_next
-    return trace
 
 
 def makes_own_page(cells: tuple[Cell, ...]) -> bool:

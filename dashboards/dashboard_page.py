@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, ClassVar
 from dashboards.addresses import address, ask_url
 from dashboards.catalog import Dashboard, find, served_here, visible
 from dashboards.cells import cells_of, makes_own_page
+from dashboards.failure import sentence_of
 from dashboards.files import usual_scripts
 from dashboards.local_only import NO_ICON_FONT, without_outside
 from dashboards.pages import DASHBOARD_POLICY, NOT_HERE, Message, PersonHandler
@@ -75,8 +76,7 @@ class DashboardHandler(PersonHandler):
             # Half a page may be with the browser: it must not wait for the other half for ever.
             reference = secrets.token_hex(4)
             log.exception("%s/%s failed, reference %s", dashboard.group, dashboard.name, reference)
-            lacked_memory = isinstance(error, MemoryError)
-            failed = self._failed(reference, lacked_memory=lacked_memory)
+            failed = self._failed(reference, sentence=sentence_of(error))
             body = (head if own_page else "") + failed
         self.finish(body)
 
@@ -89,16 +89,14 @@ class DashboardHandler(PersonHandler):
         self,
         reference: str,
         *,
-        lacked_memory: bool = False,
+        sentence: str = "",
         summary: str = "",
         trace: str = "",
-        sentence: str = "",
     ) -> str:
         """The message in the frame; what went wrong in detail is for admins."""
         return self.page(
             "dashboard_failed.html",
             reference=reference,
-            lacked_memory=lacked_memory,
             sentence=sentence,
             summary=summary,
             trace=trace if self.person.is_admin else "",
@@ -112,10 +110,9 @@ class DashboardHandler(PersonHandler):
         if failure := opened.failure:
             return begin + self._failed(
                 failure.reference,
-                lacked_memory=failure.lacked_memory,
+                sentence=failure.sentence,
                 summary=failure.summary,
                 trace=failure.traceback,
-                sentence=failure.sentence,
             )
         if opened.own_page and not own_page:
             # The frame is under way already, and this page has one of its own: once more, whole.

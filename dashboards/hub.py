@@ -187,17 +187,8 @@ class Hub:
         None: this hub runs no shared cells. Raises OSError or tornado's HTTPError when it does not
         answer. Waits until the cells have run.
         """
-        request = HTTPRequest(
-            f"{self.settings.api_url}/shared-data",
-            method="POST",
-            headers={
-                "Authorization": f"token {self.settings.api_token}",
-                "Content-Type": "application/json",
-            },
-            body=json.dumps({"group": group, "dashboard": dashboard}),
-            request_timeout=0,  # the hub knows how long they may take
-            follow_redirects=False,
-        )
+        # No time limit: the hub knows how long they may take.
+        request = self._about("shared-data", group, dashboard, seconds=0)
         client = AsyncHTTPClient(force_instance=True)  # others must not wait for it
         try:
             answer = await client.fetch(request, raise_error=False)
@@ -208,6 +199,20 @@ class Hub:
         answer.rethrow()
         return json.loads(answer.body)
 
+    def _about(self, path: str, group: str, dashboard: str, *, seconds: float) -> HTTPRequest:
+        """What the hub is told or asked about a dashboard."""
+        return HTTPRequest(
+            f"{self.settings.api_url}/{path}",
+            method="POST",
+            headers={
+                "Authorization": f"token {self.settings.api_token}",
+                "Content-Type": "application/json",
+            },
+            body=json.dumps({"group": group, "dashboard": dashboard}),
+            request_timeout=seconds,
+            follow_redirects=False,
+        )
+
     def opened(self, group: str, dashboard: str) -> None:
         """Tell the hub's audit trail that the owner opens a dashboard; nobody waits for it."""
         task = asyncio.create_task(self._tell_opened(group, dashboard))
@@ -215,17 +220,7 @@ class Hub:
         task.add_done_callback(self._telling.discard)
 
     async def _tell_opened(self, group: str, dashboard: str) -> None:
-        request = HTTPRequest(
-            f"{self.settings.api_url}/audit/opened",
-            method="POST",
-            headers={
-                "Authorization": f"token {self.settings.api_token}",
-                "Content-Type": "application/json",
-            },
-            body=json.dumps({"group": group, "dashboard": dashboard}),
-            request_timeout=10,
-            follow_redirects=False,
-        )
+        request = self._about("audit/opened", group, dashboard, seconds=10)
         try:
             answer = await AsyncHTTPClient().fetch(request, raise_error=False)
         except (HTTPClientError, OSError) as error:

@@ -11,7 +11,6 @@ import secrets
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from types import ModuleType
 from typing import Any
 
@@ -32,24 +31,10 @@ from dashboards.cells import (
     cells_of,
     leaves_address_to_us,
     remember_lines,
-    traceback_of,
 )
+from dashboards.failure import Failure, sentence_of, traceback_of
 
 log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, kw_only=True)
-class Failure:
-    """What went wrong in a notebook: the reference for people, the traceback for admins.
-
-    `sentence` tells people more than that something did, "" where there is nothing to tell.
-    """
-
-    reference: str
-    summary: str
-    traceback: str
-    lacked_memory: bool = False
-    sentence: str = ""
 
 
 class NotebookHandler(Handler):
@@ -192,7 +177,7 @@ def _failure(dashboard: Dashboard, error: BaseException) -> Failure:
         reference=secrets.token_hex(4),
         summary=type(error).__name__,
         traceback=traceback_of(error),
-        lacked_memory=isinstance(error, MemoryError),
+        sentence=sentence_of(error),
     )
     log.error(
         "%s/%s failed, reference %s\n%s",

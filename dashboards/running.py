@@ -43,8 +43,9 @@ from tornado.websocket import WebSocketHandler
 from dashboards import identity, local_only
 from dashboards.addresses import address
 from dashboards.catalog import Dashboard, find, served_here, visible
+from dashboards.failure import Failure
 from dashboards.identity import CurrentUser
-from dashboards.notebook import Failure, NotebookHandler
+from dashboards.notebook import NotebookHandler
 from dashboards.revoking import TAKEN
 from dashboards.shared import left_by_shared_cells
 from dashboards.site import Site, log_request
@@ -318,7 +319,8 @@ class PersonSocket(HubOAuthenticated, WSHandler):
         folder = _notebook(self.application_context).dashboard.path.parent
         if folder.is_dir():
             os.chdir(folder)
-        if "unless_in_page" in message.content and await self._is_as_in_page():
+        asks_for_changes = message.msgtype == "PULL-DOC-REQ" and "unless_in_page" in message.content
+        if asks_for_changes and await self._is_as_in_page():
             header = pull_doc_reply.create_header(request_id=message.header["msgid"])
             return pull_doc_reply(header, {}, {"doc": None})  # pyright: ignore[reportArgumentType]
         return await super()._handle(message)

@@ -18,8 +18,8 @@ from tornado.httpclient import HTTPClientError
 
 from dashboards import shared_file
 from dashboards.catalog import Dashboard
+from dashboards.failure import Failure
 from dashboards.hub import Hub
-from dashboards.notebook import Failure
 
 log = logging.getLogger(__name__)
 
@@ -52,7 +52,7 @@ async def _ask(hub: Hub, dashboard: Dashboard, *, again: bool) -> dict[str, Any]
         log.warning("The shared cells of %s/%s run for this viewer alone", *_names(dashboard))
         return None
     if "file" not in answer:
-        return Failure(**answer)  # pyright: ignore[reportArgumentType] # the hub's own words
+        return Failure(**answer)
     try:
         values = shared_file.read(Path(answer["file"]))
     except FileNotFoundError:

@@ -27,7 +27,8 @@ from typing import Any, Final, NoReturn
 import psutil
 
 from dashboards import identity
-from dashboards.cells import SHOW, Cell, cells_of, names_used, remember_lines, traceback_of
+from dashboards.cells import SHOW, Cell, cells_of, names_used, remember_lines
+from dashboards.failure import traceback_of
 from dashboards.server import hide_memory
 
 RAISED: Final = "A cell that loads its data failed."

@@ -13,7 +13,6 @@ from jupyterhub.handlers.static import CacheControlStaticFilesHandler
 from jupyterhub.user import User
 from jupyterhub.utils import url_path_join
 
-from . import server_limits
 from .access.request_queue import open_requests
 from .folders import folders_for
 
@@ -67,7 +66,8 @@ def template_vars(notebooks: Path, contacts: Iterable[str], ahead: str) -> dict[
         )
 
     def killed_servers(user: User | None) -> set[str]:
-        return {name for owner, name in server_limits.killed if user and owner == user.id}
+        spawners = user.spawners.items() if user else ()
+        return {name for name, spawner in spawners if getattr(spawner, "was_killed", False)}
 
     return {
         "killed_servers": killed_servers,

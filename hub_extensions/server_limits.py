@@ -15,9 +15,9 @@ OOM_SCORE: Final = "500"
 _GIVES_WAY: Final = 10  # of nice(2)
 _SPAN: Final = 4.0  # seconds over which the use of the processor is counted
 
-#: Servers that somebody or something killed without the hub, until they start again: the number of
-#: their person, and their name.
-killed: set[tuple[int, str]] = set()
+#: Servers that somebody or something killed without the hub, until they start again: the names of
+#: their homes, which are nobody else's later.
+killed: set[str] = set()
 
 
 def be_ended_first() -> None:

@@ -196,7 +196,7 @@ class DashboardSpawner(AccountSpawner):
     async def start(self) -> tuple[str, int]:
         """Start the server's process."""
         self.check_allowed()
-        server_limits.killed.discard((self.user.id, self.name))
+        server_limits.killed.discard(self.home.name)
         address = await super().start()
         self._remember_process()
         return address
@@ -243,9 +243,14 @@ class DashboardSpawner(AccountSpawner):
             with contextlib.suppress(psutil.NoSuchProcess):
                 self.share.look(psutil.Process(self.pid))
         elif status == -signal.SIGKILL and not self._stop_pending:
-            server_limits.killed.add((self.user.id, self.name))
+            server_limits.killed.add(self.home.name)
             self.log.error("%s was killed, most likely for want of memory", self._log_name)
         return status
+
+    @property
+    def was_killed(self) -> bool:
+        """Whether the server ended without the hub, and has not started again."""
+        return self.home.name in server_limits.killed
 
     process_started = 0.0
     boot_id = ""

@@ -15,7 +15,6 @@ from jupyterhub.handlers.base import UserUrlHandler
 from tornado import web
 from tornado.httputil import url_concat
 
-from .. import server_limits
 from ..folders import dashboard_in
 
 
@@ -53,7 +52,7 @@ class DashboardLinkHandler(UserUrlHandler):
 
     def _tells_of_an_end(self, server_name: str) -> bool:
         """Whether the server was killed, which its person should read before it starts again."""
-        return (self.current_user.id, server_name) in server_limits.killed
+        return getattr(self.current_user.spawners[server_name], "was_killed", False)
 
 
 class AuthorizeHandler(OAuthAuthorizeHandler):

@@ -1,0 +1,45 @@
+"""What went wrong in a notebook, for people and for admins."""
+
+from __future__ import annotations
+
+import traceback
+from dataclasses import dataclass
+from types import TracebackType
+
+
+@dataclass(frozen=True, kw_only=True)
+class Failure:
+    """What went wrong in a notebook: the reference for people, the traceback for admins.
+
+    `sentence` tells people more than that something did, "" where there is nothing to tell.
+    """
+
+    reference: str
+    summary: str
+    traceback: str
+    sentence: str = ""
+
+
+def sentence_of(error: BaseException) -> str:
+    """What people can do about an error themselves, "" for most."""
+    if isinstance(error, MemoryError):
+        return (
+            "It needs more memory than there is: your dashboards get a limited amount together."
+            " Close others that you have open."
+        )
+    return ""
+
+
+def traceback_of(error: BaseException) -> str:
+    """The traceback of an error, from the notebook's own code on."""
+    trace = _of_notebook(error.__traceback__)
+    return "".join(traceback.format_exception(type(error), error, trace))
+
+
+def _of_notebook(trace: TracebackType | None) -> TracebackType | None:
+    start = trace
+    while start is not None:
+        if ".ipynb, cell " in start.tb_frame.f_code.co_filename:
+            return start
+        start = start.tb_next
+    return trace
