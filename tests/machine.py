@@ -8,6 +8,7 @@ holds Python and nothing else.
 from __future__ import annotations
 
 import functools
+import itertools
 import os
 import shutil
 import stat
@@ -37,6 +38,9 @@ exec "$@"
 """
 #: Whom a hub runs as that is not root's.
 HUB_UID = 64100
+#: Ids for hubs to give, no two the same, whichever of pytest's processes asks.
+_FIRST = 700_000 + 10_000 * int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
+_ranges = (f"{first}-{first + 499}" for first in itertools.count(_FIRST, 500))
 
 
 @functools.cache
@@ -78,7 +82,11 @@ def open_folder() -> Iterator[Path]:
 
 @contextmanager
 def hub_of(uid: int, **environment: str) -> Iterator[Hub]:
-    """A hub that will run as `uid`, to be started."""
+    """A hub that will run as `uid`, to be started.
+
+    Root's has Unix ids of its own to give: others run meanwhile, and a hub ends what has its ids.
+    """
+    environment.setdefault("ATRIUM_UNIX_UIDS", next(_ranges))
     with open_folder() as folder:
         hub = Hub(folder, **environment)
         hub.before = [*entered(), *as_uid(uid)]
