@@ -15,6 +15,7 @@ from jupyterhub.utils import url_path_join
 
 from .access.request_queue import open_requests
 from .folders import folders_for
+from .spawner import killed_servers
 
 TEMPLATES: Final = Path(__file__).with_name("pages")
 
@@ -64,10 +65,6 @@ def template_vars(notebooks: Path, contacts: Iterable[str], ahead: str) -> dict[
         return user is not None and bool(
             folders_for(notebooks, (group.name for group in user.groups))
         )
-
-    def killed_servers(user: User | None) -> set[str]:
-        spawners = user.spawners.items() if user else ()
-        return {name for name, spawner in spawners if getattr(spawner, "was_killed", False)}
 
     return {
         "killed_servers": killed_servers,

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any, ClassVar, Final
 
 import psutil
+from jupyterhub.user import User
 from jupyterhub.utils import random_port
 from tornado import web
 from tornado.httpclient import AsyncHTTPClient, HTTPClientError, HTTPRequest
@@ -24,7 +25,7 @@ from traitlets import Dict, Float, Instance, Integer, Unicode, default
 
 from . import server_limits, template_process
 from .accounts import unix_accounts
-from .accounts.account_spawner import AccountSpawner
+from .accounts.account_spawner import AccountSpawner, home_name
 from .folders import ADMIN, dashboard_in, folders_for
 from .roles import READ_ACCESS
 from .start_queue import StartQueue
@@ -247,11 +248,6 @@ class DashboardSpawner(AccountSpawner):
             self.log.error("%s was killed, most likely for want of memory", self._log_name)
         return status
 
-    @property
-    def was_killed(self) -> bool:
-        """Whether the server ended without the hub, and has not started again."""
-        return self.home.name in server_limits.killed
-
     process_started = 0.0
     boot_id = ""
 
@@ -297,6 +293,12 @@ class DashboardSpawner(AccountSpawner):
         except psutil.NoSuchProcess:
             return False
         return True
+
+
+def killed_servers(user: User | None) -> set[str]:
+    """Those of somebody's servers that ended without the hub, and have not started again."""
+    names = ("", ADMIN) if user else ()
+    return {name for name in names if home_name(user, name) in server_limits.killed}
 
 
 def boot_id() -> str:

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from jupyterhub.spawner import LocalProcessSpawner
+from jupyterhub.user import User
 from tornado import web
 from traitlets import Dict, Integer, List, Unicode, default
 
@@ -25,6 +26,15 @@ from . import access_lists, unix_accounts
 from .unix_accounts import Account
 
 _PR_SET_NO_NEW_PRIVS: Final = 38
+
+
+def home_name(user: User, server: str) -> str:
+    """Names somebody's server, the default one by "", and its home for good.
+
+    SQLite uses the number of a deleted person again, hence the moment of the record's birth.
+    """
+    born = user.created.strftime("%Y%m%d%H%M%S%f")
+    return "-".join(filter(None, (f"{user.id}-{born}", server)))
 
 
 class AccountSpawner(LocalProcessSpawner):
@@ -55,16 +65,12 @@ class AccountSpawner(LocalProcessSpawner):
     @property
     def home(self) -> Path:
         """The server's home: named by an internal number, never by an address."""
-        return Path(self.homes) / "-".join(filter(None, (self.number, self.name)))
+        return Path(self.homes) / home_name(self.user, self.name)
 
     @property
     def number(self) -> str:
-        """Names the person for good.
-
-        SQLite uses the number of a deleted person again, hence the moment of the record's birth.
-        """
-        born = self.user.created.strftime("%Y%m%d%H%M%S%f")
-        return f"{self.user.id}-{born}"
+        """Names the person for good."""
+        return home_name(self.user, "")
 
     async def start(self) -> tuple[str, int]:
         """Start the server's process, under its account."""

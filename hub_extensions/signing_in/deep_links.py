@@ -16,6 +16,7 @@ from tornado import web
 from tornado.httputil import url_concat
 
 from ..folders import dashboard_in
+from ..spawner import killed_servers
 
 
 def own_address(handler: BaseHandler, dashboard: str) -> str:
@@ -43,16 +44,13 @@ class DashboardLinkHandler(UserUrlHandler):
     def render_template(self, name: str, sync: bool = False, **namespace: Any) -> Any:
         """Called by JupyterHub's `get` with the page that says "not running"."""
         is_own = name == "not_running.html" and namespace["user"] == self.current_user
-        if is_own and not self._tells_of_an_end(namespace["server_name"]):
+        # Whose server was killed reads so before it starts again.
+        if is_own and namespace["server_name"] not in killed_servers(self.current_user):
             spawn_url = namespace["spawn_url"].partition("?")[0]
             asked = self.base_url + str(self.request.uri).removeprefix(self.hub.base_url)
             self.redirect(url_concat(spawn_url, {"next": asked}))
             raise web.Finish
         return super().render_template(name, sync=sync, **namespace)
-
-    def _tells_of_an_end(self, server_name: str) -> bool:
-        """Whether the server was killed, which its person should read before it starts again."""
-        return getattr(self.current_user.spawners[server_name], "was_killed", False)
 
 
 class AuthorizeHandler(OAuthAuthorizeHandler):

@@ -280,6 +280,10 @@ def test_who_loses_their_server_is_told_so_and_gets_it_again(hub: Hub, visits: l
     wait_until(lambda: visit.person.get(address).status_code == 424, "a page that tells it")
     page = visit.person.get(address)
     assert "Your dashboards were stopped" in page.text
+    left_open = visit.person.get("/hub/closed?why=stopped&dashboard=user/mine")
+    assert "Your dashboards were stopped" in left_open.text
+    closed = others[0].person.get("/hub/closed?why=stopped&dashboard=user/mine")
+    assert "This dashboard was closed" in closed.text
     assert f"{visit.name} was killed, most likely for want of memory" in hub.log_text()
     assert "were stopped" not in others[0].person.get(others[0].home).text
     link = re.search(r'class="button primary" href="([^"]+)"', page.text)
