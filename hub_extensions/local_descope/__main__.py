@@ -18,6 +18,8 @@ from .config import Config, ConfigError, config_from_environment
 from .flows.flow import FlowError
 
 THREADS = 8
+#: Beyond these even the hub would not be heard.
+CONNECTIONS = 1000
 
 
 def main() -> None:
@@ -46,6 +48,8 @@ def serve(config: Config) -> None:
         host=listen.hostname,
         port=listen.port,
         threads=THREADS,
+        connection_limit=CONNECTIONS,
+        asyncore_use_poll=True,
         ident=None,
         # They are not believed but read: the guard refuses who comes from elsewhere.
         clear_untrusted_proxy_headers=False,

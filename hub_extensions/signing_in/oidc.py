@@ -5,6 +5,7 @@ ID tokens are checked in full, and an answer that means "no" is told from a prov
 
 from __future__ import annotations
 
+import asyncio
 import json
 import math
 import time
@@ -21,6 +22,8 @@ from traitlets import Dict, Float, Unicode, default
 from ..claims import kept_claims
 from . import provider
 
+#: As many as the HTTP client sends at once (`max_clients`).
+_REQUESTS_AT_ONCE = 10
 #: Proxies refuse an address that is longer, and it goes into one as `id_token_hint`.
 _LONGEST_ID_TOKEN = 8 * 1024
 
@@ -39,6 +42,7 @@ class OpenIDConnectAuthenticator(GenericOAuthenticator):
         super().__init__(**kwargs)
         self._keys: KeySet | None = None
         self._keys_at = 0.0
+        self._turn = asyncio.Semaphore(_REQUESTS_AT_ONCE)
 
     @default("provider_metadata")
     def _provider_metadata_default(self) -> dict[str, str]:
@@ -66,9 +70,11 @@ class OpenIDConnectAuthenticator(GenericOAuthenticator):
         self, req: HTTPRequest, label: str = "fetching", parse_json: bool = True, **kwargs: Any
     ) -> Any:
         """As oauthenticator's, but logs no answer and no query, reads no more than is sensible, and
-        tells "no" from "away"."""
+        tells "no" from "away". What waits for its turn has not been asked: in the client's own line
+        it would, when many sign in at once, count as a provider that does not answer."""
         try:
-            answer = await provider.bounded(self.http_client, req, **kwargs)
+            async with self._turn:
+                answer = await provider.bounded(self.http_client, req, **kwargs)
             return json.loads(answer.body) if parse_json else answer
         except provider.SaidTooMuch:
             self.log.warning("%s: too long an answer from %s", label, req.url.partition("?")[0])

@@ -120,6 +120,7 @@ def maps_of(hub: Hub, uid: int, group: str) -> list[str]:
 
 
 def put_into(hub: Hub, group: str, name: str) -> None:
+    person(hub, name)  # the hub knows who has signed in
     assert hub.api(f"/groups/{group}/users", "POST", json={"users": [name]}).ok
 
 
