@@ -17,11 +17,12 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any
-from weakref import WeakSet
+from weakref import WeakKeyDictionary
 
 from bokeh.application.handlers.document_lifecycle import DocumentLifecycleHandler
 from bokeh.core.json_encoder import serialize_json
 from bokeh.core.templates import FILE
+from bokeh.core.types import ID
 from bokeh.embed.bundle import extension_dirs
 from bokeh.protocol.messages.pull_doc_reply import pull_doc_reply
 from bokeh.server.contexts import ApplicationContext
@@ -55,6 +56,10 @@ HEADERS = ("User-Agent", "Accept-Language", "Host")
 
 PATIENCE = 2
 """Seconds that the code of a dashboard gets to come to its end when it is closed."""
+
+FIRST_STATE = ID("first-state")
+"""The question that a page with its document's first state need not ask; `first_state.js` waits for
+the answer."""
 
 TOKEN_LIFETIME = 300
 """Seconds after which a page that was loaded can no longer open its WebSocket."""
@@ -104,8 +109,8 @@ class Sessions(BokehTornado):
             site=site,
         )
         self.contexts: dict[tuple[str, int, int], ApplicationContext] = {}
-        #: Those whose document is as their page has it.
-        self.as_in_page: WeakSet[ServerSession] = WeakSet()
+        #: Those whose page came with the first state of their document; whether it still is that.
+        self.first_states: WeakKeyDictionary[ServerSession, bool] = WeakKeyDictionary()
 
     async def _cleanup_sessions(self) -> None:
         for version, context in list(self.contexts.items()):
@@ -198,9 +203,14 @@ class Running:
 
         The WebSocket then need not bring it. `files`: as for `render`.
         """
-        session, known = opened.session, self.sessions.as_in_page
-        known.add(session)
-        session.document.on_change(lambda event: known.discard(session))
+        session, first_states = opened.session, self.sessions.first_states
+        first_states[session] = True
+
+        def changed(_: object) -> None:
+            if session in first_states:
+                first_states[session] = False
+
+        session.document.on_change(changed)
         state = serialize_json(session.document.to_json(deferred=False))
         state = _OWN_SHEET.sub(f"{files}static/extensions/panel/", state)
         return state.replace("<", "\\u003c")
@@ -284,7 +294,11 @@ class PersonSocket(HubOAuthenticated, WSHandler):
         meanwhile it would make a new one."""
         if self._is_still_shared():
             await super()._async_open(token)
-            if not self._is_still_shared() and self.connection is not None:
+            if self.connection is None:
+                return
+            if self._is_still_shared():
+                await self._tell_first_state()
+            else:
                 await _end(self.application_context, self.connection.session, TAKEN)
         else:
             self.close(TAKEN)
@@ -319,20 +333,22 @@ class PersonSocket(HubOAuthenticated, WSHandler):
         folder = _notebook(self.application_context).dashboard.path.parent
         if folder.is_dir():
             os.chdir(folder)
-        asks_for_changes = message.msgtype == "PULL-DOC-REQ" and "unless_in_page" in message.content
-        if asks_for_changes and await self._is_as_in_page():
-            header = pull_doc_reply.create_header(request_id=message.header["msgid"])
-            return pull_doc_reply(header, {}, {"doc": None})  # pyright: ignore[reportArgumentType]
         return await super()._handle(message)
 
-    async def _is_as_in_page(self) -> bool:
-        """Whether the page has this document's state. It is asked once: a page that lost its
-        connection has an old one."""
+    async def _tell_first_state(self) -> None:
+        """Say unasked, if the page came with the document's first state, whether it still is that;
+        if not, what it is now. Said once: a page that lost its connection asks by itself."""
         assert self.connection is not None
-        session, known = self.connection.session, self.application.as_in_page
-        found = await session.with_document_locked(lambda: session in known)  # type: ignore[misc]
-        known.discard(session)
-        return found
+        session, first_states = self.connection.session, self.application.first_states
+
+        def answer() -> Any:
+            if first_states.pop(session):
+                header = pull_doc_reply.create_header(request_id=FIRST_STATE)
+                return pull_doc_reply(header, {}, {"doc": None})  # pyright: ignore[reportArgumentType]
+            return pull_doc_reply.create(FIRST_STATE, session.document)
+
+        if session in first_states:
+            await self.send_message(await session.with_document_locked(answer))  # type: ignore[misc]
 
 
 class PersonComponent(HubOAuthenticated, ComponentResourceHandler):

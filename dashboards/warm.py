@@ -26,6 +26,7 @@ def warm_up() -> ModuleType:
 
 def _import_all() -> ModuleType:
     os.environ["MPLBACKEND"] = "agg"
+    importlib.import_module("dashboards.bokeh_defaults").remember()
     importlib.import_module("panel")
     if find_spec("dashboards.theme") is not None:
         importlib.import_module("dashboards.theme").apply()

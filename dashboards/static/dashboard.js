@@ -42,14 +42,14 @@
   let leaving = false;
   window.addEventListener("pagehide", () => { leaving = true; });
 
-  let patience = 400; // tries of 50 ms, counted once all scripts are here
+  let patience = 1000; // tries of 20 ms, counted once all scripts are here
 
   function watch() {
     const docs = window.Bokeh?.documents ?? [];
     if (docs.length === 0) {
       if (document.readyState === "complete") patience -= 1;
       if (patience === 0) say();
-      setTimeout(watch, 50);
+      setTimeout(watch, 20);
       return;
     }
     for (const doc of docs) {
@@ -58,9 +58,10 @@
     }
     const settle = () => {
       if (docs.every((doc) => doc.is_idle)) drawn();
-      else setTimeout(settle, 50);
     };
+    for (const doc of docs) doc.idle.connect(settle);
     settle();
   }
+  document.addEventListener("atrium-unconnected", () => { if (!leaving) say(); });
   if (!document.querySelector(".failed")) watch();
 })();

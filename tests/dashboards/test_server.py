@@ -209,22 +209,23 @@ def test_the_first_state_comes_with_the_page(bob: Guest) -> None:
     assert "<" not in state  # nothing ends the element that it stands in
     with open_socket(bob, f"{bob.home}dashboards/user/cells/ws", session_token(page)) as socket:
         _until(socket, "ACK")
-        _send(socket, "PULL-DOC-REQ", {"unless_in_page": True})
-        assert json.loads(_until(socket, '"doc"')) == {"doc": None}
-        _send(socket, "PULL-DOC-REQ", {"unless_in_page": True})  # a page that lost its connection
+        assert json.loads(_until(socket, '"doc"')) == {"doc": None}  # unasked
+        _send(socket, "PULL-DOC-REQ", {})  # a page that lost its connection
         assert "an output" in _until(socket, '"doc"')
+    with open_socket(bob, f"{bob.home}dashboards/user/cells/ws", session_token(page)) as socket:
+        _until(socket, "ACK")
+        _send(socket, "PULL-DOC-REQ", {})
+        assert "an output" in _until(socket, '"doc"')  # the first that is told
 
 
 def test_a_state_that_has_changed_since_the_page_is_sent_anew(bob: Guest) -> None:
-    page = bob.dashboard("user", "who")
-    with open_socket(bob, f"{bob.home}dashboards/user/who/ws", session_token(page)) as socket:
-        _until(socket, "ACK")
-        button = re.search(r'"name":"panel.models.widgets.Button","id":"([^"]+)"', page.text)
-        assert button, page.text
-        _click(socket, button[1])
-        assert "callback: bob" in _until(socket, "callback: bob")
-        _send(socket, "PULL-DOC-REQ", {"unless_in_page": True})
-        assert "callback: bob" in _until(socket, '"roots"')
+    def told() -> str:
+        page = bob.dashboard("user", "who")
+        with open_socket(bob, f"{bob.home}dashboards/user/who/ws", session_token(page)) as socket:
+            _until(socket, "ACK")
+            return _until(socket, '"doc"')
+
+    wait_until(lambda: "periodic: bob" in told(), "a change between", log=bob.hub.log)
 
 
 def test_a_dashboard_asks_for_no_other_host(bob: Guest) -> None:
@@ -280,8 +281,7 @@ def test_what_went_wrong_in_a_callback_is_told_to_admins_only(ann: Guest, bob: G
     for guest, told in ((bob, False), (ann, True)):
         token = session_token(guest.dashboard("user", "cells"))
         with open_socket(guest, f"{guest.home}dashboards/user/cells/ws", token) as socket:
-            for _ in range(3):  # the three parts of ACK: before it the server cannot listen
-                socket.recv(timeout=20)
+            _until(socket, '"doc"')  # before it the server does not listen
             _send(socket, "PATCH-DOC", {"events": [event]})
             answers = [str(socket.recv(timeout=20)) for _ in range(3)]
         assert any('"ERROR"' in answer for answer in answers)

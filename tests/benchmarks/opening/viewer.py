@@ -93,7 +93,8 @@ class Viewer:
         )
         await self._message("ACK")
         state = _FIRST_STATE.search(page.text)
-        await self._send("PULL-DOC-REQ", {"unless_in_page": True} if state else {})
+        if not state:  # the server tells about it unasked
+            await self._send("PULL-DOC-REQ", {})
         reply = await self._message("PULL-DOC-REPLY")
         self.document = state[1] if state and '"doc":null' in reply else reply
         assert has_plot(self.document), self.document[:2000]

@@ -1,0 +1,77 @@
+"""Bokeh finds out the default of a property anew whenever it is asked for, which is a good part of
+the time that a dashboard takes to open. It is the same for all objects of a class, so here it is
+found out once.
+
+Imports Bokeh: only `dashboards.warm` may import this module, when it is time for that.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from bokeh.core.has_props import HasProps
+from bokeh.core.property.descriptors import PropertyDescriptor
+
+#: Nobody can change these, so all objects may have the same one.
+_UNCHANGING: Final = (type(None), bool, int, float, str, bytes)
+#: Where a class has what is remembered of it: with the class, which may be a notebook's, it goes.
+_PLACE: Final = "__atrium_defaults__"
+
+_overridden_defaults = HasProps._overridden_defaults.__func__  # type: ignore[attr-defined]
+_instance_default = PropertyDescriptor.instance_default
+_has_unstable_default = PropertyDescriptor.has_unstable_default
+
+
+def remember() -> None:
+    """Have Bokeh remember defaults from now on, in this process and its forks."""
+    HasProps._overridden_defaults = classmethod(_remembered_overridden)  # type: ignore[assignment]
+    HasProps.themed_values = _themed_values
+    PropertyDescriptor.instance_default = _remembered_default
+    PropertyDescriptor.has_unstable_default = _remembered_unstable
+
+
+@dataclass(frozen=True, slots=True)
+class _Defaults:
+    """Of a class: by the name of the property what was found out so far."""
+
+    overridden: dict[str, Any]
+    unchanging: dict[str, Any] = field(default_factory=dict)
+    unstable: dict[str, bool] = field(default_factory=dict)
+
+
+def _of(cls: type[HasProps]) -> _Defaults:
+    found = cls.__dict__.get(_PLACE)
+    if found is None:
+        found = _Defaults(_overridden_defaults(cls))
+        setattr(cls, _PLACE, found)
+    return found
+
+
+def _remembered_overridden(cls: type[HasProps]) -> dict[str, Any]:
+    return _of(cls).overridden
+
+
+def _themed_values(self: HasProps) -> dict[str, Any] | None:
+    """As Bokeh's, which looks for what is seldom there by way of an error."""
+    return self.__dict__.get("__themed_values__")
+
+
+def _remembered_default(self: PropertyDescriptor[Any], obj: HasProps) -> Any:
+    themed = obj.themed_values()
+    if themed is not None and self.name in themed:
+        return _instance_default(self, obj)
+    known = _of(type(obj)).unchanging
+    if self.name in known:
+        return known[self.name]
+    default = _instance_default(self, obj)
+    if isinstance(default, _UNCHANGING) and not self.has_unstable_default(obj):
+        known[self.name] = default
+    return default
+
+
+def _remembered_unstable(self: PropertyDescriptor[Any], obj: HasProps) -> bool:
+    known = _of(type(obj)).unstable
+    if self.name not in known:
+        known[self.name] = _has_unstable_default(self, obj)
+    return known[self.name]
