@@ -55,7 +55,8 @@ class AheadFrameHandler(RequestHandler):
         self.set_header("Cache-Control", "no-cache")
         self.set_header(
             "Content-Security-Policy",
-            "default-src 'none'; script-src 'self'; frame-ancestors 'self'",
+            "default-src 'none'; script-src 'self'; style-src 'unsafe-inline';"
+            " frame-ancestors 'self'",
         )
         self.set_header("X-Content-Type-Options", "nosniff")
         scripts = "".join(f'<script src="{script}"></script>\n' for script in usual_scripts())

@@ -49,8 +49,9 @@
   connection._show = async function (state, buffers) {
     const doc = this.session.document;
     if (!doc.is_idle) await new Promise((drawn) => doc.idle.connect(() => drawn()));
+    this.unsaid = [];
+    doc._notified_idle = false; // it says once more that it is drawn, to the server too
     Document.from_json(state, [], buffers).destructively_move(doc);
-    this.unsaid = this.unsaid.filter(({ content }) => content.events.every(({ kind }) => kind === "MessageSent"));
   };
 
   connection._steady_state_handler = function (message) {

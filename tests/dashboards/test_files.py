@@ -95,4 +95,5 @@ def test_a_page_before_has_the_browser_run_them_in_a_frame_of_its_own(files: str
     page = requests.get(f"{files}ahead.html", timeout=5)
     assert re.findall(r'<script src="([^"]*)"', page.text) == list(usual_scripts())
     policy = page.headers["Content-Security-Policy"]
-    assert policy == "default-src 'none'; script-src 'self'; frame-ancestors 'self'"
+    assert "default-src 'none'; script-src 'self';" in policy
+    assert "frame-ancestors 'self'" in policy
