@@ -56,7 +56,6 @@ class DashboardHandler(PersonHandler):
             self.show(Message(title="This dashboard cannot be opened", text=text), 404)
             return
         self.site.hub.opened(dashboard.group, dashboard.name)
-        user = await self.site.hub.current_user(self.person)
         running = self.site.running_now
         if running is not None:
             own_page = own_page or running.makes_own_page(dashboard)
@@ -65,6 +64,7 @@ class DashboardHandler(PersonHandler):
             self.write(head)
             await self.flush()
         try:
+            user = await self.site.hub.current_user(self.person)
             running = await self.site.running()
             opened = await running.open(dashboard, user, self.request)
             if await self._is_still_shared(dashboard):

@@ -195,7 +195,9 @@ class Running:
                 template_variables={**document.template_variables, **values},
             )
         if not any(isinstance(model, ReactiveESM) for model in document.models):
-            page = _SHIM.sub("<script async ", page)  # for components that may come later
+            # For components that may come later. Our own frame fetches it when it is drawn.
+            later = 'type="text/plain" data-later' if template else "async"
+            page = _SHIM.sub(f"<script {later} ", page)
         return _OWN_FILE.sub(rf"\1{files}static/", page)
 
     def first_state(self, opened: Opened, files: str) -> str:

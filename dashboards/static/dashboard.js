@@ -37,6 +37,11 @@
     const place = document.getElementById("dashboard");
     document.getElementById("empty").hidden = place.childElementCount > 0;
     window.dispatchEvent(new Event("resize"));
+    for (const later of document.querySelectorAll("script[data-later]")) {
+      const script = document.createElement("script");
+      script.src = later.src;
+      later.replaceWith(script);
+    }
   }
 
   let leaving = false;
