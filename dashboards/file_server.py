@@ -47,24 +47,6 @@ class AheadHandler(RequestHandler):
         self.finish(script.replace("[]", json.dumps(usual_scripts() + usual_styles())))
 
 
-class AheadFrameHandler(RequestHandler):
-    """A page for that script, which runs the scripts and shows nothing."""
-
-    def get(self) -> None:
-        """Answer with the page, for frames of pages from the same address."""
-        self.set_header("Cache-Control", "no-cache")
-        self.set_header(
-            "Content-Security-Policy",
-            "default-src 'none'; script-src 'self'; style-src 'unsafe-inline';"
-            " frame-ancestors 'self'",
-        )
-        self.set_header("X-Content-Type-Options", "nosniff")
-        scripts = "".join(f'<script src="{script}"></script>\n' for script in usual_scripts())
-        self.finish(
-            f'<!doctype html>\n<html lang="en">\n<title>Scripts</title>\n{scripts}</html>\n'
-        )
-
-
 async def serve(address: str, prefix: str) -> None:
     """Serve until SIGTERM or SIGINT.
 
@@ -75,11 +57,7 @@ async def serve(address: str, prefix: str) -> None:
     stopped = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stopped.set)
-    routes = [
-        (prefix + "ahead.js", AheadHandler),
-        (prefix + "ahead.html", AheadFrameHandler),
-        *file_routes(prefix, for_all=True),
-    ]
+    routes = [(prefix + "ahead.js", AheadHandler), *file_routes(prefix, for_all=True)]
     application = Application(routes, log_function=_log_failure)
     server = HTTPServer(application)
     parts = urlparse(address)

@@ -89,11 +89,3 @@ def test_a_page_before_has_the_browser_fetch_them(files: str) -> None:
     assert set(usual_scripts()) < set(names)
     for name in names:
         assert requests.get(files + name, timeout=5).ok
-
-
-def test_a_page_before_has_the_browser_run_them_in_a_frame_of_its_own(files: str) -> None:
-    page = requests.get(f"{files}ahead.html", timeout=5)
-    assert re.findall(r'<script src="([^"]*)"', page.text) == list(usual_scripts())
-    policy = page.headers["Content-Security-Policy"]
-    assert "default-src 'none'; script-src 'self';" in policy
-    assert "frame-ancestors 'self'" in policy
