@@ -121,12 +121,7 @@ def test_a_group_given_in_the_admin_page_opens_its_folder_and_stays(
     page = member.sign_in(MEMBER)
     expect(page.get_by_role("heading", name="Finance")).to_have_count(0)
     give_group(visitor.sign_in(ADMIN), "finance", MEMBER)
-
-    def appears() -> bool:
-        page.reload()
-        return page.get_by_role("heading", name="Finance").is_visible()
-
-    wait_until(appears, "the folder of the new group")
+    expect(page.get_by_role("heading", name="Finance")).to_be_visible()  # by itself
     page.get_by_role("link", name="Sign out").click()
     expect(page.get_by_text("You are signed out")).to_be_visible()
     again = member.sign_in(MEMBER)
