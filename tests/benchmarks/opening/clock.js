@@ -1,12 +1,12 @@
 // Notes when a dashboard is drawn and when a moved slider is answered, in milliseconds since 1970.
 //
-// Live: the server has answered which document it has. Drawn: that, and every root of the document has been laid out
-// and painted, as Bokeh itself says.
+// Live: the server has answered which document it has; a file from the disk has none.
+// Drawn: that, and every root of the document has been laid out and painted, as Bokeh itself says.
 // Answered: the server's new data have come and the next frame is due.
 (() => {
   if (window.top !== window || /^\/(hub|services)\//.test(location.pathname)) return;
   const now = () => performance.timeOrigin + performance.now();
-  const clock = (window.clock = { live: 0, drawn: 0, moved: 0, answered: 0 });
+  const clock = (window.clock = { live: location.protocol === "file:" ? now() : 0, drawn: 0, moved: 0, answered: 0 });
 
   window.WebSocket = class extends WebSocket {
     constructor(...given) {
