@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 from playwright.sync_api import Page, WebSocketRoute, expect
 
@@ -30,22 +32,30 @@ pn.Column(said, button, pn.bind(lambda clicks: f"counted {clicks}", button.param
 """
 
 
+Held = tuple[Page, list[WebSocketRoute]]
+"""The page of a dashboard, and its WebSockets, which wait to be let through."""
+
+
 @pytest.fixture
-def held_back(new_visitor: NewVisitor, hub: Hub) -> tuple[Page, list[WebSocketRoute]]:
-    """A page of somebody signed in, whose WebSockets wait in the list to be let through."""
+def open_held(new_visitor: NewVisitor, hub: Hub) -> Callable[[str], Held]:
+    """Opens a dashboard of somebody signed in, whose WebSockets are held back."""
     for name, source in (("counts", COUNTS), ("changes", CHANGES)):
         write_notebook(hub.notebooks / "user" / f"{name}.ipynb", code(source))
     page = new_visitor(hub, allow=["WebSocket", "bokeh"]).sign_in(MEMBER)
     held: list[WebSocketRoute] = []
     page.route_web_socket("**/ws", lambda route: held.append(route))
-    return page, held
+
+    def open_dashboard(name: str) -> Held:
+        page.goto(f"{hub.url}/user/{MEMBER}/dashboards/user/{name}")
+        return page, held
+
+    return open_dashboard
 
 
 def test_what_is_done_before_the_connection_is_said_then(
-    held_back: tuple[Page, list[WebSocketRoute]], hub: Hub
+    open_held: Callable[[str], Held],
 ) -> None:
-    page, held = held_back
-    page.goto(f"{hub.url}/user/{MEMBER}/dashboards/user/counts")
+    page, held = open_held("counts")
     expect(page.get_by_text("counted 0")).to_be_visible()
     expect(page.locator("#waiting")).to_be_hidden()
     page.get_by_role("button", name="Count").click()
@@ -59,10 +69,9 @@ def test_what_is_done_before_the_connection_is_said_then(
 
 
 def test_what_has_changed_before_the_connection_is_shown_then(
-    held_back: tuple[Page, list[WebSocketRoute]], hub: Hub
+    open_held: Callable[[str], Held], hub: Hub
 ) -> None:
-    page, held = held_back
-    page.goto(f"{hub.url}/user/{MEMBER}/dashboards/user/changes")
+    page, held = open_held("changes")
     expect(page.get_by_text("as in the page")).to_be_visible()
     wait_until((hub.home_of(MEMBER) / "changed").exists, "the change")
     expect(page.get_by_text("as in the page")).to_be_visible()
@@ -74,11 +83,20 @@ def test_what_has_changed_before_the_connection_is_shown_then(
     page.wait_for_function("Bokeh.documents.every((doc) => doc.is_idle)")
 
 
-def test_a_connection_that_is_refused_is_told(
-    held_back: tuple[Page, list[WebSocketRoute]], hub: Hub
-) -> None:
-    page, held = held_back
-    page.goto(f"{hub.url}/user/{MEMBER}/dashboards/user/counts")
+def test_a_connection_that_is_refused_is_told(open_held: Callable[[str], Held]) -> None:
+    page, held = open_held("counts")
     expect(page.get_by_text("counted 0")).to_be_visible()
     held[0].close()
     expect(page.get_by_role("alert")).to_contain_text("Connection lost")
+
+
+def test_what_takes_long_to_find_out_is_found_out_after_the_drawing(
+    open_held: Callable[[str], Held],
+) -> None:
+    page, held = open_held("counts")
+    expect(page.get_by_text("counted 0")).to_be_visible()
+    held[0].connect_to_server()
+    info = "Bokeh.documents[0].roots().find((root) => root.type.endsWith('BrowserInfo'))"
+    page.wait_for_function(f"{info}.webgl !== null")
+    there = "Boolean(document.createElement('canvas').getContext('webgl'))"
+    page.wait_for_function(f"{info}.webgl === {there}")

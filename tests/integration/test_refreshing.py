@@ -128,7 +128,7 @@ def test_in_an_outage_people_work_on_nobody_gets_more_and_admins_are_told(
         began = time.perf_counter()
         assert ada.is_signed_in()
         times.append(time.perf_counter() - began)
-    assert statistics.quantiles(times, n=20)[-1] < 2  # nobody waits for it
+    assert statistics.quantiles(times, n=20)[-1] < 0.3
     wait_until(lambda: "has not answered for" in ada.get(f"/user/{ADA}/?all").text, "the notice")
     assert ada.is_signed_in()
     new = Person(odd_hub).get("/hub/home")
@@ -211,7 +211,7 @@ def test_after_a_restart_a_thousand_people_are_refreshed_one_after_the_other(
         began = time.perf_counter()
         assert ada.is_signed_in()
         times.append(time.perf_counter() - began)
-    assert statistics.median(times) < 2
+    assert statistics.median(times) < 0.3
     moments, tokens = zip(*provider.refreshes, strict=True)
     assert len(set(tokens)) == len(tokens)
     pauses = [after - before for before, after in pairwise(moments)]
