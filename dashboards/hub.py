@@ -6,7 +6,9 @@ import asyncio
 import json
 import logging
 import time
+from collections.abc import Coroutine
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from jupyterhub.services.auth import HubOAuth
@@ -69,8 +71,9 @@ class Hub:
             oauth_token_url=f"{settings.api_url}/oauth2/token",
         )
         self._answers: dict[str, tuple[Any, float]] = {}
+        self._asking: dict[str, asyncio.Task[Any]] = {}
         self._told: frozenset[str] | None = None
-        self._telling: set[asyncio.Task[None]] = set()
+        self._tasks: set[asyncio.Task[Any]] = set()
 
     async def visitor(self, handler: RequestHandler) -> Visitor | None:
         """Who sent a request; None for nobody the hub knows.
@@ -97,6 +100,7 @@ class Hub:
         self.auth.cache.timestamps.clear()
         self.auth.cache.values.clear()
         self._answers.clear()
+        self._asking.clear()
 
     def left_of(self, groups: frozenset[str]) -> frozenset[str]:
         """Those of the owner's groups that the hub has not taken since they were known."""
@@ -159,11 +163,29 @@ class Hub:
         is_owners = isinstance(known, dict) and known.get("name") == self.settings.user
         return known if is_owners else {}
 
+    def ask_ahead(self) -> None:
+        """Ask for what is known of the owner, as the browser is on its way to the page that needs
+        it."""
+        self._beside(self._known())
+
     async def _ask(self, path: str) -> Any:
         """The hub's answer, None if it gives none; good for a while."""
         known, until = self._answers.get(path, (None, 0.0))
         if time.monotonic() < until:
             return known
+        if path not in self._asking:
+            self._asking[path] = asyncio.create_task(self._fetch(path))
+            self._asking[path].add_done_callback(partial(self._keep, path))
+        return await asyncio.shield(self._asking[path])
+
+    def _keep(self, path: str, asked: asyncio.Task[Any]) -> None:
+        """Keep an answer, unless the hub has told of a change since it was asked for."""
+        if self._asking.get(path) is asked:
+            del self._asking[path]
+            if not asked.cancelled() and not asked.exception():
+                self._answers[path] = (asked.result(), time.monotonic() + FRESH_FOR)
+
+    async def _fetch(self, path: str) -> Any:
         request = HTTPRequest(
             f"{self.settings.api_url}/{path}",
             headers={"Authorization": f"token {self.settings.api_token}"},
@@ -173,12 +195,10 @@ class Hub:
         )
         try:
             answer = await AsyncHTTPClient().fetch(request, raise_error=False)
-            known = json.loads(answer.body) if answer.code == 200 else None
+            return json.loads(answer.body) if answer.code == 200 else None
         except (HTTPClientError, OSError, ValueError) as error:
             log.warning("The hub did not answer on %s: %s", path, type(error).__name__)
-            known = None
-        self._answers[path] = (known, time.monotonic() + FRESH_FOR)
-        return known
+            return None
 
     async def shared_data(self, group: str, dashboard: str) -> dict[str, str] | None:
         """What the hub says of the shared cells of a notebook: `file`, where what they have left
@@ -215,9 +235,12 @@ class Hub:
 
     def opened(self, group: str, dashboard: str) -> None:
         """Tell the hub's audit trail that the owner opens a dashboard; nobody waits for it."""
-        task = asyncio.create_task(self._tell_opened(group, dashboard))
-        self._telling.add(task)  # the loop alone would let go of it
-        task.add_done_callback(self._telling.discard)
+        self._beside(self._tell_opened(group, dashboard))
+
+    def _beside(self, work: Coroutine[Any, Any, Any]) -> None:
+        task = asyncio.create_task(work)
+        self._tasks.add(task)  # the loop alone would let go of it
+        task.add_done_callback(self._tasks.discard)
 
     async def _tell_opened(self, group: str, dashboard: str) -> None:
         request = self._about("audit/opened", group, dashboard, seconds=10)

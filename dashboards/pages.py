@@ -161,5 +161,9 @@ class AdminServerHandler(NotHereHandler):
 class SignedInHandler(PlainHandler, HubOAuthCallbackHandler):
     """Where the hub sends the browser back to after signing in."""
 
+    async def get(self) -> None:
+        await super().get()
+        self.site.hub.ask_ahead()
+
     def check_etag_header(self) -> bool:
         return False

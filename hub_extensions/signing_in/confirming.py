@@ -175,6 +175,9 @@ class ConfirmingAuthenticator(OpenIDConnectAuthenticator):
             session.tenant = self.tenant_of(claims) or ""
         identity_notices.settled(db, claims["sub"])
         user.admin = self.is_hub_admin(user.name, claims)
-        assign_default_roles(db, entity=user)  # rights come from the role, not from the flag
+        # Rights come from the role, not from the flag; JupyterHub asks the database for each role.
+        roles = {role.name for role in user.roles}
+        if "user" not in roles or ("admin" in roles) != user.admin:
+            assign_default_roles(db, entity=user)
         given = self.provider_groups(claims)
         grants.set_provider_groups(db, user, given, by="provider", reasons=given)

@@ -103,6 +103,32 @@ def test_without_claims_of_theirs_somebody_is_known_by_the_hub_alone(
     assert user == CurrentUser(name="ann", display_name="ann", groups=("user",))
 
 
+def test_what_was_asked_ahead_is_not_asked_again(tmp_path: Path) -> None:
+    async def use(settings: Settings) -> list[str | None]:
+        hub = Hub(settings)
+        hub.ask_ahead()
+        users = await asyncio.gather(hub.current_user(ANN), hub.current_user(ANN))
+        return [user.tenant for user in users]
+
+    tenants, seen = ask(tmp_path, use, (200, {"name": "ann", "tenant": "acme"}))
+    assert tenants == ["acme", "acme"]
+    assert len(seen) == 1
+
+
+def test_an_answer_from_before_the_hub_told_of_a_change_is_not_kept(tmp_path: Path) -> None:
+    async def use(settings: Settings) -> None:
+        hub = Hub(settings)
+        hub.ask_ahead()
+        (under_way,) = hub._tasks
+        await asyncio.sleep(0)
+        hub.told(frozenset())
+        await under_way
+        await hub.current_user(ANN)
+
+    _, seen = ask(tmp_path, use, (200, {"name": "ann", "tenant": "acme"}))
+    assert len(seen) == 2
+
+
 def test_use_is_reported_once_and_silence_not_at_all(tmp_path: Path) -> None:
     async def use(settings: Settings) -> None:
         activity = Activity(settings)
@@ -134,8 +160,8 @@ def test_an_opened_dashboard_is_told_and_nobody_waits(tmp_path: Path, status: in
     async def open_one(settings: Settings) -> None:
         hub = Hub(settings)
         hub.opened("user", "who")
-        await asyncio.gather(*hub._telling)
-        assert not hub._telling
+        await asyncio.gather(*hub._tasks)
+        assert not hub._tasks
 
     _, seen = ask(tmp_path, open_one, (status, {}))
     ((token, body),) = seen
