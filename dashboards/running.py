@@ -41,7 +41,7 @@ from tornado.ioloop import IOLoop
 from tornado.web import HTTPError
 from tornado.websocket import WebSocketHandler
 
-from dashboards import identity, local_only
+from dashboards import callback_failure, identity, local_only
 from dashboards.addresses import address
 from dashboards.catalog import Dashboard, find, served_here, visible
 from dashboards.failure import Failure
@@ -126,6 +126,7 @@ class Running:
         self.site = site
         identity.install(type(state))
         local_only.install()
+        callback_failure.install()
         self.sessions = Sessions(site)
         self.sessions.initialize(IOLoop.current())
         self.sessions.start()

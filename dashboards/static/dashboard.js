@@ -9,26 +9,42 @@
 
   const waiting = document.getElementById("waiting");
   let lost = false;
+  let banner = null;
 
-  function say() {
-    if (lost) return;
-    lost = true;
-    const banner = document.createElement("div");
+  function show(text, label, act) {
+    banner?.remove();
+    banner = document.createElement("div");
     banner.className = "lost panel";
     banner.setAttribute("role", "alert");
     const words = document.createElement("span");
-    words.textContent = "Connection lost. What you see may be out of date.";
-    const again = document.createElement("button");
-    again.className = "button primary";
-    again.textContent = "Reload";
-    again.addEventListener("click", () => location.reload());
-    banner.append(words, again);
+    words.textContent = text;
+    const button = document.createElement("button");
+    button.className = "button primary";
+    button.textContent = label;
+    button.addEventListener("click", act);
+    banner.append(words, button);
     if (!waiting) {
       banner.style.cssText =
         "position:fixed;left:50%;bottom:64px;transform:translateX(-50%);z-index:2001;padding:8px 16px;" +
         "border-radius:8px;background:#1d2528;color:#e9ecec;font:15px/1.5 system-ui,sans-serif;display:flex;gap:12px";
     }
     document.body.append(banner);
+  }
+
+  function say() {
+    if (lost) return;
+    lost = true;
+    show("Connection lost. What you see may be out of date.", "Reload", () => location.reload());
+  }
+
+  function failed(sentence, reference) {
+    if (lost) return;
+    const what = sentence || "Something went wrong in this dashboard.";
+    show(
+      `${what} What you see may be out of date. If it happens again, tell an admin this reference: ${reference}`,
+      "Close",
+      () => banner.remove(),
+    );
   }
 
   function drawn() {
@@ -60,6 +76,7 @@
     for (const doc of docs) {
       document.dispatchEvent(new CustomEvent("atrium-document", { detail: doc }));
       doc.on_event("connection_lost", () => { if (!leaving) say(); });
+      doc.on_message("atrium-failed", ({ sentence, reference }) => failed(sentence, reference));
     }
     const settle = () => {
       if (docs.every((doc) => doc.is_idle)) drawn();
