@@ -9,7 +9,7 @@ from typing import Any
 from tornado import web
 from traitlets import Dict, Float, Integer, List, Set, Unicode, default
 
-from . import audit, claims_api, grants, look, queries, shared_data
+from . import audit, claims_api, grants, look, queries, shared_data, turns
 from . import claims as claim_rules
 from .access import asking, forget, group_api, managers
 from .access import report_api as access_api
@@ -162,6 +162,7 @@ class DescopeAuthenticator(ConfirmingAuthenticator):
         self._check_role_map()
         log.keep_secrets_out()
         queries.load_one_alone(app.db)
+        turns.take_turns()
         grants.create_tables(app.db)
         sessions.create_tables(app.db)
         if other := grants.other_issuer(app.db, self.project_id):

@@ -13,6 +13,7 @@ from tornado import web
 from tornado.httputil import url_concat
 
 from .. import audit, grants
+from ..turns import turn
 from . import identity_notices, sessions, sign_out
 from .opening import open_server
 from .pending import browser_cookie, digest
@@ -119,6 +120,7 @@ class EndsSignIn(RateLimited):
         authenticated = await self.authenticate(None)
         if authenticated:
             self.bind(authenticated)
+        await turn(self)
         async with self.authenticator.lock(authenticated["name"] if authenticated else ""):
             user = await self.login_user()  # sets the cookie too: no other sign-in comes between
         if user is None:
