@@ -17,8 +17,7 @@ def load_one_alone(db: Session) -> None:
 
     @event.listens_for(db, "do_orm_execute")
     def look(state: ORMExecuteState) -> None:
-        limit = getattr(state.statement, "_limit_clause", None)
-        if (
-            state.is_select and getattr(limit, "value", None) == 1
-        ):  # that is what `first()` asks for
+        # `first()` asks for one.
+        one = getattr(getattr(state.statement, "_limit_clause", None), "value", None) == 1
+        if state.is_select and one:
             state.statement = state.statement.options(lazyload("*"))

@@ -47,6 +47,26 @@ def test_ids_of_different_providers_and_addresses_never_meet(db: Transaction) ->
     assert len({user.userId for user in known}) == len(known)
 
 
+def test_whatever_a_login_id_is_made_of_it_finds_its_user_alone(db: Transaction) -> None:
+    odd = [
+        "50%",
+        "a_b",
+        "axb",
+        'say "hi"',
+        "back\\slash",
+        "müller@acme.test",
+        "\u2028",
+        "tab\there",
+        "é🙂",
+    ]
+    kept = {login_id: db.keep(User(loginIds=[login_id])) for login_id in odd}
+    for login_id, user in kept.items():
+        found = db.user(login_id)
+        assert found is not None
+        assert found.userId == user.userId, login_id
+    assert [db.user(other) for other in ("", "50", "a%b", "a", "hi", "%", "_")] == [None] * 7
+
+
 def test_an_address_that_changed_hands_at_a_provider_leads_to_nobody(db: Transaction) -> None:
     first = who(db, by("sso:acme", "100", "alice@acme.test"), by_sso=True)
     second = who(db, by("sso:acme", "200", "alice@acme.test"), by_sso=True)
