@@ -5,17 +5,13 @@ Imports Panel: only `dashboards.running` may import this module.
 
 from __future__ import annotations
 
-import logging
-import secrets
 from functools import partial
 
 import panel as pn
 from bokeh.document import Document
 from bokeh.document.events import MessageSentEvent
 
-from dashboards.failure import sentence_of, traceback_of
-
-log = logging.getLogger(__name__)
+from dashboards.failure import noted
 
 MESSAGE = "atrium-failed"
 """What the page is sent, with `reference` and `sentence`; `dashboard.js` shows them."""
@@ -31,13 +27,9 @@ def install() -> None:
 
 def _failed(error: BaseException) -> None:
     document = pn.state.curdoc
-    reference = secrets.token_hex(4)
-    title = document.title if document else "a dashboard"
-    log.error(
-        "A callback of %s failed, reference %s\n%s", title, reference, traceback_of(error).rstrip()
-    )
+    failure = noted(f"A callback of {document.title if document else 'a dashboard'}", error)
     if document is not None:
-        told = {"reference": reference, "sentence": sentence_of(error)}
+        told = {"reference": failure.reference, "sentence": failure.sentence}
         # It may be raised in a thread: a document is changed in its turn only.
         document.add_next_tick_callback(partial(_tell, document, told))
 

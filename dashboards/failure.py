@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import logging
+import secrets
 import traceback
 from dataclasses import dataclass
 from types import TracebackType
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -18,6 +22,18 @@ class Failure:
     summary: str
     traceback: str
     sentence: str = ""
+
+
+def noted(what: str, error: BaseException) -> Failure:
+    """Write into the log that code of a notebook has failed, and why, under a new reference."""
+    failure = Failure(
+        reference=secrets.token_hex(4),
+        summary=type(error).__name__,
+        traceback=traceback_of(error),
+        sentence=sentence_of(error),
+    )
+    log.error("%s failed, reference %s\n%s", what, failure.reference, failure.traceback)
+    return failure
 
 
 def sentence_of(error: BaseException) -> str:

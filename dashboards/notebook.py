@@ -5,7 +5,6 @@ Imports Panel: only `dashboards.warm` may import this module, when it is time fo
 
 from __future__ import annotations
 
-import logging
 import os
 import secrets
 import sys
@@ -32,9 +31,7 @@ from dashboards.cells import (
     leaves_address_to_us,
     remember_lines,
 )
-from dashboards.failure import Failure, sentence_of, traceback_of
-
-log = logging.getLogger(__name__)
+from dashboards.failure import Failure, noted
 
 
 class NotebookHandler(Handler):
@@ -84,7 +81,9 @@ class NotebookHandler(Handler):
                     self.ignored[session_id] = ignored
             # sys.exit() in a notebook must not end the person's server.
             except (Exception, SystemExit) as error:
-                self.failures[session_id] = _failure(self.dashboard, error)
+                self.failures[session_id] = noted(
+                    f"{self.dashboard.group}/{self.dashboard.name}", error
+                )
         doc.config.update(
             reconnect_session=False, notifications=None, notify_connection_status=False
         )
@@ -170,20 +169,3 @@ def _running(doc: Document, dashboard: Dashboard) -> Iterator[None]:
         state._launching.discard(doc)
         panel_handlers.CELL_DISPLAY.clear()
         sys.path[:] = path
-
-
-def _failure(dashboard: Dashboard, error: BaseException) -> Failure:
-    failure = Failure(
-        reference=secrets.token_hex(4),
-        summary=type(error).__name__,
-        traceback=traceback_of(error),
-        sentence=sentence_of(error),
-    )
-    log.error(
-        "%s/%s failed, reference %s\n%s",
-        dashboard.group,
-        dashboard.name,
-        failure.reference,
-        failure.traceback,
-    )
-    return failure

@@ -120,7 +120,7 @@ class EndsSignIn(RateLimited):
         authenticated = await self.authenticate(None)
         if authenticated:
             self.bind(authenticated)
-        await turn(self)
+        await turn(self)  # the provider has answered for several at once
         async with self.authenticator.lock(authenticated["name"] if authenticated else ""):
             user = await self.login_user()  # sets the cookie too: no other sign-in comes between
         if user is None:

@@ -4,9 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Coroutine
+from types import SimpleNamespace
 from typing import Any
 
-from hub_extensions.turns import Turns
+import pytest
+from jupyterhub.handlers.base import BaseHandler
+from jupyterhub.handlers.pages import HealthCheckHandler
+
+from hub_extensions.turns import Turns, take_turns
 
 
 class Counted:
@@ -67,3 +72,29 @@ def test_who_has_gone_holds_up_nobody() -> None:
         assert begun[-1][0] == 4
 
     run(one_goes())
+
+
+def test_requests_take_turns_but_not_the_question_whether_the_hub_is_well(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    begun: list[type] = []
+
+    async def prepare(self: BaseHandler) -> None:
+        begun.append(type(self))
+
+    monkeypatch.setattr(BaseHandler, "prepare", prepare)
+    take_turns()
+    take_turns()  # once is enough: a second time changes nothing
+    application = SimpleNamespace(settings={})
+
+    def request(kind: type[BaseHandler]) -> Coroutine[Any, Any, None]:
+        handler = kind.__new__(kind)
+        handler.application = application  # type: ignore[assignment]
+        return handler.prepare()
+
+    async def many() -> None:
+        kinds = [BaseHandler, BaseHandler, BaseHandler, HealthCheckHandler]
+        await asyncio.gather(*map(request, kinds))
+
+    run(many())
+    assert begun == [BaseHandler, HealthCheckHandler, BaseHandler, BaseHandler]
