@@ -22,10 +22,11 @@ from typing import Any
 import panel as pn
 import param
 from bokeh.document import Document
-from bokeh.document.events import MessageSentEvent
 from panel.io.state import state
 from panel.widgets.indicators import Indicator
 from panel.widgets.select import SelectBase
+
+from dashboards.page_message import tell_page
 
 log = logging.getLogger(__name__)
 
@@ -109,8 +110,7 @@ def _asked(arguments: Mapping[str, Sequence[bytes]]) -> dict[str, Texts]:
 
 
 def _tell(doc: Document, one: Followed, _: object) -> None:
-    told = {"name": one.name, "values": one.texts}
-    doc.callbacks.trigger_on_change(MessageSentEvent(doc, MESSAGE, told))
+    tell_page(doc, MESSAGE, {"name": one.name, "values": one.texts})
 
 
 def _set(widget: Any, value: Any) -> None:

@@ -38,6 +38,7 @@
   }
 
   function failed(sentence, reference) {
+    console.error(`A callback failed, reference ${reference}`);
     if (lost) return;
     const what = sentence || "Something went wrong in this dashboard.";
     show(

@@ -12,6 +12,7 @@ from tests.dashboards.notebooks import code, write_notebook
 from tests.hub import Hub, wait_until
 
 MEMBER = "member@acme.test"
+FAILED = ["A callback failed, reference"]
 FAILS = """
 import panel as pn
 pn.extension()
@@ -57,7 +58,7 @@ template.servable()
 def open_dashboard(new_visitor: NewVisitor, hub: Hub) -> Page:
     """A dashboard with buttons that fail."""
     write_notebook(hub.notebooks / "user" / "fails.ipynb", code(FAILS))
-    page = new_visitor(hub).sign_in(MEMBER)
+    page = new_visitor(hub, allow=FAILED).sign_in(MEMBER)
     page.goto(f"{hub.url}/user/{MEMBER}/dashboards/user/fails")
     return page
 
@@ -109,7 +110,7 @@ def test_a_notebooks_own_handler_comes_first(new_visitor: NewVisitor, hub: Hub) 
 
 def test_it_is_told_on_a_page_of_the_notebooks_own(new_visitor: NewVisitor, hub: Hub) -> None:
     write_notebook(hub.notebooks / "user" / "own.ipynb", code(OWN_PAGE))
-    page = new_visitor(hub).sign_in(MEMBER)
+    page = new_visitor(hub, allow=FAILED).sign_in(MEMBER)
     page.goto(f"{hub.url}/user/{MEMBER}/dashboards/user/own")
     press(page, "Fail")
     expect(page.get_by_role("alert")).to_contain_text("Something went wrong")

@@ -42,6 +42,23 @@ kind = pn.widgets.Select(label="Kind of bird", options=["gull", "owl"])
 template = pn.template.FastListTemplate(sidebar=[kind], main=[pn.bind("{} 3".format, kind)])
 template.servable()
 """
+LATER = """
+import asyncio
+import panel as pn
+most = pn.widgets.IntSlider(label="Most", start=0, end=9, value=3)
+said = pn.pane.Str("nothing")
+async def change():
+    await asyncio.sleep(0.01)
+    most.value = 7
+    said.object = "changed to the end"
+pn.state.onload(change)
+pn.Column(most, said).servable()
+"""
+DRAWN = {
+    "kind": "MessageSent",
+    "msg_type": "bokeh_event",
+    "msg_data": {"type": "event", "name": "document_ready", "values": {"type": "map"}},
+}
 
 
 @pytest.fixture
@@ -211,6 +228,20 @@ def test_a_link_shows_what_it_says_and_the_page_is_told_of_changes(
         change = {"kind": "ModelChanged", "model": {"id": found[1]}, "attr": "value", "new": "gull"}
         said = sent(socket, "PATCH-DOC", {"events": [change]}, "atrium-address")
         assert "kind-of-bird" in said
+
+
+@pytest.mark.hub
+def test_a_coroutine_that_changes_a_widget_comes_to_its_end(
+    plain_hub: PlainHub, bob: Guest
+) -> None:
+    """It holds no lock of the document when it goes on; what the page is told must not need one."""
+    write_notebook(plain_hub.notebooks / "user/later.ipynb", code(LATER))
+    _, socket = opened(bob, "later")
+    with socket:
+        sent(socket, "PULL-DOC-REQ", {}, '"roots"')
+        heard = sent(socket, "PATCH-DOC", {"events": [DRAWN]}, "")
+        while not all(words in heard for words in ("atrium-address", "changed to the end")):
+            heard += str(socket.recv(timeout=20))
 
 
 @pytest.mark.hub
