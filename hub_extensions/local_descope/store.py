@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import secrets
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -93,6 +94,8 @@ class Store:
         event.listen(engine, "begin", _begin)
         Base.metadata.create_all(engine)
         self._sessions = sessionmaker(engine, class_=Transaction, expire_on_commit=False)
+        # SQLite has those who wait look again after up to 0.1 s each; a lock wakes them at once.
+        self._turn = threading.Lock()
 
     def close(self) -> None:
         self._engine.dispose()
@@ -100,7 +103,7 @@ class Store:
     @contextmanager
     def begin(self) -> Iterator[Transaction]:
         """A transaction: committed at the end of the block, rolled back if it raises."""
-        with self._sessions.begin() as db:
+        with self._turn, self._sessions.begin() as db:
             yield db
 
     def secret(self, name: str) -> str:
@@ -120,6 +123,7 @@ def _prepare(connection: Any, _record: object) -> None:
     connection.isolation_level = None
     for pragma in (
         "journal_mode = WAL",
+        "synchronous = NORMAL",  # a crash loses nothing; a power cut the last words of a stand-in
         f"busy_timeout = {WAIT_MILLISECONDS}",
         "foreign_keys = ON",
     ):
