@@ -161,6 +161,7 @@ class DescopeAuthenticator(ConfirmingAuthenticator):
         """Make ready what the sign-ins, the grants and the audit trail are kept in."""
         self._check_role_map()
         log.keep_secrets_out()
+        queries.write_ahead(app.db)
         queries.load_one_alone(app.db)
         turns.take_turns()
         grants.create_tables(app.db)

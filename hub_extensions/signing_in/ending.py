@@ -118,8 +118,6 @@ class EndsSignIn(RateLimited):
     async def finish_sign_in(self, next_url: str) -> None:
         """Sign in whoever `authenticate` gives, and go where they wanted to go."""
         authenticated = await self.authenticate(None)
-        if authenticated:
-            self.bind(authenticated)
         await turn(self)  # the provider has answered for several at once
         async with self.authenticator.lock(authenticated["name"] if authenticated else ""):
             user = await self.login_user()  # sets the cookie too: no other sign-in comes between

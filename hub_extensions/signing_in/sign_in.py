@@ -198,6 +198,7 @@ class ContinueHandler(EndsSignIn):
             raise web.HTTPError(400, "This page is no longer valid. Please sign in again.")
         if self.get_body_argument("answer", "") == "yes":
             self._answered = held
+            self.bind(held.auth_model)
             return await self.finish_sign_in(held.next_url)
         auth_state = held.auth_model["auth_state"]
         await sign_out.revoke(self.authenticator, auth_state)
