@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import ctypes
+import hmac
 import json
+import secrets
 from collections.abc import Mapping, MutableMapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -53,6 +55,14 @@ class Settings:
     def hub_prefix(self) -> str:
         """Where the hub's own pages are, for links in a browser."""
         return f"{self.hub_host}{self.base_url}hub/"
+
+    @property
+    def cookie_secret(self) -> bytes:
+        """Signs cookies. The hub can make it too: it gives a browser that signs in there the cookie
+        that this server would give it."""
+        if not self.push_key:
+            return secrets.token_bytes(32)
+        return hmac.digest(self.push_key.encode(), b"cookies", "sha256")
 
     @property
     def serves_admin(self) -> bool:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
-import secrets
 from functools import cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -37,7 +36,7 @@ class Site:
         self.settings = settings
         self.hub = Hub(settings)
         self.activity = Activity(settings)
-        self.cookie_secret = secrets.token_bytes(32)
+        self.cookie_secret = settings.cookie_secret
         self.galleries: set[ChangesSocket] = set()
         self._running: asyncio.Future[Running] = asyncio.get_running_loop().create_future()
 

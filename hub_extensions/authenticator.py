@@ -26,6 +26,7 @@ from .signing_in import (
     deep_links,
     identity_notices,
     log,
+    opening,
     pending,
     provider,
     sessions,
@@ -142,6 +143,7 @@ class DescopeAuthenticator(ConfirmingAuthenticator):
         return [
             *super().get_handlers(app),
             *sign_in.handlers,
+            *opening.handlers,
             *sign_out.handlers,
             *signed_in.handlers,
             *back_channel.handlers,

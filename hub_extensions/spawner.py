@@ -151,6 +151,11 @@ class DashboardSpawner(AccountSpawner):
         whose = f"{self.number}/{self.name}".encode()
         return hmac.new(self.push_key.encode(), whose, "sha256").hexdigest()
 
+    @property
+    def cookie_secret(self) -> bytes:
+        """What the server signs its cookies with, `Settings.cookie_secret` there."""
+        return hmac.digest(self.server_key.encode(), b"cookies", "sha256")
+
     async def tell_groups(self, groups: Collection[str], *, ended: bool = False) -> bool:
         """Tell the server which groups its owner has; it closes what they no longer open.
 

@@ -1,14 +1,19 @@
-"""Whoever signs in to see dashboards finds their server started, and lands at their own address."""
+"""Whoever signs in to see dashboards finds their server started, and lands there signed in."""
 
 from __future__ import annotations
 
 import asyncio
-from typing import Final
+from typing import Any, Final
 
+from jupyterhub import orm
 from jupyterhub.handlers import BaseHandler
+from jupyterhub.handlers.pages import SpawnPendingHandler
+from jupyterhub.scopes import access_scopes, identify_scopes
 from jupyterhub.user import User
 from jupyterhub.utils import url_path_join
 from tornado import web
+from tornado.httputil import url_concat
+from tornado.web import create_signed_value
 
 from ..folders import dashboard_in
 
@@ -22,13 +27,13 @@ async def open_server(handler: BaseHandler, user: User, next_url: str) -> str:
     Args:
         next_url: the address that they asked for, "" for none.
 
-    Returns their own address of what they asked for; `next_url` itself where the server does not
-    run (yet): JupyterHub's pages tell of that.
+    Returns their own address of what they asked for, or the page that waits for their server;
+    `next_url` itself where JupyterHub's pages have more to say.
     """
     anybodys = url_path_join(handler.hub.base_url, "user-redirect/")
     if next_url and not (next_url.startswith(anybodys) and dashboard_in(next_url)):
         return next_url
-    spawner = user.spawner
+    spawner, cookie_id = user.spawner, user.cookie_id
     if not spawner.active:
         try:
             spawner.check_allowed()
@@ -39,11 +44,64 @@ async def open_server(handler: BaseHandler, user: User, next_url: str) -> str:
         await asyncio.wait([starting], timeout=_PATIENCE)
         if starting.done() and (error := starting.exception()):
             handler.log.warning("%s did not start at the sign-in: %s", spawner._log_name, error)
-    if not spawner.ready:
-        return next_url
-    return str(user.url) + next_url.removeprefix(anybodys)
+    own = str(user.url) + next_url.removeprefix(anybodys)
+    if spawner.ready:
+        hand_over(handler, spawner, cookie_id)
+        return own
+    if spawner.pending == "spawn":
+        page = url_path_join(handler.hub.base_url, "spawn-pending", user.escaped_name)
+        return url_concat(page, {"next": own})
+    return next_url
+
+
+def hand_over(handler: BaseHandler, spawner: Any, cookie_id: str) -> None:
+    """Give somebody's browser the cookie of their own server as well.
+
+    It is the one in which the round by OAuth would end, by which the server asks the hub who has
+    come (RFC 6749, section 4.1): three more redirects and two requests, of which the hub knows all
+    answers just now. With subdomains it is not the hub's to give, and the round is made.
+
+    Args:
+        cookie_id: the hub's own cookie of this browser. If they were signed out meanwhile, it is
+            another one's by now, and the browser gets nothing.
+    """
+    user, app = spawner.user, handler.app
+    by_itself = not (app.subdomain_host or app.cookie_host_prefix_enabled)
+    client = spawner.orm_spawner.oauth_client
+    if not (by_itself and client and spawner.cookie_secret) or user.cookie_id != cookie_id:
+        return
+    token = orm.APIToken.new(
+        user=user.orm_user,
+        oauth_client=client,
+        scopes=identify_scopes() | access_scopes(client),
+        session_id=handler.get_session_cookie(),
+        expires_in=app.oauth_token_expires_in,
+    )
+    name = client.identifier
+    signed = create_signed_value(spawner.cookie_secret, name, token)
+    path = spawner.server.base_url
+    handler._set_cookie(name, signed, encrypted=False, path=path, expires_days=30)
+
+
+class PendingHandler(SpawnPendingHandler):
+    """`/hub/spawn-pending/{name}`: the page that waits for a server to start."""
+
+    def redirect(self, url: str, *args: Any, **kwargs: Any) -> None:
+        """Called by JupyterHub's `get` when the server is ready."""
+        user = self.current_user
+        cookie = self.get_secure_cookie(self.hub.cookie_name)
+        if user and cookie and user.name == self.path_args[0]:
+            spawner = user.spawners[self.path_args[1] if len(self.path_args) > 1 else ""]
+            hand_over(self, spawner, cookie.decode())
+        super().redirect(url, *args, **kwargs)
 
 
 def _heard(starting: asyncio.Future[None]) -> None:
     if not starting.cancelled():
         starting.exception()
+
+
+handlers: Final = [
+    (r"/spawn-pending/([^/]+)", PendingHandler),
+    (r"/spawn-pending/([^/]+)/([^/]+)", PendingHandler),
+]
