@@ -26,7 +26,6 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 HERE = Path(__file__).parent
-_OWN_FILES = STATIC / "own_files.js"
 
 
 class Site:
@@ -108,7 +107,8 @@ class Site:
                 hub=self.settings.hub_prefix,
                 files=files,
                 asset=partial(_asset, files),
-                own_files=None if files == self.settings.prefix else _OWN_FILES.read_text("utf-8"),
+                inline=_inline,
+                own_files=files != self.settings.prefix,
                 **values,
             )
         )
@@ -118,6 +118,12 @@ def _asset(files: str, name: str) -> str:
     """The address of a file of ours, with its version, so that a browser may keep it."""
     version = StaticFileHandler.get_version({"static_path": str(STATIC)}, name)
     return f"{files}static/atrium/{name}?v={version}"
+
+
+@cache
+def _inline(name: str) -> str:
+    """The text of a script or sheet of ours, for a page that is to be whole without asking."""
+    return (STATIC / name).read_text("utf-8")
 
 
 def load_templates() -> None:

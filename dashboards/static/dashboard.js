@@ -53,7 +53,10 @@
     waiting.hidden = true;
     const place = document.getElementById("dashboard");
     document.getElementById("empty").hidden = place.childElementCount > 0;
-    window.dispatchEvent(new Event("resize"));
+  }
+
+  // Not before the page is live: it would wait for them.
+  function fetch_later() {
     for (const later of document.querySelectorAll("script[data-later]")) {
       const script = document.createElement("script");
       script.src = later.src;
@@ -85,6 +88,9 @@
     for (const doc of docs) doc.idle.connect(settle);
     settle();
   }
+  document.addEventListener("atrium-live", fetch_later, { once: true });
   document.addEventListener("atrium-unconnected", () => { if (!leaving) say(); });
-  if (!document.querySelector(".failed")) watch();
+  document.addEventListener("DOMContentLoaded", () => {
+    if (!document.querySelector(".failed")) watch();
+  });
 })();
