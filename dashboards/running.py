@@ -71,7 +71,7 @@ _OWN_FILE = re.compile(r"((?:src|href)=[\"'])(?:\.\./)*static/(?=js/|extensions/
 _OWN_SHEET = re.compile(r'(?<="url":")(?:\.\./)*static/extensions/panel/')
 """In a document: the way to a style that is the same for everybody."""
 
-_SHIM = re.compile(r"<script (?=[^>]*/es-module-shims)")
+_SHIM = re.compile(r'<script [^>]*src="([^"]*/es-module-shims[^"]*)"[^>]*>')
 """In a page: what browsers of some years ago need for components that are modules."""
 
 
@@ -196,9 +196,9 @@ class Running:
                 template_variables={**document.template_variables, **values},
             )
         if not any(isinstance(model, ReactiveESM) for model in document.models):
-            # For components that may come later. Our own frame fetches it when it is drawn.
-            later = 'type="text/plain" data-later' if template else "async"
-            page = _SHIM.sub(f"<script {later} ", page)
+            # For components that may come later. Our own frame fetches it with the first of them.
+            later = 'type="text/plain" data-later' if template else "async src"
+            page = _SHIM.sub(rf'<script {later}="\1">', page)
         return _OWN_FILE.sub(rf"\1{files}static/", page)
 
     def first_state(self, opened: Opened, files: str) -> str:

@@ -55,13 +55,26 @@
     document.getElementById("empty").hidden = place.childElementCount > 0;
   }
 
-  // Not before the page is live: it would wait for them.
-  function fetch_later() {
-    for (const later of document.querySelectorAll("script[data-later]")) {
-      const script = document.createElement("script");
-      script.src = later.src;
-      later.replaceWith(script);
-    }
+  // What browsers of some years ago need for components that are modules: fetched when the first one comes.
+  function fetch_shim_when_needed() {
+    const later = document.querySelector("script[data-later]");
+    if (!later) return;
+    const maps = [];
+    let fetched;
+    window.importShim = (...asked) => {
+      fetched ??= new Promise((resolve, reject) => {
+        const script = document.createElement("script");
+        script.onload = () => {
+          for (const map of maps) window.importShim.addImportMap(map);
+          resolve(window.importShim);
+        };
+        script.onerror = reject;
+        script.src = later.dataset.later;
+        later.replaceWith(script);
+      });
+      return fetched.then((shim) => shim(...asked));
+    };
+    window.importShim.addImportMap = (map) => { maps.push(map); };
   }
 
   let leaving = false;
@@ -88,9 +101,9 @@
     for (const doc of docs) doc.idle.connect(settle);
     settle();
   }
-  document.addEventListener("atrium-live", fetch_later, { once: true });
   document.addEventListener("atrium-unconnected", () => { if (!leaving) say(); });
   document.addEventListener("DOMContentLoaded", () => {
+    fetch_shim_when_needed();
     if (!document.querySelector(".failed")) watch();
   });
 })();

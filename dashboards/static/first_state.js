@@ -40,7 +40,6 @@
       for (const message of unsaid) send.call(this, message);
       for (const message of unheard) this.session.handle(message);
       resolve(this.session);
-      document.dispatchEvent(new Event("atrium-live"));
     } catch (error) {
       reject(error);
     }

@@ -32,6 +32,35 @@ pn.Column(said, button, pn.bind(lambda clicks: f"counted {clicks}", button.param
 """
 
 
+#: Two components at once, the first of their kind.
+COMPONENTS = """
+import panel as pn
+from panel.custom import JSComponent
+pn.extension()
+class Said(JSComponent):
+    _esm = "export function render({ model, el }) { el.textContent = 'a component: ' + model.name }"
+place, button = pn.Column(), pn.widgets.Button(name="Add")
+button.on_click(lambda _: place.extend([Said(name="one"), Said(name="two")]))
+pn.Column(button, place).servable()
+"""
+WIDE = """
+import panel as pn
+pn.extension()
+pn.Column(
+    pn.pane.Str("in its place", width=300), css_classes=["content"], sizing_mode="stretch_width"
+).servable()
+"""
+#: Notes each size that the dashboard has, from the moment at which it is there.
+SIZES = """
+window.sizes = [];
+new MutationObserver((_, observer) => {
+  const place = document.querySelector("#dashboard > div > *");
+  if (!place) return;
+  observer.disconnect();
+  new ResizeObserver(([{ contentRect }]) => window.sizes.push(contentRect.width)).observe(place);
+}).observe(document, { childList: true, subtree: true });
+"""
+
 Held = tuple[Page, list[WebSocketRoute]]
 """The page of a dashboard, and its WebSockets, which wait to be let through."""
 
@@ -100,3 +129,30 @@ def test_what_takes_long_to_find_out_is_found_out_after_the_drawing(
     page.wait_for_function(f"{info}.webgl !== null")
     there = "Boolean(document.createElement('canvas').getContext('webgl'))"
     page.wait_for_function(f"{info}.webgl === {there}")
+
+
+def test_a_component_that_comes_later_brings_what_it_needs(
+    new_visitor: NewVisitor, hub: Hub
+) -> None:
+    write_notebook(hub.notebooks / "user" / "components.ipynb", code(COMPONENTS))
+    page = new_visitor(hub).sign_in(MEMBER)
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url))
+    page.goto(f"{hub.url}/user/{MEMBER}/dashboards/user/components")
+    button = page.get_by_role("button", name="Add")
+    expect(button).to_be_visible()
+    page.wait_for_load_state("networkidle")
+    assert not [url for url in asked if "es-module-shims" in url]
+    button.click()
+    expect(page.get_by_text("a component: one")).to_be_visible()
+    expect(page.get_by_text("a component: two")).to_be_visible()
+
+
+def test_a_dashboard_has_its_size_before_it_is_shown(new_visitor: NewVisitor, hub: Hub) -> None:
+    write_notebook(hub.notebooks / "user" / "wide.ipynb", code(WIDE))
+    page = new_visitor(hub).sign_in(MEMBER)
+    page.add_init_script(SIZES)
+    page.goto(f"{hub.url}/user/{MEMBER}/dashboards/user/wide")
+    expect(page.get_by_text("in its place")).to_be_visible()
+    expect(page.locator("#waiting")).to_be_hidden()
+    assert len(set(page.evaluate("sizes"))) == 1
