@@ -2,7 +2,8 @@
 //
 // Live: the server has answered which document it has; a file from the disk has none.
 // Drawn: that, and every root of the document has been laid out and painted, as Bokeh itself says.
-// Answered: the server's new data have come and the next frame is due.
+// Answered: the server's new data have come and the frame that shows them has been drawn. Bokeh draws in the next
+// one, before or after whoever else has asked for it; so the one after that is waited for.
 (() => {
   if (window.top !== window || /^\/(hub|services)\//.test(location.pathname)) return;
   const now = () => performance.timeOrigin + performance.now();
@@ -37,7 +38,7 @@
     for (const doc of docs) {
       doc.on_change((event) => {
         if (!clock.moved || clock.answered || !answers(event)) return;
-        requestAnimationFrame(() => { clock.answered = now(); });
+        requestAnimationFrame(() => requestAnimationFrame(() => { clock.answered ||= now(); }));
       });
     }
   }
