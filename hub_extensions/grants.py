@@ -101,6 +101,12 @@ def set_provider_groups(
             select(Grant).where(Grant.user_id == user.id, Grant.source == PROVIDER)
         )
     }
+    is_known = wanted == held.keys() and all(
+        row.granted_by == reasons.get(group, row.granted_by) for group, row in held.items()
+    )
+    if is_known and groups_of(db, user) == {str(group.name) for group in user.groups}:
+        db.commit()  # as nearly every time that the provider is asked
+        return
     _drop(db, user, held.keys() - wanted, PROVIDER)
     for group in sorted(wanted):
         if group not in held:

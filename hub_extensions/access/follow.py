@@ -169,12 +169,10 @@ class Follower:
     @property
     def _sweep_every(self) -> float:
         """Seconds from one sweep to the next: three in the promised time, within the budget."""
-        return max(self.seconds / 3, 1.0, 60 * self._pages / (CALLS_A_MINUTE * 0.8))
+        return self._sweep_seconds(sessions.count(self.app.db))
 
-    @property
-    def _pages(self) -> int:
-        """Calls of one sweep."""
-        return -(-sessions.count(self.app.db) // PAGE)
+    def _sweep_seconds(self, people: int) -> float:
+        return max(self.seconds / 3, 1.0, 60 * _calls(people) / (CALLS_A_MINUTE * 0.8))
 
     async def _between_sweeps(self) -> None:
         until_key = self.provider.next_sweep - time.monotonic()
@@ -182,9 +180,8 @@ class Follower:
 
     async def _sweep(self) -> None:
         """Ask the provider about everybody who is signed in, with a call for each hundred."""
-        people = {
-            identity.subject: session for session, identity in sessions.everybody(self.app.db)
-        }
+        # The database session knows these again below, without asking for each, as they are held.
+        people = {each[1].subject: each for each in sessions.everybody(self.app.db)}
         if self.directory is None or not people:
             self.provider.last_sweep = time.monotonic()
             return
@@ -203,7 +200,7 @@ class Follower:
         else:
             self.provider.is_back()
             self.provider.last_sweep = time.monotonic()
-            whose = {subject: session.user_id for subject, session in people.items()}
+            whose = {subject: session.user_id for subject, (session, _) in people.items()}
             for subject, user_id in whose.items():
                 if subject in known:
                     self._heard(known[subject], user_id, began)
@@ -238,10 +235,11 @@ class Follower:
     def _refresh_every(self) -> float:
         """Seconds between two refreshes, of whomever: each one's in the promised time, if that
         is within the budget."""
-        sweeps = 60 * self._pages / self._sweep_every if self.directory else 0
+        people = sessions.count(self.app.db)
+        sweeps = 60 * _calls(people) / self._sweep_seconds(people) if self.directory else 0
         calls = 2 if self._tokens_tell_roles else 1
         least = 60 * calls / max(CALLS_A_MINUTE - 5 - sweeps, 5)
-        return max(least, 0.7 * self.seconds / max(sessions.count(self.app.db), 1))
+        return max(least, 0.7 * self.seconds / max(people, 1))
 
     @property
     def _tokens_tell_roles(self) -> bool:
@@ -286,3 +284,8 @@ class Follower:
     def notice(self) -> str:
         """A sentence for admins on what is wrong just now, "" if nothing is."""
         return self.provider.notice(self.authenticator.grace)
+
+
+def _calls(people: int) -> int:
+    """Calls of one sweep over so many."""
+    return -(-people // PAGE)

@@ -7,6 +7,7 @@ import json
 from functools import lru_cache
 from typing import Any
 
+from flask import g
 from joserfc import jwt
 from joserfc.errors import JoseError
 from joserfc.jwk import KeySet, RSAKey
@@ -20,6 +21,12 @@ SIGNS_SECONDS = 30 * 24 * 3600
 
 def keys() -> list[RSAKey]:
     """All keys, the one that signs first. A key is dropped when its last token has expired."""
+    if "signing_keys" not in g:  # a request signs and reads several tokens
+        g.signing_keys = _known()
+    return g.signing_keys
+
+
+def _known() -> list[RSAKey]:
     with transaction() as db:
         kept = sorted(db.records(SigningKey), key=lambda key: -key.createdTime)
         if not kept or kept[0].createdTime <= now() - SIGNS_SECONDS:
