@@ -6,7 +6,7 @@ import hashlib
 import json
 import secrets
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Hashable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
@@ -22,6 +22,9 @@ FILE = "project.sqlite"
 WAIT_MILLISECONDS = 20_000
 R = TypeVar("R", bound=Record)
 S = TypeVar("S", bound=Settings)
+T = TypeVar("T")
+#: Where a transaction keeps what it has read.
+_READ = "read"
 
 
 class Kept(Base):
@@ -37,8 +40,18 @@ class Transaction(Session):
     """A transaction that also knows the project's records."""
 
     def record(self, kind: type[R], record_id: str) -> R | None:
+        return self._once((kind, record_id), lambda: self._record(kind, record_id))
+
+    def _record(self, kind: type[R], record_id: str) -> R | None:
         kept = self.get(Kept, (kind.__name__, record_id))
         return kind.model_validate_json(kept.body) if kept else None
+
+    def _once(self, what: Hashable, read: Callable[[], T]) -> T:
+        """What a transaction has read and not changed since it need not read again."""
+        known = self.info.setdefault(_READ, {})
+        if what not in known:
+            known[what] = read()
+        return known[what]
 
     def found(self, kind: type[R], record_id: str) -> R:
         """The record.
@@ -53,7 +66,7 @@ class Transaction(Session):
 
     def records(self, kind: type[R]) -> list[R]:
         """All records of a kind, by their ids."""
-        return self._records(kind)
+        return list(self._once(kind, lambda: self._records(kind)))
 
     def _records(self, kind: type[R], *which: ColumnElement[bool]) -> list[R]:
         bodies = select(Kept.body).where(Kept.kind == kind.__name__, *which).order_by(Kept.id)
@@ -73,12 +86,14 @@ class Transaction(Session):
 
     def keep(self, record: R) -> R:
         kind, body = type(record), record.model_dump_json()
+        self.info.pop(_READ, None)
         self.merge(Kept(kind=kind.__name__, id=getattr(record, kind.key, ""), body=body))
         self.flush()
         return record
 
     def drop(self, record: Record) -> None:
         kind = type(record)
+        self.info.pop(_READ, None)
         self.delete(self.get_one(Kept, (kind.__name__, getattr(record, kind.key))))
         self.flush()
 
