@@ -195,11 +195,12 @@ class Running:
                 template=template or document.template,
                 template_variables={**document.template_variables, **values},
             )
-        if not any(isinstance(model, ReactiveESM) for model in document.models):
-            # For components that may come later. Our own frame fetches it with the first of them.
-            later = 'type="text/plain" data-later' if template else "async src"
-            page = _SHIM.sub(rf'<script {later}="\1">', page)
-        return _OWN_FILE.sub(rf"\1{files}static/", page)
+        page = _OWN_FILE.sub(rf"\1{files}static/", page)
+        if any(isinstance(model, ReactiveESM) for model in document.models):
+            return page
+        # For components that may come later. Our own frame fetches it with the first of them.
+        later = 'type="text/plain" data-later' if template else "async src"
+        return _SHIM.sub(rf'<script {later}="\1">', page)
 
     def first_state(self, opened: Opened, files: str) -> str:
         """The document as JSON that may stand in a script element of its page, rendered before.

@@ -66,9 +66,9 @@ def hand_over(handler: BaseHandler, spawner: Any, cookie_id: str) -> None:
             another one's by now, and the browser gets nothing.
     """
     user, app = spawner.user, handler.app
-    by_itself = not (app.subdomain_host or app.cookie_host_prefix_enabled)
-    client = spawner.orm_spawner.oauth_client
-    if not (by_itself and client and spawner.cookie_secret) or user.cookie_id != cookie_id:
+    one_host = not (app.subdomain_host or app.cookie_host_prefix_enabled)
+    client, secret = spawner.orm_spawner.oauth_client, getattr(spawner, "cookie_secret", None)
+    if not (one_host and client and secret) or user.cookie_id != cookie_id:
         return
     token = orm.APIToken.new(
         user=user.orm_user,
@@ -78,7 +78,7 @@ def hand_over(handler: BaseHandler, spawner: Any, cookie_id: str) -> None:
         expires_in=app.oauth_token_expires_in,
     )
     name = client.identifier
-    signed = create_signed_value(spawner.cookie_secret, name, token)
+    signed = create_signed_value(secret, name, token)
     path = spawner.server.base_url
     handler._set_cookie(name, signed, encrypted=False, path=path, expires_days=30)
 
@@ -91,8 +91,9 @@ class PendingHandler(SpawnPendingHandler):
         user = self.current_user
         cookie = self.get_secure_cookie(self.hub.cookie_name)
         if user and cookie and user.name == self.path_args[0]:
-            spawner = user.spawners[self.path_args[1] if len(self.path_args) > 1 else ""]
-            hand_over(self, spawner, cookie.decode())
+            spawner = user.spawners.get(self.path_args[1] if len(self.path_args) > 1 else "")
+            if spawner is not None and spawner.ready:
+                hand_over(self, spawner, cookie.decode())
         super().redirect(url, *args, **kwargs)
 
 

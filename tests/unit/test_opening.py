@@ -20,7 +20,7 @@ def given(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
 
 
 def handed(cookie_id: str = "mine", **of_the_hub: Any) -> list[str]:
-    """The names of the cookies that a browser gets, which came with the hub's cookie `cookie_id`."""
+    """The names of the cookies that a browser with this cookie of the hub gets."""
     cookies: list[str] = []
     spawner: Any = SimpleNamespace(name="", cookie_secret=b"secret", server=None)
     spawner.user = SimpleNamespace(name="ada", cookie_id="mine", orm_user=None)
