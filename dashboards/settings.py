@@ -5,7 +5,6 @@ from __future__ import annotations
 import ctypes
 import hmac
 import json
-import secrets
 from collections.abc import Mapping, MutableMapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -58,10 +57,10 @@ class Settings:
 
     @property
     def cookie_secret(self) -> bytes:
-        """Signs cookies. The hub can make it too: it gives a browser that signs in there the cookie
-        that this server would give it."""
+        """Signs cookies, b"" without a key that the hub has too: it gives a browser that signs in
+        there the cookie that this server would give it."""
         if not self.push_key:
-            return secrets.token_bytes(32)
+            return b""
         return hmac.digest(self.push_key.encode(), b"cookies", "sha256")
 
     @property

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
+import secrets
 from functools import cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -35,7 +36,7 @@ class Site:
         self.settings = settings
         self.hub = Hub(settings)
         self.activity = Activity(settings)
-        self.cookie_secret = settings.cookie_secret
+        self.cookie_secret = settings.cookie_secret or secrets.token_bytes(32)
         self.galleries: set[ChangesSocket] = set()
         self._running: asyncio.Future[Running] = asyncio.get_running_loop().create_future()
 

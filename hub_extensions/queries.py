@@ -1,4 +1,4 @@
-"""How the hub's database is asked."""
+"""How the hub's database is asked and written."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from sqlalchemy.orm import ORMExecuteState, Session, lazyload
 
 
 def write_ahead(db: Session) -> None:
-    """Have SQLite write a commit to the disk once instead of three times, as safe as before.
+    """Have SQLite wait for the disk once in a commit, as safe as before and in a third of the time.
 
     A sign-in has about twenty, and the hub waits for each (sqlite.org, "Write-Ahead Logging").
     Other databases do so by themselves.

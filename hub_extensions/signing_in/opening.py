@@ -13,7 +13,6 @@ from jupyterhub.user import User
 from jupyterhub.utils import url_path_join
 from tornado import web
 from tornado.httputil import url_concat
-from tornado.web import create_signed_value
 
 from ..folders import dashboard_in
 
@@ -46,7 +45,7 @@ async def open_server(handler: BaseHandler, user: User, next_url: str) -> str:
             handler.log.warning("%s did not start at the sign-in: %s", spawner._log_name, error)
     own = str(user.url) + next_url.removeprefix(anybodys)
     if spawner.ready:
-        hand_over(handler, spawner, cookie_id)
+        set_server_cookie(handler, spawner, cookie_id)
         return own
     if spawner.pending == "spawn":
         page = url_path_join(handler.hub.base_url, "spawn-pending", user.escaped_name)
@@ -54,8 +53,8 @@ async def open_server(handler: BaseHandler, user: User, next_url: str) -> str:
     return next_url
 
 
-def hand_over(handler: BaseHandler, spawner: Any, cookie_id: str) -> None:
-    """Give somebody's browser the cookie of their own server as well.
+def set_server_cookie(handler: BaseHandler, spawner: Any, cookie_id: str) -> None:
+    """Give a browser that the hub has just let in the cookie of its person's own server too.
 
     It is the one in which the round by OAuth would end, by which the server asks the hub who has
     come (RFC 6749, section 4.1): three more redirects and two requests, of which the hub knows all
@@ -78,7 +77,7 @@ def hand_over(handler: BaseHandler, spawner: Any, cookie_id: str) -> None:
         expires_in=app.oauth_token_expires_in,
     )
     name = client.identifier
-    signed = create_signed_value(secret, name, token)
+    signed = web.create_signed_value(secret, name, token)
     path = spawner.server.base_url
     handler._set_cookie(name, signed, encrypted=False, path=path, expires_days=30)
 
@@ -93,7 +92,7 @@ class PendingHandler(SpawnPendingHandler):
         if user and cookie and user.name == self.path_args[0]:
             spawner = user.spawners.get(self.path_args[1] if len(self.path_args) > 1 else "")
             if spawner is not None and spawner.ready:
-                hand_over(self, spawner, cookie.decode())
+                set_server_cookie(self, spawner, cookie.decode())
         super().redirect(url, *args, **kwargs)
 
 

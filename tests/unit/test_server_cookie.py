@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from jupyterhub import orm
 
-from hub_extensions.signing_in.opening import hand_over
+from hub_extensions.signing_in.opening import set_server_cookie
 
 
 @pytest.fixture
@@ -33,7 +33,7 @@ def handed(cookie_id: str = "mine", **of_the_hub: Any) -> list[str]:
         get_session_cookie=lambda: "session",
         _set_cookie=lambda name, *_given, **_options: cookies.append(name),
     )
-    hand_over(handler, spawner, cookie_id)
+    set_server_cookie(handler, spawner, cookie_id)
     return cookies
 
 
