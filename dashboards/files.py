@@ -105,7 +105,7 @@ class FileHandler(StaticFileHandler):
         self.set_header("Content-Length", len(body))
         self.set_header("Vary", "Accept-Encoding")
         self.set_extra_headers(path)
-        await self.finish(body if include_body else None)
+        self.finish(body if include_body else None)  # not waited for: the browser may have left
 
     def set_extra_headers(self, path: str) -> None:
         versioned = "v" in self.request.query_arguments

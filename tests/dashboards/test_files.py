@@ -5,10 +5,13 @@ from __future__ import annotations
 import json
 import os
 import re
+import socket
+import struct
 import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 import requests
@@ -20,14 +23,26 @@ pytestmark = pytest.mark.long
 
 
 @pytest.fixture(scope="module")
-def files(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def log(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What the service says."""
+    return tmp_path_factory.mktemp("files") / "log"
+
+
+@pytest.fixture(scope="module")
+def files(log: Path) -> Iterator[str]:
     """The address of a running service, ending in a slash."""
     address = f"http://127.0.0.1:{free_port()}"
-    process = subprocess.Popen(
-        [sys.executable, "-I", "-m", "dashboards.file_server"],
-        env={"JUPYTERHUB_SERVICE_URL": address, "JUPYTERHUB_SERVICE_PREFIX": "/services/files/"},
-        cwd=tmp_path_factory.mktemp("files"),
-    )
+    with log.open("wb") as said:
+        process = subprocess.Popen(
+            [sys.executable, "-I", "-m", "dashboards.file_server"],
+            env={
+                "JUPYTERHUB_SERVICE_URL": address,
+                "JUPYTERHUB_SERVICE_PREFIX": "/services/files/",
+            },
+            cwd=log.parent,
+            stdout=said,
+            stderr=said,
+        )
     try:
         wait_until(lambda: _answers(address), "the service")
         yield f"{address}/services/files/"
@@ -65,6 +80,20 @@ def test_pages_of_other_origins_may_use_them_and_nothing_is_said_of_a_person(fil
         assert answer.headers["Access-Control-Allow-Origin"] == "*"
         assert answer.headers["X-Content-Type-Options"] == "nosniff"
         assert "Set-Cookie" not in answer.headers
+
+
+def test_a_browser_that_leaves_is_no_failure(files: str, log: Path) -> None:
+    place = urlsplit(files)
+    asked = (
+        f"GET {place.path}{usual_scripts()[0]} HTTP/1.1\r\nHost: x\r\nAccept-Encoding: gzip\r\n\r\n"
+    )
+    for _ in range(20):
+        with socket.create_connection((place.hostname, place.port)) as browser:
+            browser.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            browser.sendall(asked.encode() * 4)
+            browser.recv(1)  # the answer is under way; now it leaves
+    assert requests.get(files + usual_scripts()[0], timeout=5).ok
+    assert "Uncaught" not in log.read_text()
 
 
 def test_a_known_file_is_not_sent_again(files: str) -> None:
