@@ -165,6 +165,7 @@ class DescopeAuthenticator(ConfirmingAuthenticator):
         log.keep_secrets_out()
         queries.write_ahead(app.db)
         queries.load_one_alone(app.db)
+        queries.let_go_of_deleted(app.db)
         turns.take_turns()
         grants.create_tables(app.db)
         sessions.create_tables(app.db)

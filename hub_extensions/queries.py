@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+from jupyterhub import orm
 from sqlalchemy import event, text
 from sqlalchemy.orm import ORMExecuteState, Session, lazyload
 
@@ -32,3 +35,20 @@ def load_one_alone(db: Session) -> None:
         one = getattr(getattr(state.statement, "_limit_clause", None), "value", None) == 1
         if state.is_select and one:
             state.statement = state.statement.options(lazyload("*"))
+
+
+def let_go_of_deleted(db: Session) -> None:
+    """Forget what of Atrium's tables is held in memory of somebody who is deleted.
+
+    The database deletes those rows by itself (`ON DELETE CASCADE`), of which SQLAlchemy does not
+    know; and SQLite gives the number to whoever comes next, who would be taken for the one before.
+    """
+
+    @event.listens_for(db, "persistent_to_deleted")
+    def let_go(_db: Session, deleted: Any) -> None:
+        if isinstance(deleted, orm.User):
+            everything: list[Any] = list(db.identity_map.values())
+            for held in everything:
+                is_ours = held.__tablename__.startswith("atrium_")
+                if is_ours and getattr(held, "user_id", None) == deleted.id:
+                    db.expunge(held)

@@ -64,6 +64,10 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) ->
     report = yield
     if report.when == "call":
         item.stash[_PASSED] = report.passed
+    if report.failed:
+        for name, value in getattr(item, "funcargs", {}).items():
+            if isinstance(value, Hub):
+                report.sections.append((f"The end of the log of {name}", value.log_tail(40)))
     return report
 
 

@@ -181,13 +181,14 @@ class Follower:
     async def _sweep(self) -> None:
         """Ask the provider about everybody who is signed in, with a call for each hundred."""
         # The database session knows these again below, without asking for each, as they are held.
-        people = {each[1].subject: each for each in sessions.everybody(self.app.db)}
-        if self.directory is None or not people:
+        held = sessions.everybody(self.app.db)
+        whose = {identity.subject: session.user_id for session, identity in held}
+        if self.directory is None or not whose:
             self.provider.last_sweep = time.monotonic()
             return
         began = grants.now()
         try:
-            known = await asyncio.to_thread(self.directory.people, list(people))
+            known = await asyncio.to_thread(self.directory.people, list(whose))
         except TooManyCalls as error:
             self.provider.failed(error.retry_after)
         except ProviderUnreachable:
@@ -200,7 +201,6 @@ class Follower:
         else:
             self.provider.is_back()
             self.provider.last_sweep = time.monotonic()
-            whose = {subject: session.user_id for subject, (session, _) in people.items()}
             for subject, user_id in whose.items():
                 if subject in known:
                     self._heard(known[subject], user_id, began)
@@ -266,9 +266,9 @@ class Follower:
         if session is None:
             return
         session.asked_at = grants.now()  # one who is not answered for holds up nobody
-        began = session.signed_in_at
+        began, user_id = session.signed_in_at, session.user_id
         self.app.db.commit()
-        user = self.app.users.get(session.user_id)
+        user = self.app.users.get(user_id)
         if user is None:
             return
         try:
@@ -278,7 +278,7 @@ class Follower:
         else:
             self.provider.is_back()
             if not confirmed:
-                self._end_beside(user.id, began, "dismissed")
+                self._end_beside(user_id, began, "dismissed")
 
     @property
     def notice(self) -> str:

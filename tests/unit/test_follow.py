@@ -20,6 +20,7 @@ from hub_extensions import audit, grants
 from hub_extensions.access.directory import Directory, DirectoryRefused, Known, TooManyCalls
 from hub_extensions.access.follow import CALLS_A_MINUTE, Follower
 from hub_extensions.access.provider_state import Provider
+from hub_extensions.queries import let_go_of_deleted
 from hub_extensions.signing_in import sessions, sign_out
 from hub_extensions.signing_in.provider import ProviderUnreachable
 
@@ -106,6 +107,22 @@ async def test_one_sweep_asks_once_for_a_hundred_people(db: Any, directory: Fake
     sign_in(db, 600)
     await follower(db, directory)._sweep()
     assert directory.calls == 6
+
+
+async def test_somebody_deleted_while_the_provider_is_asked_holds_up_no_other(db: Any) -> None:
+    class Deletes(FakeDirectory):
+        def people(self, subjects: Any) -> dict[str, Known]:
+            db.delete(db.get(orm.User, 1))
+            db.commit()
+            return super().people(subjects)
+
+    let_go_of_deleted(db)
+    sign_in(db, 2)
+    following = follower(db, Deletes())
+    following.app.users = {2: SimpleNamespace(id=2, name="p2@a.test")}
+    db.get(grants.Identity, 2).confirmed_at = before = grants.now() - timedelta(minutes=1)
+    await following._sweep()
+    assert db.get(grants.Identity, 2).confirmed_at > before
 
 
 async def test_after_a_restart_the_refreshes_of_a_thousand_people_are_spread(db: Any) -> None:

@@ -10,7 +10,9 @@ from jupyterhub import orm
 from sqlalchemy import event
 from sqlalchemy.orm import Session
 
-from hub_extensions.queries import load_one_alone
+from hub_extensions import grants
+from hub_extensions.queries import let_go_of_deleted, load_one_alone
+from hub_extensions.signing_in import sessions
 
 
 @pytest.fixture
@@ -69,3 +71,27 @@ def test_a_list_does_not_ask_for_each_of_its_people(
     assert asked(lambda: groups(db.query(orm.User))) == few
     db.expunge_all()
     assert asked(lambda: groups(db.query(orm.User).limit(20))) == few
+
+
+def test_whoever_gets_the_number_of_somebody_deleted_is_not_taken_for_them(db: Session) -> None:
+    grants.create_tables(db)
+    sessions.create_tables(db)
+    let_go_of_deleted(db)
+    people = [orm.User(id=number, name=f"{number}") for number in (1, 2)]
+    db.add_all(people)
+    db.flush()
+    for user in people:
+        who: dict[str, Any] = {"user_id": user.id, "issuer": "P", "subject": f"U{user.id}"}
+        db.add(grants.Identity(**who, confirmed_at=grants.now()))
+        sessions.begin(db, user)
+    db.commit()
+    held = sessions.everybody(db)  # as by what waits for the provider's answer
+    db.delete(people[1])
+    db.commit()
+    db.add(another := orm.User(id=2, name="another"))
+    db.commit()
+    assert db.get(grants.Identity, 2) is None
+    sessions.begin(db, another)
+    db.commit()
+    assert sessions.whose(db) == {1, 2}
+    assert db.get(grants.Identity, 1) is held[0][1]
