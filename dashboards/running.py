@@ -263,13 +263,17 @@ class Running:
 
 
 async def _end(context: ApplicationContext, session: ServerSession, code: int) -> None:
-    """Close a session's connections, and end its callbacks and its document."""
-    for connection in list(session._subscribed_connections):
-        connection._socket.close(code)
-        session.unsubscribe(connection)
-    session._callbacks.remove_all_callbacks()
-    while not session.destroyed:  # it is kept as long as callbacks wait for their turn
+    """Close a session's connections, and end its callbacks and its document.
+
+    Another may do the same just now, and a WebSocket may be opened meanwhile.
+    """
+    while not session.destroyed:
+        for connection in list(session._subscribed_connections):
+            connection._socket.close(code)
+            session.unsubscribe(connection)
+        session._callbacks.remove_all_callbacks()
         await context._discard_session(session, lambda _: True)
+        await asyncio.sleep(0.01)  # it is kept as long as something waits for its turn, or writes
 
 
 class PersonSocket(HubOAuthenticated, WSHandler):
@@ -296,16 +300,15 @@ class PersonSocket(HubOAuthenticated, WSHandler):
     async def _async_open(self, token: str) -> None:
         """Called by Bokeh, some time after the checks of `prepare`: for a session that was closed
         meanwhile it would make a new one."""
-        if self._is_still_shared():
-            await super()._async_open(token)
-            if self.connection is None:
-                return
-            if self._is_still_shared():
-                await self._tell_first_state()
-            else:
-                await _end(self.application_context, self.connection.session, TAKEN)
-        else:
+        if not self._is_still_shared():
             self.close(TAKEN)
+            return
+        await super()._async_open(token)
+        if not self._is_still_shared():
+            for session in list(self.application_context.sessions):
+                await _end(self.application_context, session, TAKEN)
+        elif self.connection is not None and self.connection._session is not None:
+            await self._tell_first_state()
 
     def _is_still_shared(self) -> bool:
         dashboard = _notebook(self.application_context).dashboard

@@ -1,0 +1,84 @@
+"""A session that is no longer allowed ends, whatever else happens to it at the same moment."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import pytest
+from bokeh.application import Application
+from bokeh.application.handlers.function import FunctionHandler
+from bokeh.server.contexts import ApplicationContext
+from bokeh.server.session import ServerSession
+from tornado.ioloop import IOLoop
+
+from dashboards.revoking import TAKEN
+from dashboards.running import _end
+
+
+@pytest.fixture
+async def context() -> ApplicationContext:
+    application = Application(FunctionHandler(lambda _document: None))
+    return ApplicationContext(application, io_loop=IOLoop.current(), url="/dashboard")
+
+
+@pytest.fixture
+async def session(context: ApplicationContext) -> ServerSession:
+    return await context.create_session_if_needed("a session")
+
+
+class Socket:
+    """Notes the code with which it was closed."""
+
+    code: int | None = None
+
+    def close(self, code: int) -> None:
+        self.code = code
+
+
+class Connection:
+    """One browser's, as far as the end of a session has to do with it."""
+
+    def __init__(self, session: Any) -> None:
+        self._socket = Socket()
+        session.subscribe(self)
+
+
+async def test_several_may_end_it_at_once(
+    context: ApplicationContext, session: ServerSession
+) -> None:
+    connection = Connection(session)
+    ends = [_end(context, session, TAKEN) for _ in range(3)]
+    async with asyncio.timeout(5):
+        await asyncio.gather(session.with_document_locked(asyncio.sleep, 0.05), *ends)
+        await _end(context, session, TAKEN)  # one that has ended
+    assert session.destroyed
+    assert connection._socket.code == TAKEN
+    assert not context.sessions
+
+
+async def test_a_socket_that_is_opened_meanwhile_is_closed(
+    context: ApplicationContext, session: ServerSession
+) -> None:
+    busy = asyncio.create_task(session.with_document_locked(asyncio.sleep, 0.05))
+    await asyncio.sleep(0)
+    session.block_expiration()
+    ending = asyncio.create_task(_end(context, session, TAKEN))
+    await busy
+    connection = Connection(session)
+    session.unblock_expiration()
+    async with asyncio.timeout(5):
+        await ending
+    assert session.destroyed
+    assert connection._socket.code == TAKEN
+
+
+async def test_one_that_its_notebook_holds_does_not_stop_the_server(
+    context: ApplicationContext, session: ServerSession
+) -> None:
+    session.block_expiration()  # as by `pn.state.block_expiration`
+    with pytest.raises(TimeoutError):
+        await asyncio.wait_for(_end(context, session, TAKEN), 0.3)
+    session.unblock_expiration()
+    await _end(context, session, TAKEN)
+    assert session.destroyed
