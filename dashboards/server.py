@@ -129,7 +129,8 @@ def _stop_on_signals(stopped: asyncio.Event) -> None:
     loop = asyncio.get_running_loop()
 
     def stop(number: int, frame: object) -> None:
-        loop.call_soon_threadsafe(stopped.set)
+        with contextlib.suppress(RuntimeError):  # a second signal, and the loop has ended
+            loop.call_soon_threadsafe(stopped.set)
         watch = threading.Timer(PATIENCE, os._exit, [0])
         watch.daemon = True
         watch.start()
