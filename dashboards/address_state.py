@@ -36,6 +36,9 @@ LONGEST = 2000
 MESSAGE = "atrium-address"
 """What the page is told by this name, static/address.js writes into the address."""
 
+_TOLD = 5
+"""Of what could not be taken over, so many are told."""
+
 _LARGEST = 2**53
 """Beyond it browsers no longer tell one whole number from the next."""
 
@@ -85,23 +88,24 @@ def follow(doc: Document, arguments: Mapping[str, Sequence[bytes]]) -> list[str]
     """Set the widgets of a document as its address says, and let the address follow them.
 
     Called when the notebook has run, before its page is made. Returns the names in the address
-    that could not be taken over, with their values: `kind=foo`.
+    that could not be taken over, with their values: `kind=foo`; the first few of them.
     """
     followed = {one.name: one for one in _followed(doc)}
-    ignored = []
-    for name, texts in _asked(arguments).items():
+    asked, ignored = _asked(arguments), []
+    is_too_long = sum(len(text) for texts in asked.values() for text in texts) > LONGEST
+    for name, texts in asked.items():
         try:
+            if is_too_long:
+                raise ValueError("more than an address of ours holds")
             followed[name].take_over(texts)
         except (KeyError, ValueError):
             ignored += [f"{name}={text}"[:80] for text in texts[:1]]
     for one in followed.values():
         one.widget.param.watch(partial(_tell, doc, one), "value")
-    return ignored
+    return ignored[:_TOLD]
 
 
 def _asked(arguments: Mapping[str, Sequence[bytes]]) -> dict[str, Texts]:
-    if sum(len(name) + sum(map(len, values)) for name, values in arguments.items()) > LONGEST:
-        return {}
     return {
         name: [value.decode("utf-8", "replace") for value in values]
         for name, values in arguments.items()

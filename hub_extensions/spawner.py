@@ -244,17 +244,21 @@ class DashboardSpawner(AccountSpawner):
 
     async def poll(self) -> int | None:
         """As JupyterHub's, every few seconds; notes a server that the hub has not ended."""
+        # How a server of an earlier hub has ended nobody is told.
+        is_unexplained = self.proc is None and self._was_running
         status = await super().poll()
+        self._was_running = status is None
         if status is None:
             with contextlib.suppress(psutil.NoSuchProcess):
                 self.share.look(psutil.Process(self.pid))
-        elif status == -signal.SIGKILL and not self._stop_pending:
+        elif (status == -signal.SIGKILL or is_unexplained) and not self._stop_pending:
             server_limits.killed.add(self.home.name)
             self.log.error("%s was killed, most likely for want of memory", self._log_name)
         return status
 
     process_started = 0.0
     boot_id = ""
+    _was_running = False
 
     def _remember_process(self) -> None:
         self.boot_id = boot_id()
@@ -280,6 +284,7 @@ class DashboardSpawner(AccountSpawner):
         """Called when the process is gone."""
         super().clear_state()
         self._data_of = frozenset()
+        self._was_running = False
 
     async def _signal(self, sig: int) -> bool:
         """Send a signal to the process if it still is the one we started; 0 only asks.

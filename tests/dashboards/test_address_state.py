@@ -185,10 +185,16 @@ def test_a_notebook_that_fails_on_a_value_keeps_the_usual_one(doc: Document) -> 
     assert slider.value == 0
 
 
-def test_widgets_of_one_name_are_counted_and_an_endless_address_is_not_read(doc: Document) -> None:
+def test_widgets_of_one_name_are_counted_and_of_an_endless_address_nothing_is_taken_over(
+    doc: Document,
+) -> None:
     first, second = (W.Select(label="How  many?", options=["1", "2"]) for _ in range(2))
     pn.Row(first, second).server_doc(doc)
-    assert follow(doc, {"how-many-2": [b"2"], "x": [b"y" * LONGEST]}) == []
+    endless = {"how-many-2": [b"2"], **{name: [b"y" * LONGEST] for name in "abcdefg"}}
+    assert [said[:20] for said in follow(doc, endless)] == [
+        "how-many-2=2",
+        *(f"{name}={'y' * 18}" for name in "abcd"),
+    ]
     assert (first.value, second.value) == ("1", "1")
     assert follow(doc, {"how-many-2": [b"2"], "utm_source": [b"mail"]}) == []
     assert (first.value, second.value) == ("1", "2")

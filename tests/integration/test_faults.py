@@ -317,6 +317,25 @@ def test_a_killed_hub_finds_everybodys_server_again(hub: Hub, visits: list[Visit
     assert_each_has_their_own(visits)
 
 
+def test_who_loses_a_server_of_an_earlier_hub_is_told_so_too(hub: Hub, visits: list[Visit]) -> None:
+    visit, other = visits[:2]
+    server, gone = hub.server_of(visit.name), hub.server_of(other.name)
+    assert server is not None
+    assert gone is not None
+    hub.send(signal.SIGTERM)
+    gone.kill()
+    hub.start()
+    server.kill()
+    address = f"{visit.home}dashboards/user/mine"
+    wait_until(lambda: visit.person.get(address).status_code == 424, "a page that tells it")
+    assert "Your dashboards were stopped" in visit.person.get(address).text
+    # Of what ended while there was no hub nobody can tell why: perhaps with the machine.
+    assert "were stopped" not in other.person.get(other.home).text
+    for one in (visit, other):
+        one.come()
+    assert_each_has_their_own(visits)
+
+
 def test_a_killed_proxy_is_back_with_everybodys_route(hub: Hub, visits: list[Visit]) -> None:
     before = servers_of(visits)
     proxy = next(
