@@ -14,6 +14,7 @@ import re
 import secrets
 import sys
 from collections.abc import Collection, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any
@@ -272,7 +273,7 @@ async def _end(context: ApplicationContext, session: ServerSession, code: int) -
             connection._socket.close(code)
             session.unsubscribe(connection)
         session._callbacks.remove_all_callbacks()
-        await context._discard_session(session, lambda _: True)
+        await context._discard_session(session, lambda one: not one.connection_count)
         await asyncio.sleep(0.01)  # it is kept as long as something waits for its turn, or writes
 
 
@@ -305,8 +306,11 @@ class PersonSocket(HubOAuthenticated, WSHandler):
             return
         await super()._async_open(token)
         if not self._is_still_shared():
-            for session in list(self.application_context.sessions):
-                await _end(self.application_context, session, TAKEN)
+            context = self.application_context
+            ends = [_end(context, session, TAKEN) for session in list(context.sessions)]
+            with suppress(TimeoutError):  # the hub, whose word it was, ends a server that holds one
+                await asyncio.wait_for(asyncio.gather(*ends), PATIENCE)
+            self.close(TAKEN)
         elif self.connection is not None and self.connection._session is not None:
             await self._tell_first_state()
 

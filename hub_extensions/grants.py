@@ -59,6 +59,12 @@ class Identity(orm.Base):
     confirmed_at: Mapped[datetime]
 
 
+def subject_of(db: Session, user: orm.User) -> str:
+    """The provider's name for a person, "" for one who has never come from there."""
+    identity = db.get(Identity, user.id)
+    return str(identity.subject) if identity else ""
+
+
 def now() -> datetime:
     """The present, UTC without zone, as JupyterHub's database keeps it."""
     return datetime.now(UTC).replace(tzinfo=None)

@@ -50,5 +50,6 @@ def let_go_of_deleted(db: Session) -> None:
             everything: list[Any] = list(db.identity_map.values())
             for held in everything:
                 is_ours = held.__tablename__.startswith("atrium_")
-                if is_ours and getattr(held, "user_id", None) == deleted.id:
+                # After a rollback it would have to be asked for, and the row may be gone.
+                if is_ours and vars(held).get("user_id", deleted.id) == deleted.id:
                     db.expunge(held)

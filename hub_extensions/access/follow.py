@@ -137,19 +137,28 @@ class Follower:
             async with self.authenticator.lock(user.name):
                 session = self.app.db.get(sessions.Session, user_id)
                 is_over = session is not None and session.signed_in_at == began
+                subject = grants.subject_of(self.app.db, user.orm_user)
                 if is_over:
                     await self.end(user_id, reason)
         finally:
             self._ending.discard(user_id)
         if is_over and reason == "too old":
-            await self._have_asked(user)
+            await self._have_asked(user, subject)
 
-    async def _have_asked(self, user: User) -> None:
+    async def _have_asked(self, user: User, subject: str) -> None:
         """Have the provider ask somebody who they are when they come again: its own session would
         let them in without that, and their company would never be asked."""
         async with self._asking:  # of many at once, one after the other: each is a call
-            await sign_out.end_at_provider(self.authenticator, user)
-            await asyncio.sleep(60 / _ENDS_A_MINUTE)
+            if not await self._was_asked(user):
+                await sign_out.end_at_provider(self.authenticator, user.name, subject)
+                await asyncio.sleep(60 / _ENDS_A_MINUTE)
+
+    async def _was_asked(self, user: User) -> bool:
+        """Whether they have come again while others had their turn, and the provider said when it
+        asked them: a sign-in refuses one that is too old."""
+        if self.app.db.get(sessions.Session, user.id) is None:
+            return False
+        return self.authenticator.tells_when_asked(await user.get_auth_state() or {})
 
     async def end(self, user_id: int, reason: Reason) -> None:
         """End everything of a person; their groups too, if the provider has dismissed them."""

@@ -21,6 +21,7 @@ from sqlalchemy import select
 
 from .. import audit, grants
 from . import pending, provider, sessions, sign_out
+from .confirming import is_there
 from .provider import LEEWAY, InvalidToken, UnknownSignature, number
 from .rate_limit import RateLimited
 
@@ -171,7 +172,7 @@ class BackChannelHandler(RateLimited):
     async def _end(self, user: User, logout: Logout) -> None:
         async with self.authenticator.lock(user.name):
             state = await user.get_auth_state() or {}
-            if ends(logout, id_token_claims(state)):
+            if is_there(user) and ends(logout, id_token_claims(state)):
                 was_signed_in = self.db.get(sessions.Session, user.id) is not None
                 await sign_out.end_everything(self.app, user)
                 if was_signed_in:  # else it is the echo of a sign-out that began here

@@ -11,7 +11,7 @@ from weakref import WeakValueDictionary
 from jupyterhub import orm
 from jupyterhub.roles import assign_default_roles
 from jupyterhub.user import User
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, object_session
 from tornado import web
 from traitlets import Dict, Integer
 
@@ -19,6 +19,11 @@ from .. import grants
 from ..claims import RefusedClaims, username_from_claims
 from . import identity_notices, provider, sessions
 from .oidc import OpenIDConnectAuthenticator
+
+
+def is_there(user: User) -> bool:
+    """Whether somebody has not been deleted in the hub, where their number may be another's now."""
+    return object_session(user.orm_user) is not None
 
 
 class ConfirmingAuthenticator(OpenIDConnectAuthenticator):
@@ -89,6 +94,11 @@ class ConfirmingAuthenticator(OpenIDConnectAuthenticator):
         hours = self.session_hours_of(self.tenant_of(claims) or "")
         return 0 < asked_at < time.time() - 3600 * hours
 
+    def tells_when_asked(self, state: dict[str, Any]) -> bool:
+        """Whether the provider has said when it asked them, by what was kept of a sign-in."""
+        claims = state.get(self.user_auth_state_key) or {}
+        return provider.number(claims.get("auth_time")) > 0
+
     # -- what the provider says later ----------------------------------------------------------
 
     def lock(self, name: str) -> asyncio.Lock:
@@ -142,6 +152,8 @@ class ConfirmingAuthenticator(OpenIDConnectAuthenticator):
             for name in ("refresh_token", "id_token"):
                 fresh[name] = fresh[name] or state.get(name)  # if it brings none, the old one holds
             await user.save_auth_state(fresh)
+            if not is_there(user):
+                return False
             if session := user.db.get(sessions.Session, user.id):
                 session.refreshed_at = grants.now()
             self.record(user.db, user.orm_user, claims)
@@ -156,7 +168,8 @@ class ConfirmingAuthenticator(OpenIDConnectAuthenticator):
                 return
             claims = {**state[self.user_auth_state_key], "tenants": tenants}
             await user.save_auth_state({**state, self.user_auth_state_key: claims})
-            self.record(user.db, user.orm_user, claims)
+            if is_there(user):
+                self.record(user.db, user.orm_user, claims)
 
     def record(self, db: Session, user: orm.User, claims: dict[str, Any]) -> None:
         """Write down what the provider just said of a person: identity, groups, full admin.

@@ -81,23 +81,23 @@ async def sign_out_everywhere(app: Any, user: User) -> dict[str, Any]:
     authenticator = app.authenticator
     async with authenticator.lock(user.name):
         auth_state = await user.get_auth_state() or {}
+        subject = grants.subject_of(user.db, user.orm_user)
         await end_everything(app, user)
     await revoke(authenticator, auth_state)
-    await end_at_provider(authenticator, user)
+    await end_at_provider(authenticator, user.name, subject)
     return auth_state
 
 
-async def end_at_provider(authenticator: Any, user: User) -> None:
+async def end_at_provider(authenticator: Any, name: str, subject: str) -> None:
     """End a person's sessions at the provider, in every browser: else a lost device would be signed
     in again by its next click, without being asked who it is."""
     directory = authenticator.follower.directory
-    identity = user.db.get(grants.Identity, user.id)
-    if directory is None or identity is None:
+    if directory is None or not subject:
         return
     try:
-        await asyncio.to_thread(directory.sign_out, identity.subject)
+        await asyncio.to_thread(directory.sign_out, subject)
     except web.HTTPError:
-        authenticator.log.warning("The provider's own sessions of %s could not be ended", user.name)
+        authenticator.log.warning("The provider's own sessions of %s could not be ended", name)
 
 
 async def revoke(authenticator: Any, auth_state: dict[str, Any]) -> None:

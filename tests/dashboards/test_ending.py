@@ -5,13 +5,16 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
+import panel as pn
 import pytest
 from bokeh.application import Application
 from bokeh.application.handlers.function import FunctionHandler
 from bokeh.server.contexts import ApplicationContext
 from bokeh.server.session import ServerSession
+from panel.io.state import set_curdoc
 from tornado.ioloop import IOLoop
 
+from dashboards import callback_failure
 from dashboards.revoking import TAKEN
 from dashboards.running import _end
 
@@ -71,6 +74,19 @@ async def test_a_socket_that_is_opened_meanwhile_is_closed(
         await ending
     assert session.destroyed
     assert connection._socket.code == TAKEN
+
+
+async def test_a_callback_that_fails_after_the_end_is_noted_once(
+    context: ApplicationContext, session: ServerSession, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Panel runs at once what is told to a document without a session; its own failure would be
+    told again, and so on."""
+    callback_failure.install()
+    document = session.document
+    await _end(context, session, TAKEN)
+    with set_curdoc(document):
+        pn.state._handle_exception(RuntimeError("its module is gone"))
+    assert caplog.text.count("its module is gone") == 1
 
 
 async def test_one_that_its_notebook_holds_does_not_stop_the_server(

@@ -10,6 +10,7 @@ from datetime import timedelta
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
+from unittest.mock import AsyncMock
 
 import pytest
 from jupyterhub import orm
@@ -17,6 +18,7 @@ from sqlalchemy.exc import OperationalError
 from tornado import web
 
 from hub_extensions import audit, grants
+from hub_extensions.access import follow
 from hub_extensions.access.directory import Directory, DirectoryRefused, Known, TooManyCalls
 from hub_extensions.access.follow import CALLS_A_MINUTE, Follower
 from hub_extensions.access.provider_state import Provider
@@ -289,6 +291,29 @@ async def until(holds: Any) -> None:
     async with asyncio.timeout(10):
         while not holds():
             await asyncio.sleep(0.01)
+
+
+@pytest.mark.parametrize(
+    ("is_back", "tells_when", "ends"),
+    [(False, True, ["U1"]), (True, False, ["U1"]), (True, True, [])],
+)
+async def test_whoever_was_asked_again_while_others_had_their_turn_stays_signed_in(
+    db: Any, monkeypatch: pytest.MonkeyPatch, is_back: bool, tells_when: bool, ends: list[str]
+) -> None:
+    monkeypatch.setattr(follow, "_ENDS_A_MINUTE", 1e9)
+    ended: list[str] = []
+    directory = FakeDirectory()
+    monkeypatch.setattr(directory, "sign_out", ended.append)
+    following = follower(db, directory)
+    following.authenticator.follower = following
+    following.authenticator.tells_when_asked = lambda _state: tells_when
+    sign_in(db, 1)
+    user: Any = SimpleNamespace(id=1, name="p1@a.test", get_auth_state=AsyncMock(return_value={}))
+    if not is_back:
+        sessions.end(db, db.get(orm.User, 1))
+        db.commit()
+    await following._have_asked(user, "U1")
+    assert ended == ends
 
 
 async def test_a_session_that_does_not_end_holds_up_no_other(
