@@ -19,8 +19,8 @@ def tell_page(document: Document, name: str, told: dict[str, Any]) -> None:
     At the document's next turn: what calls this may be code of a notebook that does not hold the
     document's lock, such as a coroutine that goes on, or a thread.
     """
-    if document.session_context is None:
-        return  # its session has ended, and there is no page
+    if not hasattr(document, "roots"):
+        return  # destroyed: its session has ended, and there is no page
     event = MessageSentEvent(document, name, told)
     with set_curdoc(document):
         state.execute(partial(document.callbacks.trigger_on_change, event), schedule=True)
