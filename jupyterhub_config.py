@@ -72,6 +72,7 @@ c.DashboardSpawner.shared_seconds = given.shared_seconds
 c.DashboardSpawner.unix_ids = list(given.unix_uids or ()) if isolation.ids else []
 c.DashboardSpawner.files_url = services.files_url(given)
 c.DashboardSpawner.server_environment = {"ATRIUM_DATA": str(given.data)} if given.data else {}
+c.DashboardSpawner.activity_seconds = services.activity_seconds(given)
 c.DashboardSpawner.starts_at_once = given.starts_at_once
 c.JupyterHub.concurrent_spawn_limit = 0  # whoever comes then waits in line
 c.Spawner.mem_limit = given.memory_limit

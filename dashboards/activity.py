@@ -16,9 +16,6 @@ from dashboards.settings import Settings
 
 log = logging.getLogger(__name__)
 
-EVERY = 60
-"""Seconds between two reports."""
-
 
 class Activity:
     """The time of the last use, and its reports to the hub."""
@@ -27,7 +24,8 @@ class Activity:
         self._settings = settings
         self._last: datetime | None = None
         self._reported: datetime | None = None
-        self._job = PeriodicCallback(self.report, EVERY * 1000, jitter=0.1)
+        every = 1000 * settings.activity_seconds
+        self._job = PeriodicCallback(self.report, every, jitter=0.1)
 
     def noticed(self) -> None:
         """The person asked for a page or changed something in one."""

@@ -37,6 +37,8 @@ class Settings:
     access_scopes: frozenset[str]
     callback_url: str
     activity_url: str
+    #: Seconds between two reports of use.
+    activity_seconds: float
     server_name: str
     user: str
     base_url: str
@@ -102,6 +104,7 @@ def settings_from(environ: Mapping[str, str]) -> Settings:
         access_scopes=_scopes(environ.get("JUPYTERHUB_OAUTH_ACCESS_SCOPES", "")),
         callback_url=required("JUPYTERHUB_OAUTH_CALLBACK_URL"),
         activity_url=environ.get("JUPYTERHUB_ACTIVITY_URL", ""),
+        activity_seconds=float(environ.get("JUPYTERHUB_ACTIVITY_INTERVAL", "") or 300),
         server_name=environ.get("JUPYTERHUB_SERVER_NAME", ""),
         user=required("JUPYTERHUB_USER"),
         base_url=_slashed(environ.get("JUPYTERHUB_BASE_URL", "/")),

@@ -16,6 +16,8 @@ _CULLER: Final = "idle-culler"
 
 #: Seconds between two looks for servers that nobody uses.
 _CULL_EVERY: Final = 60
+#: Seconds between two reports of use, as of JupyterHub's own servers.
+_REPORT_EVERY: Final = 300.0
 
 
 def files_url(settings: Settings) -> str:
@@ -28,6 +30,11 @@ def files_url(settings: Settings) -> str:
 def ahead_url(settings: Settings) -> str:
     """A script for the pages before a dashboard's: browsers then have what that will ask for."""
     return f"{files_url(settings)}ahead.js"
+
+
+def activity_seconds(settings: Settings) -> float:
+    """How often servers report their use: several times before the culler takes one for unused."""
+    return min(_REPORT_EVERY, 60 * settings.idle_minutes / 5) or _REPORT_EVERY
 
 
 def services(settings: Settings, state: State, folder: Path) -> list[dict[str, Any]]:

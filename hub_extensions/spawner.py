@@ -66,6 +66,7 @@ class DashboardSpawner(AccountSpawner):
     files_url = Unicode(config=True, help="Where scripts and styles are; its own ones without it.")
     shared_seconds = Float(120, config=True, help="Seconds that shared cells may take.")
     server_environment = Dict(config=True, help="More environment for every dashboard server.")
+    activity_seconds = Float(300, config=True, help="Seconds between a server's reports of use.")
     starts_at_once = Integer(4, config=True, help="Starts at once; others wait in line.")
     share = Instance(server_limits.Share, help="Its part of the processor.")
     #: The hub's one line.
@@ -233,6 +234,7 @@ class DashboardSpawner(AccountSpawner):
         """A dashboard server's environment, beside JupyterHub's own names."""
         env |= {"HOME": str(self.home), "ATRIUM_NOTEBOOKS": self.notebooks}
         env |= {"ATRIUM_PUSH_KEY": self.server_key, "ATRIUM_FILES_URL": self.files_url}
+        env |= {"JUPYTERHUB_ACTIVITY_INTERVAL": str(self.activity_seconds)}
         env |= self.server_environment
         return env
 

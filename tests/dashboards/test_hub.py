@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -39,9 +40,10 @@ def ask(
     tmp_path: Path,
     question: Callable[[Settings], Awaitable[Any]],
     answer: tuple[int, Any] = (200, {}),
+    seen: list[tuple[str, Any]] | None = None,
 ) -> tuple[Any, list[tuple[str, Any]]]:
     """Ask something while the stand-in answers; returns what came of it, and what was sent."""
-    seen: list[tuple[str, Any]] = []
+    seen = [] if seen is None else seen
 
     async def run() -> Any:
         socket, port = bind_unused_port()
@@ -142,6 +144,22 @@ def test_use_is_reported_once_and_silence_not_at_all(tmp_path: Path) -> None:
     assert token == "token own-token"
     report = json.loads(body)
     assert report["servers"][""]["last_activity"] == report["last_activity"]
+
+
+def test_use_is_reported_as_often_as_the_hub_wants_it(tmp_path: Path) -> None:
+    seen: list[tuple[str, Any]] = []
+
+    async def use(settings: Settings) -> None:
+        activity = Activity(replace(settings, activity_seconds=0.01))
+        activity.noticed()
+        activity.start()
+        async with asyncio.timeout(5):
+            while not seen:
+                await asyncio.sleep(0.01)
+        activity.stop()
+
+    ask(tmp_path, use, seen=seen)
+    assert len(seen) == 1
 
 
 def test_a_report_that_the_hub_did_not_take_is_made_again(tmp_path: Path) -> None:

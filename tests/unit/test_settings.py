@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from hub_extensions import settings, state
+from hub_extensions import services, settings, state
 from hub_extensions.settings import SettingsError
 
 PROJECT = "P2abcdefghijklmnopqrstuvwxyz"
@@ -54,6 +54,14 @@ def test_unix_ids_are_a_range_or_none(folder: Path, monkeypatch: pytest.MonkeyPa
     given = load(folder, monkeypatch, ATRIUM_UNIX_UIDS="300000-300009").unix_ids
     assert given == range(300_000, 300_010)
     assert load(folder, monkeypatch, ATRIUM_UNIX_UIDS="off").unix_ids is None
+
+
+@pytest.mark.parametrize(("minutes", "seconds"), [("60", 300), ("5", 60), ("0", 300)])
+def test_use_is_reported_several_times_before_a_server_counts_as_unused(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, minutes: str, seconds: float
+) -> None:
+    given = load(folder, monkeypatch, ATRIUM_IDLE_MINUTES=minutes)
+    assert services.activity_seconds(given) == seconds
 
 
 def test_memory_is_given_in_words_of_the_field(
