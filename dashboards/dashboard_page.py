@@ -27,6 +27,11 @@ class DashboardHandler(PersonHandler):
 
     policy: ClassVar[str] = DASHBOARD_POLICY
 
+    async def prepare(self) -> None:
+        """As of every page; what the notebook is told of its viewer is asked for beside it."""
+        self.site.hub.ask_ahead()
+        await super().prepare()
+
     async def get(self, group: str, name: str) -> None:
         """Show a dashboard. What is forbidden and what is missing are answered alike."""
         shared = await self.site.shared_with(self.person)

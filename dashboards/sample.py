@@ -11,6 +11,7 @@ from typing import Any
 import hvplot.pandas  # noqa: F401
 import pandas as pd
 import panel as pn
+import panel.io.browser  # Panel's own imports leave it to the first session
 from bokeh.application import Application
 from bokeh.application.handlers.function import FunctionHandler
 from bokeh.document import Document
@@ -36,5 +37,6 @@ def _fill(document: Document) -> None:
         rolled = frame.rolling(window, min_periods=1).mean()
         return rolled.hvplot(x="x", y="y", kind=kind, responsive=True, height=200)
 
-    pn.Column(kind, window, pn.bind(plot, window, kind)).server_doc(document)
+    table = pn.widgets.Tabulator(frame, pagination="remote")
+    pn.Column(kind, window, pn.bind(plot, window, kind), table).server_doc(document)
     kind.value, window.value = "scatter", 2
