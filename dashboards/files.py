@@ -30,7 +30,7 @@ def usual_scripts() -> tuple[str, ...]:
     """
     bokeh = bokeh_static()
     found = []
-    for name in ("bokeh", "bokeh-gl", "bokeh-widgets", "bokeh-tables"):
+    for name in ("bokeh", "bokeh-widgets", "bokeh-tables"):
         path = f"js/{name}.min.js"
         version = StaticFileHandler.get_version({"static_path": bokeh}, path)
         found.append(f"static/{path}?v={version}")

@@ -75,6 +75,9 @@ _OWN_SHEET = re.compile(r'(?<="url":")(?:\.\./)*static/extensions/panel/')
 _SHIM = re.compile(r'<script [^>]*src="([^"]*/es-module-shims[^"]*)"[^>]*>')
 """In a page: what browsers of some years ago need for components that are modules."""
 
+_WEBGL = re.compile(r'<script [^>]*src="([^"]*/bokeh-gl\.min\.js[^"]*)"[^>]*>')
+"""In a page: what draws with WebGL."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Opened:
@@ -197,7 +200,13 @@ class Running:
                 template_variables={**document.template_variables, **values},
             )
         page = _OWN_FILE.sub(rf"\1{files}static/", page)
-        if any(isinstance(model, ReactiveESM) for model in document.models):
+        models = document.models
+        if template and not any(
+            getattr(model, "output_backend", "") == "webgl" for model in models
+        ):
+            # For plots that may come later: without it they are drawn on a plain canvas.
+            page = _WEBGL.sub(r'<script type="text/plain" data-drawn="\1">', page)
+        if any(isinstance(model, ReactiveESM) for model in models):
             return page
         # For components that may come later. Our own frame fetches it with the first of them.
         later = 'type="text/plain" data-later' if template else "async src"

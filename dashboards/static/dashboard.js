@@ -53,6 +53,12 @@
     waiting.hidden = true;
     const place = document.getElementById("dashboard");
     document.getElementById("empty").hidden = place.childElementCount > 0;
+    // What only some plots need, if none of those that are drawn is one of them.
+    for (const later of document.querySelectorAll("script[data-drawn]")) {
+      const script = document.createElement("script");
+      script.src = later.dataset.drawn;
+      later.replaceWith(script);
+    }
   }
 
   // What browsers of some years ago need for components that are modules: fetched when the first one comes.

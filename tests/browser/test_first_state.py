@@ -50,6 +50,15 @@ pn.Column(
     pn.pane.Str("in its place", width=300), css_classes=["content"], sizing_mode="stretch_width"
 ).servable()
 """
+#: A plot, drawn as a notebook wants it.
+PLOT = """
+import panel as pn
+from bokeh.plotting import figure
+pn.extension()
+plot = figure(output_backend="{backend}", height=200)
+plot.scatter([1, 2, 3], [1, 2, 3])
+pn.pane.Bokeh(plot).servable()
+"""
 #: Notes each size that the dashboard has, from the moment at which it is there.
 SIZES = """
 window.sizes = [];
@@ -156,3 +165,24 @@ def test_a_dashboard_has_its_size_before_it_is_shown(new_visitor: NewVisitor, hu
     expect(page.get_by_text("in its place")).to_be_visible()
     expect(page.locator("#waiting")).to_be_hidden()
     assert len(set(page.evaluate("sizes"))) == 1
+
+
+@pytest.mark.parametrize("backend", ["canvas", "webgl"])
+def test_what_draws_with_webgl_is_fetched_before_the_plots_that_want_it_or_after_all_others(
+    new_visitor: NewVisitor, hub: Hub, backend: str
+) -> None:
+    write_notebook(hub.notebooks / "user" / "plot.ipynb", code(PLOT.format(backend=backend)))
+    page = new_visitor(hub).sign_in(MEMBER)
+    page.goto(f"{hub.url}/user/{MEMBER}/dashboards/user/plot")
+    expect(page.locator("#waiting")).to_be_hidden()
+    expect(page.locator("script[src*=bokeh-gl]")).to_have_count(1)
+    page.wait_for_function(
+        "performance.getEntriesByName(document.querySelector('script[src*=bokeh-gl]').src).length"
+    )
+    drawn_with = (
+        "[...Bokeh.index.roots[0].owner.query(view => view.model.type == 'Canvas')][0]?.webgl"
+    )
+    there = "document.createElement('canvas').getContext('webgl')"
+    assert page.evaluate(f"Boolean({drawn_with})") == (
+        backend == "webgl" and page.evaluate(f"Boolean({there})")
+    )

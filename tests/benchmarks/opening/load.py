@@ -131,12 +131,12 @@ def _open_for(side: Side, people: Crowd, count: int, window: float) -> dict[str,
     Returns:
         viewers; seconds: until the last one's document; memory: MB of all processes a viewer;
         processor: seconds of it a viewer until all had their document; idle: % of one core that
-        all processes together take when nobody does anything.
+        all processes together take when nobody does anything; reloads: of pages that failed.
     """
     names = list(itertools.islice(new_people, count))
     memory, processor = _memory(side), _processor(side)
     seconds = people.sign_in(side, names, FIRST)
-    opened = _processor(side)
+    opened, reloads = _processor(side), sum(one.reloads for one in people.viewers)
     time.sleep(_SETTLED)
     grown = _memory(side) - memory
     began, before = time.monotonic(), _processor(side)
@@ -151,6 +151,7 @@ def _open_for(side: Side, people: Crowd, count: int, window: float) -> dict[str,
         "memory": round(grown / count, 1),
         "processor": round((opened - processor) / count, 2),
         "idle": round(100 * share, 2),
+        "reloads": reloads,
     }
 
 

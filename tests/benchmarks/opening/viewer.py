@@ -21,6 +21,8 @@ from tests.person import form_of
 
 #: Seconds for everything: thirty servers that start at once on two cores take minutes.
 PATIENCE: Final = 900
+#: Seconds for which a page that fails is loaded anew.
+_TRIES: Final = 60
 _TOKEN: Final = re.compile(r'"token":"([^"]+)"')
 #: The document as some pages bring it: the WebSocket then says whether it is still the same.
 _FIRST_STATE: Final = re.compile(r'<script [^>]*id="first-state">(.*?)</script>', re.DOTALL)
@@ -48,10 +50,11 @@ class Viewer:
 
     Attributes:
         document: the dashboard's, as text, once it is there.
+        reloads: how often a page failed and was loaded anew.
     """
 
     def __init__(self) -> None:
-        self.document = ""
+        self.document, self.reloads = "", 0
         self._http = ClientSession(
             connector=TCPConnector(limit=0),
             cookie_jar=CookieJar(unsafe=True),  # the address is a number
@@ -65,6 +68,17 @@ class Viewer:
         """Go to an address."""
         async with self._http.get(url) as answer:
             return await _page(answer)
+
+    async def _answered_in_the_end(self, url: str) -> Page:
+        """As somebody who loads anew what failed: servers of the peer answer 404 while they start,
+        if many do."""
+        for _ in range(_TRIES):
+            async with self._http.get(url) as answer:
+                if answer.ok:
+                    return await _page(answer)
+            self.reloads += 1
+            await asyncio.sleep(1)
+        return await self.get(url)
 
     async def submit(self, page: Page, button: str = "", **fields: str) -> Page:
         """Send the first form of a page."""
@@ -83,7 +97,7 @@ class Viewer:
                 await self._until_ready(urljoin(page.url, json.loads(progress[1])))
             else:
                 assert _RELOADS in page.text, f"no dashboard at {page.url}: {page.text[:2000]}"
-            page = await self.get(page.url)
+            page = await self._answered_in_the_end(page.url)
         place = urlsplit(page.url)
         self._socket = await self._http.ws_connect(
             f"ws://{place.netloc}{place.path.rstrip('/')}/ws",
