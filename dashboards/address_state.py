@@ -31,7 +31,7 @@ from dashboards.page_message import tell_page
 log = logging.getLogger(__name__)
 
 LONGEST = 2000
-"""Characters of an address's query beyond which it is not read."""
+"""Characters that an address may ask for; of a longer one nothing is taken over."""
 
 MESSAGE = "atrium-address"
 """What the page is told by this name, static/address.js writes into the address."""

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-import re
 import secrets
 import sys
 from collections.abc import Collection, Mapping, Sequence
@@ -21,7 +20,6 @@ from typing import Any
 from weakref import WeakKeyDictionary
 
 from bokeh.application.handlers.document_lifecycle import DocumentLifecycleHandler
-from bokeh.core.json_encoder import serialize_json
 from bokeh.core.templates import FILE
 from bokeh.core.types import ID
 from bokeh.embed.bundle import extension_dirs
@@ -34,9 +32,8 @@ from jinja2 import Template
 from jupyterhub.services.auth import HubOAuthenticated
 from panel.io.application import Application
 from panel.io.resources import Resources
-from panel.io.server import ComponentResourceHandler, WSHandler, server_html_page_for_session
-from panel.io.state import set_curdoc, state
-from panel.models.esm import ReactiveESM
+from panel.io.server import ComponentResourceHandler, WSHandler
+from panel.io.state import state
 from tornado.httputil import HTTPHeaders, HTTPServerRequest
 from tornado.ioloop import IOLoop
 from tornado.web import HTTPError
@@ -48,6 +45,7 @@ from dashboards.catalog import Dashboard, find, served_here, visible
 from dashboards.failure import Failure
 from dashboards.identity import CurrentUser
 from dashboards.notebook import NotebookHandler
+from dashboards.rendering import page_of, state_of
 from dashboards.revoking import TAKEN
 from dashboards.shared import left_by_shared_cells
 from dashboards.site import Site, log_request
@@ -64,19 +62,6 @@ the answer."""
 
 TOKEN_LIFETIME = 300
 """Seconds after which a page that was loaded can no longer open its WebSocket."""
-
-
-_OWN_FILE = re.compile(r"((?:src|href)=[\"'])(?:\.\./)*static/(?=js/|extensions/panel/)")
-"""In a page: the way to a script or style that is the same for everybody."""
-
-_OWN_SHEET = re.compile(r'(?<="url":")(?:\.\./)*static/extensions/panel/')
-"""In a document: the way to a style that is the same for everybody."""
-
-_SHIM = re.compile(r'<script [^>]*src="([^"]*/es-module-shims[^"]*)"[^>]*>')
-"""In a page: what browsers of some years ago need for components that are modules."""
-
-_WEBGL = re.compile(r'<script [^>]*src="([^"]*/bokeh-gl\.min\.js[^"]*)"[^>]*>')
-"""In a page: what draws with WebGL."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -189,28 +174,8 @@ class Running:
 
         `files`: where it finds the scripts and styles that are the same for everybody.
         """
-        document = opened.session.document
-        with set_curdoc(document):
-            page = server_html_page_for_session(
-                opened.session,
-                resources=Resources.from_bokeh(self.sessions.resources()),
-                title=document.title,
-                token=opened.session.token,
-                template=template or document.template,
-                template_variables={**document.template_variables, **values},
-            )
-        page = _OWN_FILE.sub(rf"\1{files}static/", page)
-        models = document.models
-        if template and not any(
-            getattr(model, "output_backend", "") == "webgl" for model in models
-        ):
-            # For plots that may come later: without it they are drawn on a plain canvas.
-            page = _WEBGL.sub(r'<script type="text/plain" data-drawn="\1">', page)
-        if any(isinstance(model, ReactiveESM) for model in models):
-            return page
-        # For components that may come later. Our own frame fetches it with the first of them.
-        later = 'type="text/plain" data-later' if template else "async src"
-        return _SHIM.sub(rf'<script {later}="\1">', page)
+        resources = Resources.from_bokeh(self.sessions.resources())
+        return page_of(opened.session, resources, files, template, values)
 
     def first_state(self, opened: Opened, files: str) -> str:
         """The document as JSON that may stand in a script element of its page, rendered before.
@@ -225,9 +190,7 @@ class Running:
                 first_states[session] = False
 
         session.document.on_change(changed)
-        state = serialize_json(session.document.to_json(deferred=False))
-        state = _OWN_SHEET.sub(f"{files}static/extensions/panel/", state)
-        return state.replace("<", "\\u003c")
+        return state_of(session.document, files)
 
     def socket(self, request: HTTPServerRequest, group: str, name: str) -> Any:
         """Tornado's delegate for a WebSocket; None when no session of that name waits for it."""

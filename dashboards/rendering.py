@@ -1,0 +1,76 @@
+"""The page of a session, and the state of its document that goes with it, as texts.
+
+Imports Panel: only `dashboards.running` may import this module.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from bokeh.core.json_encoder import serialize_json
+from bokeh.document import Document
+from bokeh.server.session import ServerSession
+from jinja2 import Template
+from panel.io.resources import Resources
+from panel.io.server import server_html_page_for_session
+from panel.io.state import set_curdoc
+from panel.models.esm import ReactiveESM
+
+_OWN_FILE = re.compile(r"((?:src|href)=[\"'])(?:\.\./)*static/(?=js/|extensions/panel/)")
+"""In a page: the way to a script or style that is the same for everybody."""
+
+_OWN_SHEET = re.compile(r'(?<="url":")(?:\.\./)*static/extensions/panel/')
+"""In a document: the way to a style that is the same for everybody."""
+
+_SHIM = re.compile(r'<script [^>]*src="([^"]*/es-module-shims[^"]*)"[^>]*>')
+"""In a page: what browsers of some years ago need for components that are modules."""
+
+_WEBGL = re.compile(r'<script [^>]*src="([^"]*/bokeh-gl\.min\.js[^"]*)"[^>]*>')
+"""In a page: what draws with WebGL."""
+
+
+def page_of(
+    session: ServerSession,
+    resources: Resources,
+    files: str,
+    template: Template | None,
+    values: Mapping[str, object],
+) -> str:
+    """The page of a session: its own, or a template of ours filled with its parts and the values.
+
+    `files`: where it finds the scripts and styles that are the same for everybody.
+    """
+    document = session.document
+    with set_curdoc(document):
+        page = server_html_page_for_session(
+            session,
+            resources=resources,
+            title=document.title,
+            token=session.token,
+            template=template or document.template,
+            template_variables={**document.template_variables, **values},
+        )
+    page = _OWN_FILE.sub(rf"\1{files}static/", page)
+    # What only some models need is for those that may come later, if none of them is here. Our own
+    # frame fetches it then: `dashboard.js`.
+    models = document.models
+    if template and not any(map(_draws_with_webgl, models)):
+        page = _WEBGL.sub(r'<script type="text/plain" data-drawn="\1">', page)
+    if not any(isinstance(model, ReactiveESM) for model in models):
+        later = 'type="text/plain" data-later' if template else "async src"
+        page = _SHIM.sub(rf'<script {later}="\1">', page)
+    return page
+
+
+def _draws_with_webgl(model: Any) -> bool:
+    """Without its script Bokeh draws on a plain canvas."""
+    return getattr(model, "output_backend", "") == "webgl"
+
+
+def state_of(document: Document, files: str) -> str:
+    """A document as JSON that may stand in a script element. `files`: as for `page_of`."""
+    state = serialize_json(document.to_json(deferred=False))
+    state = _OWN_SHEET.sub(f"{files}static/extensions/panel/", state)
+    return state.replace("<", "\\u003c")
