@@ -6,8 +6,10 @@ its own (unix_accounts.py), that account its home. Nothing in it is ever in git.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
+import random
 import secrets
 import socket
 from dataclasses import dataclass
@@ -18,6 +20,9 @@ from urllib.parse import urlsplit
 from .settings import Settings, SettingsError
 
 _PORTS: Final = ("hub", "proxy_api", "descope", "files")
+#: Where they are chosen: below what systems give to connections (from 32768 on on Linux, later
+#: elsewhere), one of which could have a port of a stopped hub when it starts again.
+_RANGE: Final = range(10_000, 20_000)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -111,14 +116,18 @@ def _ports(path: Path, public_port: int | None) -> dict[str, int]:
             ) from None
     if len(kept) == len(_PORTS):  # an earlier version kept fewer
         return kept
-    # One more than is needed: the public port may be free still, and so be among them.
-    sockets = [socket.create_server(("127.0.0.1", 0)) for _ in (*_PORTS, "spare")]
-    free = [port for sock in sockets if (port := int(sock.getsockname()[1])) != public_port]
-    ports = dict(zip(_PORTS, free, strict=False)) | kept
-    for sock in sockets:
-        sock.close()
+    taken = {public_port, *kept.values()}
+    free = (port for port in random.sample(_RANGE, len(_RANGE)) if port not in taken)
+    ports = kept | {name: next(filter(_is_free, free)) for name in _PORTS if name not in kept}
     _write_private(path, json.dumps(ports))
     return ports
+
+
+def _is_free(port: int) -> bool:
+    """Whether a process could listen on it, on loopback."""
+    with contextlib.suppress(OSError), socket.create_server(("127.0.0.1", port)):
+        return True
+    return False
 
 
 def _write_private(path: Path, text: str) -> None:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import json
 import os
+import random
 import shutil
 import signal
 import socket
@@ -13,7 +15,6 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Sequence
-from contextlib import closing
 from pathlib import Path
 from typing import TypeVar
 
@@ -33,6 +34,10 @@ AGE_KEYS = """UPDATE records SET body = json_set(body, '$.createdTime',
 
 #: For hubs that start few servers: the template takes some seconds of processor.
 FEW_SERVERS = {"ATRIUM_TEMPLATE": "off"}
+
+#: Each of pytest's processes has ports of its own, below those that systems give to connections.
+_FIRST = 20_000 + 2_000 * int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
+_ports = iter(random.sample(range(_FIRST, _FIRST + 2_000), 2_000))
 
 T = TypeVar("T")
 
@@ -54,8 +59,11 @@ def wait_until(condition: Callable[[], T], what: str, *, seconds: float = 20) ->
 
 
 def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        return listener.getsockname()[1]
+    """A port that nothing listens on, and that no other test is given: it may be bound later."""
+    for port in _ports:
+        with contextlib.suppress(OSError), socket.create_server(("127.0.0.1", port)):
+            return port
+    raise AssertionError("every port of this process of pytest has been given")
 
 
 class Hub:
@@ -94,6 +102,9 @@ class Hub:
         self._processes: set[psutil.Process] = set()
         self._session = requests.Session()
         shutil.copytree(ROOT / "notebooks", self.notebooks, dirs_exist_ok=True)
+        self.state.mkdir(mode=0o700)
+        ports = {name: free_port() for name in ("hub", "proxy_api", "descope", "files")}
+        (self.state / "ports.json").write_text(json.dumps(ports))
 
     def start(self, *options: str) -> Hub:
         """Start the hub, from a working folder of its own, and wait until it answers."""
@@ -225,7 +236,7 @@ class Hub:
 
     def _spawner_of(self, name: str, of: str) -> tuple[int, str] | None:
         """The number of a person, and the state of their server, as the hub has written it."""
-        with closing(sqlite3.connect(self.state / "jupyterhub.sqlite")) as db:
+        with contextlib.closing(sqlite3.connect(self.state / "jupyterhub.sqlite")) as db:
             return db.execute(
                 """SELECT users.id, spawners.state FROM spawners JOIN users ON users.id = user_id
                 WHERE users.name = ? AND spawners.name = ?""",

@@ -9,7 +9,6 @@ import json
 import os
 import re
 import shutil
-import socket
 import subprocess
 import sys
 import time
@@ -17,6 +16,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 import requests
+
+from tests.hub import free_port
 
 CONFIGURATION = """
 import json, sys
@@ -51,7 +52,7 @@ class PlainHub:
         self.folder = folder
         self.notebooks = folder / "notebooks"
         self.notebooks.mkdir()
-        port, hub_port, api_port = free_ports(3)
+        port, hub_port, api_port = free_port(), free_port(), free_port()
         self.url = f"http://127.0.0.1:{port}"
         given = {
             "url": self.url,
@@ -139,17 +140,6 @@ def wait_until(condition: Callable[[], bool], what: str, log: Callable[[], str])
         if time.monotonic() > end:
             raise TimeoutError(f"waited for {what}\n{log()}")
         time.sleep(0.05)
-
-
-def free_ports(number: int) -> list[int]:
-    """Ports of this machine that nobody listens on."""
-    sockets = [socket.socket() for _ in range(number)]
-    for one in sockets:
-        one.bind(("127.0.0.1", 0))
-    ports = [one.getsockname()[1] for one in sockets]
-    for one in sockets:
-        one.close()
-    return ports
 
 
 def _proxy() -> str:

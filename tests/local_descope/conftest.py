@@ -7,7 +7,8 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from tests.local_descope.stand_in import Browser, Client, StandIn, free_port
+from tests.hub import free_port
+from tests.local_descope.stand_in import Browser, Client, StandIn
 
 StartStandIn = Callable[..., StandIn]
 

@@ -26,7 +26,7 @@ from authlib.integrations.requests_client import OAuth2Session
 from joserfc import jwt
 from joserfc.jwk import KeySet
 
-from tests.hub import AGE_KEYS
+from tests.hub import AGE_KEYS, free_port
 from tests.sdk import PROJECT, Project
 
 ROOT = Path(__file__).parents[2]
@@ -38,12 +38,6 @@ MANAGEMENT_KEY = "the-management-key"
 SCOPE = "openid profile email descope.claims descope.custom_claims"
 PREFIX = "/services/descope/"
 START_SECONDS = 20
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 @dataclass

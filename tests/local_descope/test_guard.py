@@ -7,8 +7,9 @@ from urllib.parse import urlencode
 
 import pytest
 
+from tests.hub import free_port
 from tests.local_descope.conftest import StartStandIn
-from tests.local_descope.stand_in import PROJECT, StandIn, free_port
+from tests.local_descope.stand_in import PROJECT, StandIn
 
 pytestmark = pytest.mark.long
 

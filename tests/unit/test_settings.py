@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import socket
 from pathlib import Path
 
 import pytest
@@ -317,25 +318,26 @@ def test_every_setting_stands_in_the_example_and_the_guide_in_one_order() -> Non
     assert secret.endswith("=")
 
 
-def test_the_hubs_own_ports_are_never_the_public_one(
+def test_the_hubs_own_ports_are_free_and_never_the_public_one(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    numbers = iter([8001, 8123, 8002, 8003, 8004])
-
-    class Listener:
-        def __init__(self, *_args: object) -> None:
-            self.port = next(numbers)
-
-        def getsockname(self) -> tuple[str, int]:
-            return "127.0.0.1", self.port
-
-        def close(self) -> None:
-            """Nothing was opened."""
-
-    monkeypatch.setattr(state.socket, "create_server", Listener)
-    kept = state.open_state(load(folder, monkeypatch, ATRIUM_PUBLIC_URL="http://127.0.0.1:8123"))
+    free = (19_001, 19_002, 19_003, 19_004)
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        monkeypatch.setattr(state.random, "sample", lambda *_: [8123, port, *free])
+        public = "http://127.0.0.1:8123"
+        kept = state.open_state(load(folder, monkeypatch, ATRIUM_PUBLIC_URL=public))
     ports = (kept.hub_port, kept.proxy_api_port, kept.descope_port, kept.files_port)
-    assert ports == (8001, 8002, 8003, 8004)
+    assert ports == free
+
+
+def test_no_connection_can_take_a_port_of_a_stopped_hub(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kept = state.open_state(load(folder, monkeypatch))
+    ports = {kept.hub_port, kept.proxy_api_port, kept.descope_port, kept.files_port}
+    assert len(ports) == 4
+    assert max(ports) < 32_768  # where Linux begins; ip(7), ip_local_port_range
 
 
 def test_ports_of_an_earlier_version_are_kept_and_what_lacks_is_chosen(
