@@ -11,6 +11,7 @@ import json
 import logging
 import os
 import signal
+from typing import Final
 from urllib.parse import urlparse
 
 from tornado.httpserver import HTTPServer
@@ -27,6 +28,12 @@ from dashboards.settings import drop_secrets
 
 log = logging.getLogger(__name__)
 
+#: Scripts and sheets from here, what Bokeh makes of them, and nothing else: no request, no form.
+_FRAME_POLICY: Final = (
+    "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; font-src data:;"
+    " img-src data:; base-uri 'none'; form-action 'none'"
+)
+
 
 def _log_failure(handler: RequestHandler) -> None:
     """No line for a file that was served: everybody asks for the same ones."""
@@ -35,16 +42,22 @@ def _log_failure(handler: RequestHandler) -> None:
 
 
 class AheadHandler(RequestHandler):
-    """A script for pages before a dashboard's: the browser fetches what that will ask for."""
+    """For pages before a dashboard's: `ahead.js`, and `ahead.html`, the frame that it opens."""
 
-    def get(self) -> None:
-        """Answer with the script."""
-        self.set_header("Content-Type", "text/javascript")
+    def get(self, name: str) -> None:
+        """Answer with one of them."""
+        scripts, text = usual_scripts(), (STATIC / name).read_text("utf-8")
+        if name.endswith(".html"):
+            self.set_header("Content-Security-Policy", _FRAME_POLICY)
+            sources = "\n".join(f'<script src="{script}"></script>' for script in scripts)
+            text = text.replace("<!-- scripts -->", sources)
+        else:
+            self.set_header("Content-Type", "text/javascript")
+            text = text.replace("[]", json.dumps(scripts + usual_styles()), 1)
         self.set_header("Cache-Control", "no-cache")
         self.set_header("Cross-Origin-Resource-Policy", "cross-origin")
         self.set_header("X-Content-Type-Options", "nosniff")
-        script = (STATIC / "ahead.js").read_text("utf-8")
-        self.finish(script.replace("[]", json.dumps(usual_scripts() + usual_styles())))
+        self.finish(text)
 
 
 async def serve(address: str, prefix: str) -> None:
@@ -57,7 +70,7 @@ async def serve(address: str, prefix: str) -> None:
     stopped = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stopped.set)
-    routes = [(prefix + "ahead.js", AheadHandler), *file_routes(prefix, for_all=True)]
+    routes = [(prefix + r"(ahead\.(?:js|html))", AheadHandler), *file_routes(prefix, for_all=True)]
     application = Application(routes, log_function=_log_failure)
     server = HTTPServer(application)
     parts = urlparse(address)

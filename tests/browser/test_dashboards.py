@@ -13,7 +13,7 @@ import requests
 from playwright.sync_api import Locator, Page, expect
 
 from dashboards.files import usual_scripts
-from tests.browser.visitor import NewVisitor, Visitor, add_member
+from tests.browser.visitor import NewVisitor, Visitor, add_member, await_sample
 from tests.conftest import StartHub
 from tests.dashboards.notebooks import code, write_notebook
 from tests.hub import Hub, free_port, wait_until
@@ -219,6 +219,7 @@ def test_dashboards_open_on_a_subdomain_of_their_own(
     other = start_hub(ATRIUM_PUBLIC_URL=address, ATRIUM_SUBDOMAIN_HOST=address)
     visitor = new_visitor(other)
     visitor.ask_for_link(MEMBER, "/hub/user-redirect/dashboards/user/sensor_explorer?a=1")
+    await_sample(visitor.page)
     outbox = f"{visitor.page.url.partition('/login/')[0]}/outbox"
     page = visitor.open_tab(outbox)
     page.get_by_role("article").filter(has_text=MEMBER).first.get_by_role("link").first.click()

@@ -7,8 +7,8 @@ import re
 import pytest
 from playwright.sync_api import expect
 
-from tests.browser.visitor import NewVisitor, Visitor
-from tests.hub import Hub
+from tests.browser.visitor import NewVisitor, Visitor, await_sample
+from tests.hub import Hub, wait_until
 
 #: Where people land: their gallery, or the one dashboard that they have.
 LANDED = re.compile(r"/user/[^/]+/(dashboards/.+)?$")
@@ -111,3 +111,30 @@ def test_signing_out_ends_it_and_the_back_button_shows_nothing(visitor: Visitor,
     expect(page.get_by_text("analyst@acme.test")).to_have_count(0)
     page.goto(there)
     expect(page.get_by_label("E-mail")).to_be_visible()
+
+
+def test_while_somebody_waits_for_a_mail_a_sample_is_drawn_once(visitor: Visitor) -> None:
+    page = visitor.go()
+    wait_until(lambda: page.evaluate("performance.now() > 1500"), "some time to write an address")
+    assert not _samples(visitor), "who types is not to be held up"
+    visitor.ask_for_link("member@acme.test")
+    await_sample(visitor.page)
+    assert len(_samples(visitor)) == 1
+    expect(visitor.page.locator("iframe")).to_have_count(0)
+
+
+def test_nobody_meets_the_sample(visitor: Visitor) -> None:
+    script = "text/javascript"  # that does not draw, so that the frame stays
+    visitor.page.route("**/ahead_sample.js", lambda route: route.fulfill(content_type=script))
+    visitor.ask_for_link("member@acme.test")
+    page = visitor.page
+    expect(page.locator("iframe[aria-hidden=true]")).to_have_css("opacity", "0")
+    assert page.evaluate("document.elementFromPoint(9, 9).tagName") != "IFRAME"
+    for _ in range(len(page.locator("a, button").all()) + 2):
+        page.keyboard.press("Tab")
+        assert page.evaluate("document.activeElement.tagName") != "IFRAME"
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+
+
+def _samples(visitor: Visitor) -> list[str]:
+    return [address for address in visitor.requests if address.endswith("/ahead.html")]

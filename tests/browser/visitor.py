@@ -9,6 +9,8 @@ from urllib.parse import urlsplit
 
 from playwright.sync_api import Browser, ConsoleMessage, Page, Request, WebSocket, expect
 
+from tests.hub import wait_until
+
 NewVisitor = Callable[..., "Visitor"]
 PAGE_MILLISECONDS = 20_000
 OUTBOX = "/services/descope/outbox"
@@ -144,6 +146,13 @@ class Visitor:
 
     def close(self) -> None:
         self.context.close()
+
+
+def await_sample(page: Page) -> None:
+    """Wait until a page before a dashboard's has drawn what it draws ahead (static/ahead.js)."""
+    # Asked from here, as the stand-in's policy allows nobody to ask in its pages.
+    drawn = "performance.getEntriesByName('atrium-sample-drawn').length"
+    wait_until(lambda: page.evaluate(drawn), "the sample that is drawn ahead")
 
 
 def add_member(page: Page, name: str) -> None:

@@ -118,3 +118,15 @@ def test_a_page_before_has_the_browser_fetch_them(files: str) -> None:
     assert set(usual_scripts()) < set(names)
     for name in names:
         assert requests.get(files + name, timeout=5).ok
+
+
+def test_the_frame_with_a_sample_can_do_nothing_but_draw(files: str) -> None:
+    page = requests.get(f"{files}ahead.html", timeout=5)
+    assert page.headers["Content-Type"].startswith("text/html")
+    policy = page.headers["Content-Security-Policy"]
+    assert policy.startswith("default-src 'none'; script-src 'self';")
+    assert "connect-src" not in policy
+    names = re.findall(r'<script src="([^"]+)">', page.text)
+    assert tuple(names[:-1]) == usual_scripts()
+    for name in names:
+        assert requests.get(files + name, timeout=5).ok

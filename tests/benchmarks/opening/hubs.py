@@ -20,6 +20,7 @@ from playwright.sync_api import Page
 
 from tests.benchmarks.opening.viewer import Page as Answer
 from tests.benchmarks.opening.viewer import Viewer
+from tests.browser.visitor import await_sample
 from tests.hub import ROOT, Hub, free_port, wait_until
 from tests.person import OUTBOX, Person, link_for
 
@@ -97,9 +98,10 @@ class Ours:
         page.get_by_label("E-mail").fill(email)
         page.get_by_role("button", name="Send me a link").click()
         page.get_by_label("E-mail").wait_for(state="hidden")
-        page.wait_for_load_state("networkidle")  # nobody reads their mail faster
+        await_sample(page)  # nobody reads their mail faster
         link = wait_until(lambda: reader.mailed_link(email), "the mail")
         page.goto(self.url + OUTBOX)  # who waits on the sign-in page is led on by it too
+        await_sample(page)
 
         def click() -> Page:  # in the same tab, as at the peer: a new one costs the browser's time
             page.goto(link, wait_until="commit")
