@@ -43,7 +43,7 @@ def usual_styles() -> tuple[str, ...]:
     """Addresses, as of `usual_scripts`, of the sheets that Panel's widgets ask for."""
     version = importlib.metadata.version("panel")
     names = (
-        *("css/loading", "css/listpanel", "css/select", "css/button"),
+        *("css/loading", "css/listpanel", "css/markdown", "css/select", "css/button"),
         *("bundled/theme/default", "bundled/theme/native"),
     )
     return tuple(f"static/extensions/panel/{name}.css?v={version}" for name in names)

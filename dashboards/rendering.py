@@ -9,6 +9,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+import panel
 from bokeh.core.json_encoder import serialize_json
 from bokeh.document import Document
 from bokeh.server.session import ServerSession
@@ -21,8 +22,9 @@ from panel.models.esm import ReactiveESM
 _OWN_FILE = re.compile(r"((?:src|href)=[\"'])(?:\.\./)*static/(?=js/|extensions/panel/)")
 """In a page: the way to a script or style that is the same for everybody."""
 
-_OWN_SHEET = re.compile(r'(?<="url":")(?:\.\./)*static/extensions/panel/')
-"""In a document: the way to a style that is the same for everybody."""
+_OWN_SHEET = re.compile(r'(?<="url":")(?:\.\./)*(static/extensions/panel/[^"?]+)(\?[^"]*)?(?=")')
+"""In a document: the way to a style that is the same for everybody, which Panel gives no version
+where it tells about loading."""
 
 _SHIM = re.compile(r'<script [^>]*src="([^"]*/es-module-shims[^"]*)"[^>]*>')
 """In a page: what browsers of some years ago need for components that are modules."""
@@ -72,5 +74,6 @@ def _draws_with_webgl(model: Any) -> bool:
 def state_of(document: Document, files: str) -> str:
     """A document as JSON that may stand in a script element. `files`: as for `page_of`."""
     state = serialize_json(document.to_json(deferred=False))
-    state = _OWN_SHEET.sub(f"{files}static/extensions/panel/", state)
+    version = f"?v={panel.__version__}"
+    state = _OWN_SHEET.sub(lambda sheet: f"{files}{sheet[1]}{sheet[2] or version}", state)
     return state.replace("<", "\\u003c")

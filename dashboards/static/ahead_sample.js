@@ -3,6 +3,7 @@
   const { Document } = Bokeh.require("document");
   const make = (name, attributes = {}) => new (Bokeh.Models.get(name))(attributes);
 
+  const text_font = 'system-ui, -apple-system, "Segoe UI", Roboto, "Noto Sans", "Liberation Sans", sans-serif';
   const x = Array.from({ length: 200 }, (_, day) => 1.6e12 + day * 86_400_000);
   const data_source = make("ColumnDataSource", { data: { x, y: x.map((_, day) => Math.sin(day / 9)) } });
 
@@ -19,13 +20,13 @@
 
   function figure() {
     const renderers = [renderer("Line"), renderer("Scatter")];
-    const axes = [make("DatetimeAxis"), make("LinearAxis")];
+    const axes = ["DatetimeAxis", "LinearAxis"].map((name) => make(name, { major_label_text_font: text_font, axis_label_text_font: text_font, major_label_text_font_size: "13px" }));
     const tools = ["WheelZoomTool", "SaveTool", "PanTool", "BoxZoomTool", "ResetTool"].map((name) => make(name));
     const hover = make("HoverTool", { renderers, tooltips: [["y", "@y"]] });
     return make("Figure", {
       ...wide,
       height: 420,
-      title: make("Title", { text: "Sample" }),
+      title: make("Title", { text: "Sample", text_font, text_font_size: "15px", text_font_style: "bold" }),
       x_range: make("Range1d", { start: x.at(0), end: x.at(-1) }),
       y_range: make("Range1d", { start: -1, end: 1 }),
       below: [axes[0]],
@@ -48,9 +49,10 @@
   const column = (children) => make("panel.models.layout.Column", { ...wide, children });
   const sample = new Document();
   sample.add_root(make("Row", { ...wide, children: [column(controls), column([figure()])] }));
+  sample.add_root(make("panel.models.browser.BrowserInfo"));
 
   // By way of its JSON, as it would come from a server.
-  const roots = { [sample.roots()[0].id]: "sample" };
+  const roots = Object.fromEntries(sample.roots().map(({ id }) => [id, "sample"]));
   Bokeh.embed.embed_items({ sample: sample.to_json() }, [{ docid: "sample", roots }]).then(() => {
     const drawn = Bokeh.documents.find((doc) => doc !== sample);
     const tell = () => parent.postMessage("drawn", "*");

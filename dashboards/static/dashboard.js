@@ -53,7 +53,11 @@
     waiting.hidden = true;
     const place = document.getElementById("dashboard");
     document.getElementById("empty").hidden = place.childElementCount > 0;
-    // What only some plots need, if none of those that are drawn is one of them.
+    setTimeout(fetch_for_later_plots, 2000); // not while the person takes the first slider
+  }
+
+  // What only some plots need, if none of those that are drawn is one of them.
+  function fetch_for_later_plots() {
     for (const later of document.querySelectorAll("script[data-drawn]")) {
       const script = document.createElement("script");
       script.src = later.dataset.drawn;

@@ -74,7 +74,7 @@
       const look = () => {
         this.model.webgl = Boolean(WebGLRenderingContext && document.createElement("canvas").getContext("webgl"));
       };
-      this.model.document?.idle.connect(() => setTimeout(look, 500)); // Safari tells of no idle moments
+      this.model.document?.idle.connect(() => setTimeout(look, 2000)); // Safari tells of no idle moments
     };
   }
 })();

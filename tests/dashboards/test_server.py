@@ -13,7 +13,7 @@ import requests
 from websockets.exceptions import InvalidStatus
 from websockets.sync.client import ClientConnection, connect
 
-from dashboards.files import usual_scripts
+from dashboards.files import usual_scripts, usual_styles
 from tests.dashboards.notebooks import code, markdown, write_notebook
 from tests.dashboards.plain_hub import Guest, PlainHub, wait_until
 
@@ -248,6 +248,13 @@ def test_scripts_are_fetched_ahead_under_their_true_addresses(bob: Guest) -> Non
     assert set(re.findall(r'rel="preload" as="script" href="/user/bob/([^"]*)"', page)) == {*used}
     script = bob.get(bob.home + usual_scripts()[0])
     assert script.headers["Cache-Control"] == "public, max-age=31536000, immutable"
+
+
+def test_sheets_may_be_kept_for_good_and_are_fetched_ahead(bob: Guest) -> None:
+    page = bob.dashboard("user", "cells").text
+    sheets = re.findall(r'"url":"/user/bob/(static/extensions/panel/[^"]*)"', page)
+    assert sheets
+    assert set(sheets) <= set(usual_styles())
 
 
 def test_a_page_of_its_own_keeps_a_way_back(bob: Guest) -> None:

@@ -21,7 +21,7 @@ FIRST, SECOND = "sensor_explorer", "penguins"
 CLOCK: Final = Path(__file__).with_name("clock.js")
 PATIENCE: Final = 120_000  # milliseconds
 MOVES: Final = 10
-_POLLING: Final = 100  # milliseconds; each frame, as without it, would keep the page busy
+_POLLING: Final = 20  # milliseconds; each frame, as without it, would keep the page busy
 #: Somebody new, each time.
 new_people = (f"person{number}" for number in itertools.count())
 
@@ -81,10 +81,10 @@ def visit(browser: Browser, side: Side) -> Visit:
         click = side.click(page, person, FIRST)
         began = time.time()
         page = until_drawn(click())
-        address, plot = navigation(page, "responseStart") - began, clock(page, "drawn") - began
-        grasp(page)
+        grasp(page)  # before anything is asked: the clock of the first answer runs
         moves = [move(page)]
         answer = clock(page, "answered") - began
+        address, plot = navigation(page, "responseStart") - began, clock(page, "drawn") - began
         moves += [move(page) for _ in range(MOVES - 1)]
         second = opened(page, side.address(person, SECOND))
     with new_page(browser) as page:  # the server runs, the browser knows nothing
