@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from typing import Any
 
 import panel
 from bokeh.core.json_encoder import serialize_json
 from bokeh.document import Document
+from bokeh.model import Model
+from bokeh.models import Plot
 from bokeh.server.session import ServerSession
 from jinja2 import Template
 from panel.io.resources import Resources
@@ -66,9 +67,9 @@ def page_of(
     return page
 
 
-def _draws_with_webgl(model: Any) -> bool:
+def _draws_with_webgl(model: Model) -> bool:
     """Without its script Bokeh draws on a plain canvas."""
-    return getattr(model, "output_backend", "") == "webgl"
+    return isinstance(model, Plot) and model.output_backend == "webgl"
 
 
 def state_of(document: Document, files: str) -> str:
