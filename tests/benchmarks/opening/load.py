@@ -40,14 +40,14 @@ def thirty(size: Size) -> Iterator[Record]:
     waits, answers = [], []
     with ours() as atrium, peer() as other, crowd() as people:
         for _ in range(size.rounds):
-            found = [_round(side, people, size.people) for side in (atrium, other)]
+            found = [at_once(side, people, size.people) for side in (atrium, other)]
             waits.append(tuple(wait for wait, _ in found))
             answers.append(tuple(slow for _, slow in found))
             yield compared.record(compared.THIRTY, waits, people=size.people)
             yield compared.record(compared.HEALTH, answers, people=size.people)
 
 
-def _round(side: Side, people: Crowd, count: int) -> tuple[float, float]:
+def at_once(side: Side, people: Crowd, count: int) -> tuple[float, float]:
     """Seconds until the last document, and milliseconds of the hub's slowest answers."""
     names = list(itertools.islice(new_people, count))
     with probe(f"{side.url}/hub/health") as answers:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import statistics
 import tempfile
@@ -90,6 +91,38 @@ def columns(size: Size) -> Iterator[Record]:
         yield {"name": compared.THIRTY.name, key: round(last, 3)}
 
 
+def modes(size: Size) -> Iterator[Detail]:
+    """Ours alone, in turn: with an account for each server, and with all under the hub's own.
+
+    Nothing where this machine cannot give accounts; the other parts then measure the second.
+    """
+    if os.geteuid() != 0:
+        return
+    found: dict[compared.Row, list[tuple[float, ...]]] = defaultdict(list)
+    with (
+        ours() as accounts,
+        ours(ATRIUM_UNIX_UIDS="off") as one_account,
+        chromium() as browser,
+        crowd() as people,
+    ):
+        sides = (accounts, one_account)
+        for _ in range(size.rounds):
+            pair = [visit(browser, side) for side in sides]
+            for row, name in _ONCE:
+                found[row].append(tuple(getattr(one, name) for one in pair))
+            found[compared.MOVED].append(tuple(statistics.median(one.moves) for one in pair))
+            found[compared.MEMORY].append(tuple(memory(browser, side) for side in sides))
+            many = [load.at_once(side, people, size.people) for side in sides]
+            found[compared.THIRTY].append(tuple(last for last, _ in many))
+            found[compared.HEALTH].append(tuple(slow for _, slow in many))
+    for row in compared.ROWS:
+        if row in found:
+            middle = [statistics.median(values) for values in zip(*found[row], strict=True)]
+            names = ("accounts of their own", "the hub's account")
+            values = dict(zip(names, (round(one, 3) for one in middle), strict=True))
+            yield Detail("modes", row.name, {"": row.name, **values, "unit": row.unit})
+
+
 def catalogue(size: Size) -> Iterator[Detail]:
     """The gallery and a first plot, by how much there is to look through."""
     tenants = [f"t{number:02}" for number in range(1, size.tenants + 1)]
@@ -149,6 +182,7 @@ PARTS: Final[dict[str, Callable[[Size], Iterator[Record | Detail]]]] = {
     "idle": load.idle,
     "growth": load.growth,
     "columns": columns,
+    "modes": modes,
     "catalogue": catalogue,
     "timeline": timelines,
 }

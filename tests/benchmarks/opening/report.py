@@ -63,6 +63,7 @@ def write_page(page: Path, records: Sequence[Record], details: Details) -> None:
         ("table", records_table(records)),
         ("columns", columns_table(records)),
         ("growth", with_picture(growth_table(growth), "growth", "How it grows")),
+        ("modes", plain_table(list(details.get("modes", {}).values()))),
         ("catalogue", plain_table(list(details.get("catalogue", {}).values()))),
         ("timeline", with_picture(timeline_table(marks), "timeline", "From the click to the plot")),
         ("machine", plain_table([details["machine"]]) if "machine" in details else ""),
