@@ -70,6 +70,7 @@ def test_the_page_has_a_place_for_all_that_is_measured(tmp_path) -> None:
         "machine": {"cores": 2},
         "growth": {"ours 5": point},
         "timeline": marks,
+        "modes": {"memory": {"": "memory", "unit": "MB"}},
         "catalogue": {"3 folders": {"folders": 3, "gallery": 0.25}},
     }
     records = [record(compared.PLOT, [(1.0, 8.0)]) | {"one_panel_server": 3.0}]
