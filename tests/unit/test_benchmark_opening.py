@@ -19,7 +19,7 @@ from tests.benchmarks.opening.report import (
     write_page,
 )
 from tests.benchmarks.opening.timeline import hub_marks
-from tests.benchmarks.opening.viewer import find_slider, has_plot
+from tests.benchmarks.opening.viewer import Page, find_slider, has_outputs, has_plot
 
 FORMAT = ["name", "ours", "peer", "unit", "ratio", "must_reach", "aim", "holds", "pairs"]
 
@@ -129,3 +129,6 @@ def test_what_a_client_finds_in_a_document() -> None:
         find_slider(document, "Sigma")
     assert has_plot('{"name":"Figure"},{"name":"ColumnDataSource"},{"name":"Line"}')
     assert not has_plot('{"name":"Figure"},{"name":"ColumnDataSource"}')
+    outputs = r"run({\"name\": \"Figure\"}, {\"name\":\"ColumnDataSource\"}, {\"name\":\"Line\"})"
+    assert has_outputs(Page(url="", text=outputs))
+    assert not has_outputs(Page(url="", text=outputs.replace("Line", "Text")))

@@ -20,10 +20,10 @@ from tests.benchmarks.opening.visits import (
     FIRST,
     chromium,
     grasp,
+    memory_of,
     move,
     new_page,
     new_people,
-    pss,
     until_drawn,
 )
 
@@ -162,7 +162,7 @@ def fits() -> int:
 
 
 def _memory(side: Side) -> float:
-    return sum(pss(process) for process in side.processes())
+    return memory_of(side.processes()).pss
 
 
 def _processor(side: Side) -> float:

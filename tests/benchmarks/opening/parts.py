@@ -6,31 +6,40 @@ import os
 import shutil
 import statistics
 import tempfile
+import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, Final
 
-from playwright.sync_api import Browser
+from playwright.sync_api import Browser, Page
 
 from tests.benchmarks.opening import comparison as compared
 from tests.benchmarks.opening import load
 from tests.benchmarks.opening.comparison import Detail, Record, Size
 from tests.benchmarks.opening.crowd import crowd
 from tests.benchmarks.opening.hubs import NOTEBOOKS, Ours, ours, peer
-from tests.benchmarks.opening.others import one_panel_server
+from tests.benchmarks.opening.others import (
+    PAINTED,
+    Shared,
+    await_pool,
+    one_panel_server,
+    serve_cdn,
+    voila,
+)
 from tests.benchmarks.opening.static_file import write_static
 from tests.benchmarks.opening.timeline import timeline
 from tests.benchmarks.opening.visits import (
     FIRST,
+    POLLING,
     chromium,
     memory,
+    memory_of,
     navigation,
     new_page,
     new_people,
     opened,
-    pss,
     until_drawn,
     visit,
 )
@@ -47,6 +56,7 @@ _ONCE: Final = (
 def visits(size: Size) -> Iterator[Record]:
     """One person in a browser, at both in turn."""
     found: dict[compared.Row, list[Any]] = defaultdict(list)
+    unique: list[tuple[float, ...]] = []
     with (
         tempfile.TemporaryDirectory(prefix="atrium-static-") as folder,
         ours() as atrium,
@@ -65,30 +75,64 @@ def visits(size: Size) -> Iterator[Record]:
             found[compared.STATIC].append((pair[0].again, floor))
             found[compared.FIRST_SIGN_IN].append((pair[0].first_sign_in, floor))
             if number < size.rounds:
-                found[compared.MEMORY].append((memory(browser, atrium), memory(browser, other)))
+                sizes = memory(browser, atrium), memory(browser, other)
+                found[compared.MEMORY].append(tuple(one.pss for one in sizes))
+                unique.append(tuple(one.uss for one in sizes))
             for row, pairs in found.items():
-                if row is compared.MOVED_SLOWEST:
+                if row is compared.MEMORY:
+                    middle = [round(statistics.median(one), 1) for one in zip(*unique, strict=True)]
+                    yield compared.record(row, pairs, unique=middle)
+                elif row is compared.MOVED_SLOWEST:
                     yield compared.record(row, pairs, of=compared.slowest, rounds=number + 1)
                 else:
                     yield compared.record(row, pairs)
 
 
 def columns(size: Size) -> Iterator[Record]:
-    """One Panel server for everybody: a further column of three rows."""
-    key, plots, memories = "one_panel_server", [], []
+    """One Panel server for everybody, and Voilà: further columns of three rows."""
     with one_panel_server(FIRST) as server, chromium() as browser:
-        for _ in range(size.rounds):
-            with new_page(browser) as page:
-                plots.append(opened(page, server.address))
-        yield {"name": compared.PLOT.name, key: round(statistics.median(plots), 3)}
-        with ExitStack() as open_pages:
-            for _ in range(3):
-                opened(open_pages.enter_context(new_page(browser)), server.address)
-                memories.append(sum(pss(process) for process in server.processes()))
-        yield {"name": compared.MEMORY.name, key: round(memories[2] - memories[1], 1)}
-        with crowd() as people:
-            last = max(people.open([server.address] * size.people))
-        yield {"name": compared.THIRTY.name, key: round(last, 3)}
+        yield from _column("one_panel_server", browser, server, size, drawn=_in_panel)
+    with voila(FIRST) as server, chromium() as browser:
+        yield from _column("voila", browser, server, size, drawn=_in_voila)
+
+
+def _column(
+    key: str,
+    browser: Browser,
+    server: Shared,
+    size: Size,
+    *,
+    drawn: Callable[[Page, Shared], float],
+) -> Iterator[Record]:
+    """`drawn`: opens the server's address; gives the seconds until the plot is drawn."""
+    plots, memories = [], []
+    for _ in range(size.rounds):
+        with new_page(browser) as page:
+            plots.append(drawn(page, server))
+    yield {"name": compared.PLOT.name, key: round(statistics.median(plots), 3)}
+    with ExitStack() as open_pages:
+        for _ in range(3):
+            drawn(open_pages.enter_context(new_page(browser)), server)
+            memories.append(memory_of(server.processes()).pss)
+    yield {"name": compared.MEMORY.name, key: round(memories[2] - memories[1], 1)}
+    with crowd() as people:
+        last = max(people.open([server.address] * size.people))
+    yield {"name": compared.THIRTY.name, key: round(last, 3)}
+
+
+def _in_panel(page: Page, server: Shared) -> float:
+    return opened(page, server.address)
+
+
+def _in_voila(page: Page, server: Shared) -> float:
+    await_pool(server)
+    serve_cdn(page)
+    began = time.time()
+    page.goto(server.address, wait_until="commit")
+    page.wait_for_function(PAINTED, polling=POLLING)
+    seconds = time.time() - began
+    await_pool(server)
+    return seconds
 
 
 def modes(size: Size) -> Iterator[Detail]:
@@ -111,7 +155,7 @@ def modes(size: Size) -> Iterator[Detail]:
             for row, name in _ONCE:
                 found[row].append(tuple(getattr(one, name) for one in pair))
             found[compared.MOVED].append(tuple(statistics.median(one.moves) for one in pair))
-            found[compared.MEMORY].append(tuple(memory(browser, side) for side in sides))
+            found[compared.MEMORY].append(tuple(memory(browser, side).pss for side in sides))
             many = [load.at_once(side, people, size.people) for side in sides]
             found[compared.THIRTY].append(tuple(last for last, _ in many))
             found[compared.HEALTH].append(tuple(slow for _, slow in many))

@@ -118,13 +118,13 @@ def _bar(record: Record, value: float) -> str:
 
 def columns_table(records: Sequence[Record]) -> str:
     """The rows in which a further server stands beside the two."""
-    keys = ("ours", "peer", "one_panel_server")
+    keys = ("ours", "peer", "one_panel_server", "voila")
     rows = [
         [one["name"], *(number(one.get(key)) for key in keys), row_of(one).unit]
         for one in records
         if keys[2] in one
     ]
-    return _markdown(["", "Atrium", "peer", "one Panel server", ""], rows)
+    return _markdown(["", "Atrium", "peer", "one Panel server", "Voilà", ""], rows)
 
 
 def growth_table(growth: Sequence[tuple[str, Mapping[str, Any]]]) -> str:

@@ -204,6 +204,11 @@ async def _is_set(event: asyncio.Event, seconds: float) -> bool:
         return False
 
 
+def has_outputs(page: Page) -> bool:
+    """Whether a page of Voilà's brings the plot among what the notebook has shown."""
+    return has_plot(page.text.replace('\\"', '"').replace('": "', '":"'))
+
+
 def has_plot(document: str) -> bool:
     """Whether a document, as text, has a figure and data in it."""
     return all(f'"name":"{model}"' in document for model in ("Figure", "ColumnDataSource", "Line"))

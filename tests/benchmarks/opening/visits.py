@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import itertools
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
 import psutil
 from playwright.sync_api import Browser, Page, sync_playwright
@@ -21,7 +21,7 @@ FIRST, SECOND = "sensor_explorer", "penguins"
 CLOCK: Final = Path(__file__).with_name("clock.js")
 PATIENCE: Final = 120_000  # milliseconds
 MOVES: Final = 10
-_POLLING: Final = 20  # milliseconds; each frame, as without it, would keep the page busy
+POLLING: Final = 20  # milliseconds; each frame, as without it, would keep the page busy
 #: Somebody new, each time.
 new_people = (f"person{number}" for number in itertools.count())
 
@@ -47,6 +47,13 @@ class Visit:
     second: float
     again: float
     first_sign_in: float
+
+
+class Memory(NamedTuple):
+    """Proportional and unique set size, in MB: what is shared counts in part, or not at all."""
+
+    pss: float
+    uss: float
 
 
 @contextmanager
@@ -113,14 +120,14 @@ def grasp(page: Page) -> None:
 def move(page: Page) -> float:
     """Move the slider by a step; returns the seconds until the plot has changed."""
     page.keyboard.press("ArrowRight")
-    page.wait_for_function("window.clock.answered", polling=_POLLING)
+    page.wait_for_function("window.clock.answered", polling=POLLING)
     return clock(page, "answered") - clock(page, "moved")
 
 
 def until_drawn(page: Page) -> Page:
     """Wait until a tab shows a dashboard."""
     page.wait_for_function(
-        "location.pathname.startsWith('/user/') && window.clock?.drawn", polling=_POLLING
+        "location.pathname.startsWith('/user/') && window.clock?.drawn", polling=POLLING
     )
     return page
 
@@ -132,7 +139,7 @@ def opened(page: Page, address: str, *, empty: bool = False) -> float:
         session.send("Network.clearBrowserCache")
     began = time.time()
     page.goto(address, wait_until="commit")
-    page.wait_for_function("window.clock?.drawn", polling=_POLLING)
+    page.wait_for_function("window.clock?.drawn", polling=POLLING)
     return clock(page, "drawn") - began
 
 
@@ -147,23 +154,25 @@ def clock(page: Page, name: str) -> float:
     return page.evaluate(f"window.clock.{name}") / 1000
 
 
-def memory(browser: Browser, side: Side) -> float:
-    """MB that the third viewer adds, each with the same dashboard open: of all processes, as some
+def memory(browser: Browser, side: Side) -> Memory:
+    """What the third viewer adds, each with the same dashboard open: of all processes, as some
     memory is shared by several."""
     with new_page(browser) as one, new_page(browser) as two, new_page(browser) as three:
         found = []
         people = [next(new_people) for _ in range(3)]
         for page, person in zip((one, two, three), people, strict=True):
             until_drawn(side.click(page, person, FIRST)())
-            found.append(sum(pss(process) for process in side.processes()))
+            found.append(memory_of(side.processes()))
     for person in people:
         side.stop_server(person)
-    return found[2] - found[1]
+    return Memory(*(after - before for before, after in zip(*found[1:], strict=True)))
 
 
-def pss(process: psutil.Process) -> float:
-    """A process's proportional set size, in MB."""
-    try:
-        return process.memory_full_info().pss / 1e6
-    except psutil.NoSuchProcess:
-        return 0.0
+def memory_of(processes: Iterable[psutil.Process]) -> Memory:
+    """What these processes take together."""
+    proportional = unique = 0.0
+    for process in processes:
+        with suppress(psutil.NoSuchProcess):
+            taken = process.memory_full_info()
+            proportional, unique = proportional + taken.pss / 1e6, unique + taken.uss / 1e6
+    return Memory(proportional, unique)
