@@ -217,7 +217,7 @@ def test_dashboards_open_on_a_subdomain_of_their_own(
 ) -> None:
     address = f"http://localhost:{free_port()}"
     other = start_hub(ATRIUM_PUBLIC_URL=address, ATRIUM_SUBDOMAIN_HOST=address)
-    visitor = new_visitor(other)
+    visitor = new_visitor(other, sample=True)
     visitor.ask_for_link(MEMBER, "/hub/user-redirect/dashboards/user/sensor_explorer?a=1")
     await_sample(visitor.page)
     outbox = f"{visitor.page.url.partition('/login/')[0]}/outbox"

@@ -113,7 +113,10 @@ def test_signing_out_ends_it_and_the_back_button_shows_nothing(visitor: Visitor,
     expect(page.get_by_label("E-mail")).to_be_visible()
 
 
-def test_while_somebody_waits_for_a_mail_a_sample_is_drawn_once(visitor: Visitor) -> None:
+def test_while_somebody_waits_for_a_mail_a_sample_is_drawn_once(
+    new_visitor: NewVisitor, hub: Hub
+) -> None:
+    visitor = new_visitor(hub, sample=True)
     page = visitor.go()
     wait_until(lambda: page.evaluate("performance.now() > 1500"), "some time to write an address")
     assert not _samples(visitor), "who types is not to be held up"
@@ -123,7 +126,8 @@ def test_while_somebody_waits_for_a_mail_a_sample_is_drawn_once(visitor: Visitor
     expect(visitor.page.locator("iframe")).to_have_count(0)
 
 
-def test_nobody_meets_the_sample(visitor: Visitor) -> None:
+def test_nobody_meets_the_sample(new_visitor: NewVisitor, hub: Hub) -> None:
+    visitor = new_visitor(hub, sample=True)
     script = "text/javascript"  # that does not draw, so that the frame stays
     visitor.page.route("**/ahead_sample.js", lambda route: route.fulfill(content_type=script))
     visitor.ask_for_link("member@acme.test")

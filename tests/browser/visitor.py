@@ -14,6 +14,8 @@ from tests.hub import wait_until
 NewVisitor = Callable[..., "Visitor"]
 PAGE_MILLISECONDS = 20_000
 OUTBOX = "/services/descope/outbox"
+#: The mark that dashboards/static/ahead.js leaves in a page whose sample is drawn.
+SAMPLE_DRAWN = "atrium-sample-drawn"
 #: Addresses that stay inside the browser.
 LOCAL_SCHEMES = ("about", "data", "blob")
 
@@ -36,6 +38,7 @@ class Visitor:
         also: Sequence[str] = (),
         width: int = 1280,
         dark: bool = False,
+        sample: bool = False,
     ) -> None:
         """Open a browser with nothing in it.
 
@@ -46,6 +49,8 @@ class Visitor:
             also: other addresses to which this test's sign-in leads, such as a company's provider.
             width: of the window; 360 is a telephone.
             dark: whether the person's system is dark.
+            sample: whether pages on which people wait draw their sample: nearly half a second of
+                processor for each sign-in, of which only some tests see anything.
         """
         self.url = url
         self.requests: list[str] = []
@@ -58,6 +63,8 @@ class Visitor:
             reduced_motion="reduce",
             accept_downloads=True,
         )
+        if not sample:
+            self.context.add_init_script(f"performance.mark({SAMPLE_DRAWN!r})")
         self.context.set_default_timeout(PAGE_MILLISECONDS)
         expect.set_options(timeout=PAGE_MILLISECONDS)
         self.context.on("request", self._note_request)
@@ -151,7 +158,7 @@ class Visitor:
 def await_sample(page: Page) -> None:
     """Wait until a page before a dashboard's has drawn what it draws ahead (static/ahead.js)."""
     # Asked from here, as the stand-in's policy allows nobody to ask in its pages.
-    drawn = "performance.getEntriesByName('atrium-sample-drawn').length"
+    drawn = f"performance.getEntriesByName({SAMPLE_DRAWN!r}).length"
     wait_until(lambda: page.evaluate(drawn), "the sample that is drawn ahead")
 
 
