@@ -221,6 +221,7 @@ def test_dashboards_open_on_a_subdomain_of_their_own(
     visitor.ask_for_link(MEMBER, "/hub/user-redirect/dashboards/user/sensor_explorer?a=1")
     await_sample(visitor.page)
     outbox = f"{visitor.page.url.partition('/login/')[0]}/outbox"
+    visitor.page.close()  # led on, it would draw one more
     page = visitor.open_tab(outbox)
     page.get_by_role("article").filter(has_text=MEMBER).first.get_by_role("link").first.click()
     expect(page.locator(".bk-Figure")).to_be_visible()

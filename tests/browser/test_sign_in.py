@@ -133,6 +133,7 @@ def test_nobody_meets_the_sample(new_visitor: NewVisitor, hub: Hub) -> None:
     visitor.ask_for_link("member@acme.test")
     page = visitor.page
     expect(page.locator("iframe[aria-hidden=true]")).to_have_css("opacity", "0")
+    page.frames[-1].wait_for_load_state()  # all scripts but the one that draws are executed
     assert page.evaluate("document.elementFromPoint(9, 9).tagName") != "IFRAME"
     for _ in range(len(page.locator("a, button").all()) + 2):
         page.keyboard.press("Tab")
