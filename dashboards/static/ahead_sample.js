@@ -3,6 +3,7 @@
   const { Document } = Bokeh.require("document");
   const make = (name, attributes = {}) => new (Bokeh.Models.get(name))(attributes);
 
+  // The font of dashboards/theme.py: to look for one takes a browser's process some milliseconds, once.
   const text_font = 'system-ui, -apple-system, "Segoe UI", Roboto, "Noto Sans", "Liberation Sans", sans-serif';
   const x = Array.from({ length: 200 }, (_, day) => 1.6e12 + day * 86_400_000);
   const data_source = make("ColumnDataSource", { data: { x, y: x.map((_, day) => Math.sin(day / 9)) } });
@@ -20,7 +21,8 @@
 
   function figure() {
     const renderers = [renderer("Line"), renderer("Scatter")];
-    const axes = ["DatetimeAxis", "LinearAxis"].map((name) => make(name, { major_label_text_font: text_font, axis_label_text_font: text_font, major_label_text_font_size: "13px" }));
+    const labels = { major_label_text_font: text_font, major_label_text_font_size: "13px", axis_label_text_font: text_font };
+    const axes = [make("DatetimeAxis", labels), make("LinearAxis", labels)];
     const tools = ["WheelZoomTool", "SaveTool", "PanTool", "BoxZoomTool", "ResetTool"].map((name) => make(name));
     const hover = make("HoverTool", { renderers, tooltips: [["y", "@y"]] });
     return make("Figure", {

@@ -1,4 +1,4 @@
-"""The look of plots: one set of colours in three files, and nobody's own look lost."""
+"""The look of plots: one set of colours and one font in several files, nobody's own look lost."""
 
 from __future__ import annotations
 
@@ -44,6 +44,7 @@ def test_sheet_theme_and_script_agree() -> None:
     known = re.findall(r'"(--[\w-]+)": \["(#\w+)", "(#\w+)"', PLOTS)
     assert len(known) == 11
     assert known == [(name, LIGHT[name], DARK[name]) for name, _, _ in known]
+    assert f"'{theme.FONT}'" in (theme.STATIC / "ahead_sample.js").read_text("utf-8")
 
 
 APPLIED = """

@@ -125,13 +125,12 @@ def _in_panel(page: Page, server: Shared) -> float:
 
 
 def _in_voila(page: Page, server: Shared) -> float:
-    await_pool(server)
     serve_cdn(page)
     began = time.time()
     page.goto(server.address, wait_until="commit")
     page.wait_for_function(PAINTED, polling=POLLING)
     seconds = time.time() - began
-    await_pool(server)
+    await_pool(server)  # the kernels for the next, and in the sum of the memory
     return seconds
 
 
