@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 from urllib.parse import quote, urlencode
 
@@ -99,7 +100,7 @@ def cards(groups: Collection[str]) -> tuple[Dashboard, ...]:
 
     Raises OSError for an unreadable folder.
     """
-    return visible(dashboards_in(allowed().notebooks), groups)
+    return visible(dashboards_in(Path(allowed().notebooks)), groups)
 
 
 def _person(record: dict[str, Any]) -> AccessPerson:

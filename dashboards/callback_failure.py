@@ -1,6 +1,6 @@
 """A callback of a live dashboard that fails: the page says so, the log says why.
 
-Imports Panel: only `dashboards.running` may import this module.
+Imports Panel: only `dashboards.session_process` may import this module.
 """
 
 from __future__ import annotations

@@ -12,12 +12,12 @@ from dashboards.catalog import Dashboard, find, served_here, visible
 from dashboards.cells import cells_of, makes_own_page
 from dashboards.failure import sentence_of
 from dashboards.files import usual_scripts
-from dashboards.local_only import NO_ICON_FONT, without_outside
+from dashboards.local_only import NO_ICON_FONT
 from dashboards.pages import DASHBOARD_POLICY, NOT_HERE, Message, PersonHandler
 from dashboards.settings import ADMIN
 
 if TYPE_CHECKING:
-    from dashboards.running import Opened, Running
+    from dashboards.sessions import Session
 
 log = logging.getLogger(__name__)
 
@@ -61,21 +61,18 @@ class DashboardHandler(PersonHandler):
             self.show(Message(title="This dashboard cannot be opened", text=text), 404)
             return
         self.site.hub.opened(dashboard.group, dashboard.name)
-        running = self.site.running_now
-        if running is not None:
-            own_page = own_page or running.makes_own_page(dashboard)
+        own_page = own_page or self.site.sessions.makes_own_page(dashboard)
         head = self._head(dashboard)
         if not own_page:
             self.write(head)
             await self.flush()
         try:
             user = await self.site.hub.current_user(self.person)
-            running = await self.site.running()
-            opened = await running.open(dashboard, user, self.request)
+            session = await self.site.sessions.open(dashboard, user, self.request, self.files_url)
             if await self._is_still_shared(dashboard):
-                body = self._body(running, opened, dashboard, head, own_page=own_page)
+                body = self._body(session, dashboard, head, own_page=own_page)
             else:
-                opened.session.request_expiration()
+                session.end()
                 body = (head if own_page else "") + self.page("dashboard_again.html")
         except Exception as error:
             # Half a page may be with the browser: it must not wait for the other half for ever.
@@ -107,41 +104,26 @@ class DashboardHandler(PersonHandler):
             trace=trace if self.person.is_admin else "",
         )
 
-    def _body(
-        self, running: Running, opened: Opened, dashboard: Dashboard, head: str, *, own_page: bool
-    ) -> str:
+    def _body(self, session: Session, dashboard: Dashboard, head: str, *, own_page: bool) -> str:
         """What is still to be sent: the rest of our frame, or all of the notebook's own page."""
         begin = head if own_page else ""
-        if failure := opened.failure:
+        if failure := session.failure:
             return begin + self._failed(
                 failure.reference,
                 sentence=failure.sentence,
                 summary=failure.summary,
                 trace=failure.traceback,
             )
-        if opened.own_page and not own_page:
+        if session.own_page and not own_page:
             # The frame is under way already, and this page has one of its own: once more, whole.
-            opened.session.request_expiration()
+            session.end()
             return self.page("dashboard_again.html")
-        if opened.own_page:
-            page = without_outside(running.render(opened, self.files_url))
-            extra = self.page("dashboard_own.html", dashboard=dashboard)
-            page = page.replace("<head>", "<head>" + self.page("own_files.html"), 1)
-            page = page.replace("</head>", f"<script>{NO_ICON_FONT}</script></head>", 1)
-            return page.replace("</body>", extra + "</body>", 1)
-        template = self.site.template("dashboard.html")
-        page = without_outside(
-            running.render(
-                opened,
-                self.files_url,
-                template,
-                {"quiet": NO_ICON_FONT, "ignored": opened.ignored},
-            )
-        )
-        for script in self._scripts:  # they stand in the frame already
-            page = page.replace(f'<script type="text/javascript" src="{script}"></script>', "", 1)
-        state = running.first_state(opened, self.files_url)
-        return f'{begin}<script type="application/json" id="first-state">{state}</script>\n{page}'
+        if not session.own_page:
+            return begin + session.page
+        page, extra = session.page, self.page("dashboard_own.html", dashboard=dashboard)
+        page = page.replace("<head>", "<head>" + self.page("own_files.html"), 1)
+        page = page.replace("</head>", f"<script>{NO_ICON_FONT}</script></head>", 1)
+        return page.replace("</body>", extra + "</body>", 1)
 
     def _head(self, dashboard: Dashboard) -> str:
         person = self.person.name

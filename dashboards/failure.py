@@ -24,6 +24,17 @@ class Failure:
     sentence: str = ""
 
 
+class SessionEnded(Exception):
+    """The process of a dashboard has come to an end, or never came to be.
+
+    `sentence`: what people are told, "" where there is nothing to tell.
+    """
+
+    def __init__(self, message: str, sentence: str = "") -> None:
+        super().__init__(message)
+        self.sentence = sentence
+
+
 def noted(what: str, error: BaseException) -> Failure:
     """Write into the log that code of a notebook has failed, and why, under a new reference."""
     failure = Failure(
@@ -39,10 +50,9 @@ def noted(what: str, error: BaseException) -> Failure:
 def sentence_of(error: BaseException) -> str:
     """What people can do about an error themselves, "" for most."""
     if isinstance(error, MemoryError):
-        return (
-            "It needs more memory than there is: your dashboards get a limited amount together."
-            " Close others that you have open."
-        )
+        return "It needs more memory than there is: each dashboard gets a limited amount."
+    if isinstance(error, SessionEnded):
+        return error.sentence
     return ""
 
 

@@ -125,10 +125,14 @@ class ExtensionFileHandler(FileHandler):
 
     async def get(self, package: str, path: str, include_body: bool = True) -> None:  # pyright: ignore[reportIncompatibleMethodOverride]
         """Answer with the file. 404 for a package that brings none."""
-        folder = _extension(package)
-        if folder is None:
-            raise HTTPError(404)
-        self.root = folder
+        if package == "panel":
+            self.root = os.fspath(_package("panel") / "dist")
+        else:
+            # Others are known once a notebook has imported them.
+            site = self.settings.get("site")
+            self.root = site.sessions.extension_folder(package) if site else ""
+            if not self.root or not _is_installed(self.root):
+                raise HTTPError(404)
         await super().get(path, include_body)
 
     def get_content_type(self) -> str:
@@ -170,9 +174,7 @@ def _package(name: str) -> Path:
     return Path(spec.origin).parent
 
 
-def _extension(package: str) -> str | None:
-    if package == "panel":
-        return os.fspath(_package("panel") / "dist")
-    # Other packages are known once a notebook has imported them.
-    running = sys.modules.get("dashboards.running")
-    return running.extension_folder(package) if running else None
+def _is_installed(folder: str) -> bool:
+    """Whether a folder belongs to a package, as a dashboard says; it could say anything."""
+    place = Path(folder).resolve()
+    return any(place.is_relative_to(Path(known).resolve()) for known in sys.path if known)

@@ -4,13 +4,12 @@ It has imported what dashboards are made of, and what the notebooks in FOLDER na
 lines, and drawn a sample of ours, so that a fork of it shows a dashboard at once. It never runs a
 notebook, and knows no secret of the hub and no person.
 
-The hub orders on the socket FD: an order is a number, and the end of a socket that only the fork
-reads, or the next one would find a stranger's token in its memory. The hub writes into it once it
-knows the fork, as JSON: `environ`, `home`, `limits` (pairs of resource and most), `account` (`uid`
-and `groups`, null to stay who we are); the fork answers with one byte once it listens.
-
-Answers on FD are JSON, one to a packet: `ready`, with the modules that are `left_out`; `order` with
-`pid` or `error`; `ended` (a pid) with `status`, as subprocess tells it.
+The hub orders on the socket FD (`dashboards.forking`) and writes into the socket of a fork, once it
+knows the fork, two messages of JSON, each after its length in 4 bytes: who to be, `home`, `limits`
+(pairs of resource and most) and `account` (`uid` and `groups`, null to stay who we are); and the
+environment, for the fork's one child that may know it (`dashboards.server`). The fork answers with
+one byte once it listens. Before all orders the template says `ready`, with the modules that are
+`left_out`.
 """
 
 from __future__ import annotations
@@ -20,28 +19,25 @@ import ctypes
 import gc
 import importlib
 import json
-import multiprocessing
 import os
 import resource
-import selectors
 import socket
 import subprocess
 import sys
-import time
 from collections.abc import Iterable
+from functools import partial
 from pathlib import Path
 from types import ModuleType
 from typing import Any, NoReturn
 
-from tornado import netutil
-
+from dashboards.forking import ForkServer, has_threads, stay_single_threaded
+from dashboards.huge_pages import use_huge_pages
 from dashboards.immortal import immortalize
-from dashboards.server import hide_memory, run
+from dashboards.server import hide_memory, serve_forked
 from dashboards.site import load_templates
 from dashboards.warm import warm_up
 
 _PR_SET_NO_NEW_PRIVS = 38
-_TASKS = Path("/proc/self/task")
 _COMMAND = (sys.executable, "-I", "-m")
 _OOM = Path("/proc/self/oom_score_adj")
 _OOM_SCORE = "500"  # its servers' too: when memory runs out the kernel takes one, not the hub
@@ -59,6 +55,7 @@ def main(descriptor: int, folder: str = "", *left_out: str) -> None:
     with contextlib.suppress(OSError):
         _OOM.write_text(_OOM_SCORE)
     hide_memory()
+    stay_single_threaded()
     channel = socket.socket(fileno=descriptor)
     named = _named_in(folder) if folder else []
     warm = warm_up()
@@ -72,8 +69,9 @@ def main(descriptor: int, folder: str = "", *left_out: str) -> None:
     gc.collect()
     immortalize()
     gc.freeze()
-    channel.send(json.dumps({"ready": True, "left_out": left_out}).encode())
-    ForkServer(channel, warm).serve()
+    use_huge_pages()
+    channel.send(json.dumps({"ready": True, "left_out": left_out}).encode() + b"\n")
+    ForkServer(channel, partial(become_server, warm), stopped=lambda: os._exit(0)).serve()
 
 
 def _named_in(folder: str) -> list[str]:
@@ -93,87 +91,24 @@ def import_all(names: Iterable[str]) -> str:
             importlib.import_module(name)
         except BaseException as error:  # one package's trouble must not be everybody's
             sys.stderr.write(f"{name}, which a notebook imports, cannot be: {error!r}\n")
-        if _has_threads():
+        if has_threads():
             return name
     return ""
 
 
-def _has_threads() -> bool:
-    return len(os.listdir(_TASKS)) > 1
+def become_server(warm: ModuleType, line: socket.socket) -> NoReturn:
+    """Turn into somebody's server. `line`: on which the hub says whose."""
+    _drop_rights(json.loads(_received(line)))
+    serve_forked(warm, line, lambda: json.loads(_received(line)))
 
 
-class ForkServer:
-    """Answers orders, and tells how servers have ended.
-
-    Args:
-        warm: what `warm_up()` returned.
-    """
-
-    def __init__(self, channel: socket.socket, warm: ModuleType) -> None:
-        self.channel = channel
-        self.warm = warm
-        self._ears = selectors.DefaultSelector()
-        self._ears.register(channel, selectors.EVENT_READ)
-
-    def serve(self) -> None:
-        """Return when the hub has gone."""
-        while True:
-            for key, _ in self._ears.select():
-                if key.fileobj is not self.channel:
-                    self._tell_end(key)
-                    continue
-                packet, descriptors, _, _ = socket.recv_fds(self.channel, 100, 1)
-                if not packet:
-                    return
-                self._answer(int(packet), descriptors[0])
-
-    def _answer(self, number: int, order: int) -> None:
-        try:
-            if _has_threads():  # a lock that one of them holds would be held for good
-                raise OSError("there are threads")
-            pid = os.fork()
-            if not pid:
-                self._become_server(order)
-            self._ears.register(os.pidfd_open(pid), selectors.EVENT_READ, pid)
-        except OSError as error:
-            self._say(order=number, error=str(error))
-        else:
-            self._say(order=number, pid=pid)
-        finally:
-            os.close(order)
-
-    def _tell_end(self, key: selectors.SelectorKey) -> None:
-        self._ears.unregister(key.fd)
-        os.close(key.fd)
-        status = os.waitstatus_to_exitcode(os.waitpid(key.data, 0)[1])
-        self._say(ended=key.data, status=status)
-
-    def _say(self, **what: Any) -> None:
-        self.channel.send(json.dumps(what).encode())
-
-    def _become_server(self, order: int) -> NoReturn:
-        """Never returns: what failed here must not go on as the parent, with its rights."""
-        try:
-            inherited = [key.fd for key in self._ears.get_map().values()]
-            self._ears.close()
-            self.channel.detach()
-            for descriptor in inherited:
-                os.close(descriptor)
-            line = socket.socket(fileno=order)
-            with line.makefile(encoding="utf-8") as file:
-                wanted = json.load(file)
-            _drop_rights(wanted)
-            kept = {"MPLBACKEND": os.environ["MPLBACKEND"]}  # `warm_up` has set it
-            os.environ.clear()
-            os.environ.update(wanted.pop("environ") | kept)
-            time.tzset()
-            _be_unlike_siblings()
-            run(self.warm, line)
-        except BaseException as error:
-            sys.stderr.write(f"A server could not be made of a fork: {error!r}\n")
-            sys.stderr.flush()
-        finally:
-            os._exit(1)
+def _received(line: socket.socket) -> bytes:
+    """A message, and nothing of the next one. Raises EOFError where there is none."""
+    length = line.recv(4, socket.MSG_WAITALL)
+    text = line.recv(int.from_bytes(length), socket.MSG_WAITALL)
+    if not text:
+        raise EOFError("the hub has gone")
+    return text
 
 
 def _drop_rights(order: dict[str, Any]) -> None:
@@ -190,15 +125,6 @@ def _drop_rights(order: dict[str, Any]) -> None:
         os.setresuid(*[account["uid"]] * 3)
     os.chdir(order["home"])
     ctypes.CDLL(None).prctl(_PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)
-
-
-def _be_unlike_siblings() -> None:
-    """Renew what was made by chance before the fork. `random` and OpenSSL see to theirs."""
-    multiprocessing.current_process().authkey = os.urandom(32)
-    if numpy := sys.modules.get("numpy"):
-        numpy.random.seed()
-    for defaults in (netutil._client_ssl_defaults, netutil._server_ssl_defaults):
-        defaults.cache_clear()
 
 
 if __name__ == "__main__":

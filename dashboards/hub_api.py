@@ -5,10 +5,9 @@ from __future__ import annotations
 import json
 import urllib.error
 import urllib.request
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
-
-from dashboards.settings import Settings
 
 TIMEOUT = 5
 """Seconds to wait for the hub."""
@@ -20,20 +19,29 @@ class HubDataError(Exception):
     """The hub did not answer, or not with what was asked for."""
 
 
-_settings: Settings | None = None
+@dataclass(frozen=True, kw_only=True)
+class Access:
+    """The hub's address and what it lets in with, and the folder of notebooks."""
+
+    api_url: str
+    api_token: str = field(repr=False)
+    notebooks: str
 
 
-def configure(settings: Settings) -> None:
-    """Called by the server at its start; only the admin folder's server may ask the hub."""
-    global _settings
-    _settings = settings if settings.serves_admin else None
+_access: Access | None = None
 
 
-def allowed() -> Settings:
-    """The settings of the admin folder's server. Raises PermissionError in any other."""
-    if _settings is None:
+def configure(access: Access) -> None:
+    """Called in the processes of the admin folder's dashboards; only they may ask the hub."""
+    global _access
+    _access = access
+
+
+def allowed() -> Access:
+    """Raises PermissionError outside the admin folder."""
+    if _access is None:
         raise PermissionError("Only notebooks in the folder “admin” may read what the hub knows.")
-    return _settings
+    return _access
 
 
 def get(path: str) -> Any:
@@ -58,10 +66,10 @@ def get_all(what: str) -> list[dict[str, Any]]:
 
 def read(path: str, timeout: float = TIMEOUT) -> bytes:
     """What the hub answers. Raises PermissionError outside the admin folder, HubDataError."""
-    settings = allowed()
+    access = allowed()
     request = urllib.request.Request(
-        f"{settings.api_url}/{path}",
-        headers={"Authorization": f"token {settings.api_token}", "Accept": "application/json"},
+        f"{access.api_url}/{path}",
+        headers={"Authorization": f"token {access.api_token}", "Accept": "application/json"},
     )
     try:
         # An opener without proxies: the hub is on this machine or beside it.

@@ -1,6 +1,6 @@
 """The page of a session, and the state of its document that goes with it, as texts.
 
-Imports Panel: only `dashboards.running` may import this module.
+Imports Panel: only `dashboards.session_process` may import this module.
 """
 
 from __future__ import annotations
@@ -20,6 +20,10 @@ from panel.io.server import server_html_page_for_session
 from panel.io.state import set_curdoc
 from panel.models.esm import ReactiveESM
 
+from dashboards.files import usual_scripts
+from dashboards.local_only import NO_ICON_FONT, without_outside
+from dashboards.site import template
+
 _OWN_FILE = re.compile(r"((?:src|href)=[\"'])(?:\.\./)*static/(?=js/|extensions/panel/)")
 """In a page: the way to a script or style that is the same for everybody."""
 
@@ -34,17 +38,36 @@ _WEBGL = re.compile(r'<script [^>]*src="([^"]*/bokeh-gl\.min\.js[^"]*)"[^>]*>')
 """In a page: what draws with WebGL."""
 
 
-def page_of(
+def dashboard_page(
+    session: ServerSession, resources: Resources, files: str, values: Mapping[str, object]
+) -> str:
+    """What follows our frame: the document's first state, as JSON in a script element, and a
+    template of ours filled with the document's parts and the values.
+
+    `files`: where it finds the scripts and styles that are the same for everybody.
+    """
+    values = {**values, "quiet": NO_ICON_FONT}
+    page = _page_of(session, resources, files, template("dashboard.html"), values)
+    for script in usual_scripts():  # they stand in the frame already
+        page = page.replace(
+            f'<script type="text/javascript" src="{files}{script}"></script>', "", 1
+        )
+    state = state_of(session.document, files)
+    return f'<script type="application/json" id="first-state">{state}</script>\n{page}'
+
+
+def own_page(session: ServerSession, resources: Resources, files: str) -> str:
+    """The page of a notebook that brings a page template. `files`: as for `dashboard_page`."""
+    return _page_of(session, resources, files, None, {})
+
+
+def _page_of(
     session: ServerSession,
     resources: Resources,
     files: str,
     template: Template | None,
     values: Mapping[str, object],
 ) -> str:
-    """The page of a session: its own, or a template of ours filled with its parts and the values.
-
-    `files`: where it finds the scripts and styles that are the same for everybody.
-    """
     document = session.document
     with set_curdoc(document):
         page = server_html_page_for_session(
@@ -64,7 +87,7 @@ def page_of(
     if not any(isinstance(model, ReactiveESM) for model in models):
         later = 'type="text/plain" data-later' if template else "async src"
         page = _SHIM.sub(rf'<script {later}="\1">', page)
-    return page
+    return without_outside(page)
 
 
 def _draws_with_webgl(model: Model) -> bool:
@@ -73,7 +96,7 @@ def _draws_with_webgl(model: Model) -> bool:
 
 
 def state_of(document: Document, files: str) -> str:
-    """A document as JSON that may stand in a script element. `files`: as for `page_of`."""
+    """A document as JSON that may stand in a script element. `files`: as for `dashboard_page`."""
     state = serialize_json(document.to_json(deferred=False))
     version = f"?v={panel.__version__}"
     state = _OWN_SHEET.sub(lambda sheet: f"{files}{sheet[1]}{sheet[2] or version}", state)

@@ -11,30 +11,27 @@ from tornado.routing import Router
 from tornado.web import Application, RedirectHandler
 
 from dashboards.dashboard_page import DashboardHandler
+from dashboards.dashboard_socket import session_routes
 from dashboards.files import file_routes
 from dashboards.gallery import GalleryHandler
 from dashboards.pages import AdminServerHandler, NotHereHandler, SignedInHandler
 from dashboards.revoking import revoking_routes
 from dashboards.site import Site, log_request
 
+_PING = 37
+"""Seconds, as Bokeh has it: proxies close a connection on which nothing is said."""
+
 
 class Front(Router):
-    """Our pages; and what only Bokeh's server can answer, once it is there."""
+    """All of them; and a redirect for those that are written in another way."""
 
     def __init__(self, site: Site) -> None:
         self.site = site
-        prefix = re.escape(site.settings.prefix)
-        self._socket = re.compile(prefix + r"dashboards/([^/]+)/([^/]+)/ws")
-        self._component = re.compile(prefix + r"components/(.+)")
         self._pages = pages(site)
 
     def find_handler(self, request: HTTPServerRequest, **kwargs: Any) -> HTTPMessageDelegate | None:
         """Called by Tornado for each request."""
-        return (
-            self._rewritten(request)
-            or self._from_bokeh(request)
-            or self._pages.find_handler(request, **kwargs)
-        )
+        return self._rewritten(request) or self._pages.find_handler(request, **kwargs)
 
     def _rewritten(self, request: HTTPServerRequest) -> HTTPMessageDelegate | None:
         """A redirect, for an address whose "@" something on the way has written as "%40".
@@ -49,19 +46,9 @@ class Front(Router):
         values = {"url": prefix + rest.replace("{", "%7B").replace("}", "%7D"), "permanent": False}
         return self._pages.get_handler_delegate(request, RedirectHandler, values)
 
-    def _from_bokeh(self, request: HTTPServerRequest) -> HTTPMessageDelegate | None:
-        running = self.site.running_now
-        if running is None:
-            return None
-        if match := self._socket.fullmatch(request.path):
-            return running.socket(request, unquote(match[1]), unquote(match[2]))
-        if match := self._component.fullmatch(request.path):
-            return running.component(request, unquote(match[1]))
-        return None
-
 
 def pages(site: Site) -> Application:
-    """The part that needs no Panel."""
+    """All addresses of a server."""
     prefix = re.escape(site.settings.prefix)
     known = {"site": site}
     elsewhere = (
@@ -72,6 +59,7 @@ def pages(site: Site) -> Application:
             (prefix + r"oauth_callback", SignedInHandler, known),
             *file_routes(prefix),
             *revoking_routes(prefix, site),
+            *session_routes(prefix),
             *elsewhere,
             (prefix + r"dashboards/([^/]+)/([^/]+)/?", DashboardHandler, known),
             (prefix.rstrip("/") + "/?", GalleryHandler, known),
@@ -83,4 +71,5 @@ def pages(site: Site) -> Application:
         site=site,
         log_function=log_request,
         compress_response=True,
+        websocket_ping_interval=_PING,
     )

@@ -1,78 +1,39 @@
-"""The server that each person gets: JupyterHub's sign-in in front of Panel, in one process.
+"""The processes of a person's server.
 
-The order matters: read the environment, listen (the gallery needs no Panel), import the heavy
-packages beside that, then run dashboards. Secrets are made when the server starts to listen, never
-at import, so that a process which has done `warm_up()` can be forked for many people.
+The one that the hub starts knows nothing of its person. It has a child, the front
+(`dashboards.front`), which gets the environment with the hub's tokens and talks to the hub and to
+browsers; and on the front's order it forks a child for every dashboard that is open
+(`dashboards.session_process`), where the notebook runs. So a notebook finds no token of the hub in
+its memory, and one that computes, or is killed, holds up nobody else. They all end with their
+parent.
+
+`python -I -m dashboards.server FD PID`: what a server becomes that is not forked from the template,
+once it has its front, whose process id is PID and whose orders come on FD.
 """
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import ctypes
+import gc
+import importlib
 import logging
 import os
 import signal
 import socket
 import sys
-import threading
+from collections.abc import Callable, Mapping
 from types import ModuleType
 from typing import NoReturn
 
-from tornado.httpserver import HTTPServer
-
-from dashboards import hub_api
-from dashboards.routes import Front
-from dashboards.settings import Settings, SettingsError, drop_secrets, settings_from
-from dashboards.site import Site
+from dashboards import front
+from dashboards.forking import ForkServer, end_with_parent, stay_single_threaded
+from dashboards.huge_pages import use_huge_pages
+from dashboards.immortal import immortalize
 from dashboards.warm import warm_up
 
-log = logging.getLogger(__name__)
-
 _PR_SET_DUMPABLE = 4
-
-PATIENCE = 2
-"""Seconds that a notebook's code may hold up the end of the server."""
-
-
-def run(warm: ModuleType | None = None, line: socket.socket | None = None) -> NoReturn:
-    """Serve until told to stop, then end the process.
-
-    Args:
-        warm: what `warm_up()` returned.
-        line: a socket to whoever wants to know that the server listens.
-    """
-    status = main(warm, line)
-    logging.shutdown()
-    sys.stdout.flush()
-    # All is closed. Taking the imported packages apart would take a second of everybody's sign-out,
-    # and a thread that a notebook has left would hold the process for good.
-    os._exit(status)
-
-
-def main(warm: ModuleType | None = None, line: socket.socket | None = None) -> int:
-    """As `run`; returns the exit status."""
-    hide_memory()
-    logging.basicConfig(format="%(levelname)s %(name)s: %(message)s", level=logging.INFO)
-    logging.getLogger("tornado.application").addFilter(_tells_no_session)
-    try:
-        settings = settings_from(os.environ)
-    except SettingsError as error:
-        log.error("%s", error)
-        return 1
-    drop_secrets(os.environ)
-    hub_api.configure(settings)
-    try:
-        asyncio.run(serve(settings, warm, line))
-    except OSError as error:
-        log.error("Cannot listen on %s:%d: %s", settings.host, settings.port, error.strerror)
-        return 1
-    return 0
-
-
-def _tells_no_session(record: logging.LogRecord) -> bool:
-    """Not the line in which JupyterHub tells a session's cookie as it sets one against forgery."""
-    return not str(record.msg).startswith("Setting new xsrf cookie")
+_KEPT = ("PATH", "LANG", "LC_ALL", "TZ", "LD_LIBRARY_PATH", "HOME")
 
 
 def hide_memory() -> None:
@@ -81,59 +42,97 @@ def hide_memory() -> None:
         ctypes.CDLL(None).prctl(_PR_SET_DUMPABLE, 0, 0, 0, 0)
 
 
-async def serve(settings: Settings, warm: ModuleType | None, line: socket.socket | None) -> None:
-    """Listen, and run dashboards, until SIGTERM or SIGINT. See `run`."""
-    stopped = asyncio.Event()
-    _stop_on_signals(stopped)
-    site = Site(settings)
-    server = HTTPServer(Front(site), xheaders=True, trusted_downstream=["127.0.0.1", "::1"])
-    server.listen(settings.port, settings.host)
-    log.info("Listening at %s", settings.prefix)
-    site.activity.start()
-    if warm is not None:
-        site.can_run(warm.Running(site))
-    else:
-        _warm_up_beside(site)
-    if line is not None:
-        with line, contextlib.suppress(OSError):  # nobody may wait any more
-            line.send(b"1")
-    await stopped.wait()
-    server.stop()
-    site.activity.stop()
-    if site.running_now is not None:
-        site.running_now.stop()
+def run() -> NoReturn:
+    """Be the server that the hub has started as a program, with its word in the environment."""
+    hide_memory()
+    channel, pid = _start_front(lambda: os.environ)
+    # Another program: what has been in the environment is not in the memory of this one.
+    channel.set_inheritable(True)
+    environ = {name: os.environ[name] for name in _KEPT if name in os.environ}
+    command = (sys.executable, "-I", "-m", "dashboards.server", str(channel.fileno()), str(pid))
+    os.execve(sys.executable, command, environ)
 
 
-def _warm_up_beside(site: Site) -> None:
-    """Import in a thread; the gallery answers meanwhile, the first dashboard waits."""
-    loop = asyncio.get_running_loop()
+def main(descriptor: int, pid: int) -> NoReturn:
+    """Go on after `run`, as another program."""
+    hide_memory()
+    stay_single_threaded()
+    channel = socket.socket(fileno=descriptor)
+    channel.set_inheritable(False)
+    try:
+        session_process = warm_up()
+        importlib.import_module("dashboards.sample").draw()
+    except BaseException:
+        logging.exception("The packages that dashboards need cannot be imported")
+        _serve(channel, pid, lambda _: None)  # the gallery goes on
+    gc.collect()
+    immortalize()
+    gc.freeze()
+    use_huge_pages()
+    _serve(channel, pid, session_process.run)
 
-    def started(running: ModuleType) -> None:
-        site.can_run(running.Running(site))
-        log.info("Ready to run dashboards")
 
-    def work() -> None:
-        try:
-            running = warm_up()
-        except BaseException as error:
-            log.exception("The packages that dashboards need cannot be imported")
-            loop.call_soon_threadsafe(site.can_run, error)
-        else:
-            loop.call_soon_threadsafe(started, running)
+def serve_forked(
+    warm: ModuleType, line: socket.socket, environ: Callable[[], Mapping[str, str]]
+) -> NoReturn:
+    """Be a server that has been forked from the template.
 
-    threading.Thread(target=work, name="warm-up", daemon=True).start()
+    Args:
+        warm: what `warm_up()` returned.
+        line: a socket to whoever wants to know that the server listens.
+        environ: asks for the environment; only the front does.
+    """
+    channel, pid = _start_front(environ, line)
+    line.close()
+    _serve(channel, pid, warm.run)
 
 
-def _stop_on_signals(stopped: asyncio.Event) -> None:
-    """End in good order; and end, even if a notebook's code holds up the loop or a thread."""
-    loop = asyncio.get_running_loop()
+def _start_front(
+    environ: Callable[[], Mapping[str, str]], line: socket.socket | None = None
+) -> tuple[socket.socket, int]:
+    """Fork the front; returns the socket on which it orders, and its process id."""
+    ours, theirs = socket.socketpair()
+    parent = os.getpid()
+    pid = os.fork()
+    if pid:
+        theirs.close()
+        return ours, pid
+    try:
+        end_with_parent(parent)
+        ours.close()
+        status = front.main(environ(), theirs, line)
+        logging.shutdown()
+        sys.stdout.flush()
+        os._exit(status)
+    except BaseException as error:
+        sys.stderr.write(f"A server could not be started: {error!r}\n")
+        sys.stderr.flush()
+    finally:
+        os._exit(1)
 
-    def stop(number: int, frame: object) -> None:
-        with contextlib.suppress(RuntimeError):  # a second signal, and the loop has ended
-            loop.call_soon_threadsafe(stopped.set)
-        watch = threading.Timer(PATIENCE, os._exit, [0])
-        watch.daemon = True
-        watch.start()
 
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, stop)
+def _serve(
+    channel: socket.socket, front_pid: int, become: Callable[[socket.socket], object]
+) -> NoReturn:
+    """Fork sessions until the front has ended, and end as it has."""
+    parent = os.getpid()
+
+    def become_session(line: socket.socket) -> None:
+        end_with_parent(parent)
+        become(line)
+
+    def stop() -> None:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(front_pid, signal.SIGTERM)
+
+    ForkServer(channel, become_session, stopped=stop).serve()
+    # The front has ended; what sessions are left end with this process.
+    status = os.waitstatus_to_exitcode(os.waitpid(front_pid, 0)[1])
+    if status < 0:  # for the hub to know
+        signal.signal(-status, signal.SIG_DFL)
+        os.kill(os.getpid(), -status)
+    os._exit(status)
+
+
+if __name__ == "__main__":
+    main(int(sys.argv[1]), int(sys.argv[2]))

@@ -10,16 +10,15 @@ from __future__ import annotations
 
 import logging
 import secrets
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
-from tornado.httpclient import HTTPClientError
 
 from dashboards import shared_file
 from dashboards.catalog import Dashboard
 from dashboards.failure import Failure
-from dashboards.hub import Hub
 
 log = logging.getLogger(__name__)
 
@@ -27,15 +26,19 @@ KEPT = "__shared__"
 """The name under which a notebook's module keeps what is shared as it was."""
 
 
-async def left_by_shared_cells(hub: Hub, dashboard: Dashboard) -> dict[str, Any] | Failure | None:
+Ask = Callable[[], Awaitable[dict[str, str] | None]]
+"""Asks the hub, see `dashboards.hub.Hub.shared_data`. Raises OSError when it does not answer."""
+
+
+async def left_by_shared_cells(ask: Ask, dashboard: Dashboard) -> dict[str, Any] | Failure | None:
     """The values by name, or why there are none; waits until the cells have run.
 
     None: the hub runs no shared cells, so they are to run as all others do.
     """
     try:
         # A file that is made anew meanwhile is gone by the time that it is to be opened.
-        return await _ask(hub, dashboard, again=True)
-    except (HTTPClientError, OSError, ValueError) as error:
+        return await _read(ask, dashboard, again=True)
+    except (OSError, ValueError) as error:
         reference = secrets.token_hex(4)
         log.exception("No shared data of %s/%s, reference %s", *_names(dashboard), reference)
         return Failure(
@@ -46,8 +49,8 @@ async def left_by_shared_cells(hub: Hub, dashboard: Dashboard) -> dict[str, Any]
         )
 
 
-async def _ask(hub: Hub, dashboard: Dashboard, *, again: bool) -> dict[str, Any] | Failure | None:
-    answer = await hub.shared_data(*_names(dashboard))
+async def _read(ask: Ask, dashboard: Dashboard, *, again: bool) -> dict[str, Any] | Failure | None:
+    answer = await ask()
     if answer is None:
         log.warning("The shared cells of %s/%s run for this viewer alone", *_names(dashboard))
         return None
@@ -57,7 +60,7 @@ async def _ask(hub: Hub, dashboard: Dashboard, *, again: bool) -> dict[str, Any]
         values = shared_file.read(Path(answer["file"]))
     except FileNotFoundError:
         if again:
-            return await _ask(hub, dashboard, again=False)
+            return await _read(ask, dashboard, again=False)
         raise
     # A notebook may change its frame: as long as there is the one in the file, pandas copies what
     # is changed, before.

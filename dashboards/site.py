@@ -1,8 +1,7 @@
-"""What all handlers of one server share: what there is to see, what runs, how our pages look."""
+"""What all handlers of one server share: what there is to see, what is open, how our pages look."""
 
 from __future__ import annotations
 
-import asyncio
 import logging
 import os
 import secrets
@@ -18,11 +17,12 @@ from dashboards.activity import Activity
 from dashboards.catalog import Dashboard, dashboards_in, visible
 from dashboards.files import STATIC, usual_scripts
 from dashboards.hub import Hub, Visitor
+from dashboards.processes import Processes
+from dashboards.sessions import Sessions
 from dashboards.settings import ADMIN, Settings
 
 if TYPE_CHECKING:
     from dashboards.revoking import ChangesSocket, Push
-    from dashboards.running import Running
 
 log = logging.getLogger(__name__)
 
@@ -32,36 +32,18 @@ HERE = Path(__file__).parent
 class Site:
     """What all handlers of one server share."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, processes: Processes) -> None:
         self.settings = settings
         self.hub = Hub(settings)
         self.activity = Activity(settings)
         self.cookie_secret = settings.cookie_secret or secrets.token_bytes(32)
         self.galleries: set[ChangesSocket] = set()
-        self._running: asyncio.Future[Running] = asyncio.get_running_loop().create_future()
-
-    @property
-    def running_now(self) -> Running | None:
-        """What runs dashboards, None while its packages are still being imported."""
-        future = self._running
-        return future.result() if future.done() and not future.exception() else None
-
-    async def running(self) -> Running:
-        """What runs dashboards, as soon as it can. Raises what its import raised."""
-        return await asyncio.shield(self._running)
-
-    def can_run(self, outcome: Running | BaseException) -> None:
-        """The imports are done, or have failed for good."""
-        if isinstance(outcome, BaseException):
-            self._running.set_exception(outcome)
-        else:
-            self._running.set_result(outcome)
+        self.sessions = Sessions(self, processes)
 
     async def groups_changed(self, push: Push) -> bool:
         """The owner has these groups from now on. False: code of a notebook cannot be stopped."""
         self.hub.told(push.groups)
-        running = self.running_now
-        closed = running is None or await running.keep_only(push.groups, push.code)
+        closed = await self.sessions.keep_only(push.groups, push.code)
         for gallery in tuple(self.galleries):
             gallery.tell(push)
         return closed
@@ -76,11 +58,6 @@ class Site:
         """Another origin that scripts and styles come from, "" where it is a page's own."""
         parts = urlparse(self.settings.files_url)
         return f"{parts.scheme}://{parts.netloc}" if parts.netloc else ""
-
-    @staticmethod
-    def template(name: str) -> jinja2.Template:
-        """One of our templates, to be filled by somebody else."""
-        return _templates().get_template(name)
 
     def dashboards(self) -> tuple[Dashboard, ...]:
         """All dashboards there are now; a folder that went away has none."""
@@ -97,21 +74,17 @@ class Site:
             found += await self.hub.admin_dashboards()
         return visible(found, visitor.groups)
 
-    def page(self, template: str, *, files: str, **values: object) -> str:
+    def page(self, name: str, /, *, files: str, **values: object) -> str:
         """One of our templates as a page. `files`: where it finds scripts and styles."""
-        return (
-            _templates()
-            .get_template(template)
-            .render(
-                prefix=self.settings.prefix,
-                home=self.settings.own_prefix,
-                hub=self.settings.hub_prefix,
-                files=files,
-                asset=partial(_asset, files),
-                inline=_inline,
-                own_files=files != self.settings.prefix,
-                **values,
-            )
+        return template(name).render(
+            prefix=self.settings.prefix,
+            home=self.settings.own_prefix,
+            hub=self.settings.hub_prefix,
+            files=files,
+            asset=partial(_asset, files),
+            inline=_inline,
+            own_files=files != self.settings.prefix,
+            **values,
         )
 
 
@@ -125,6 +98,11 @@ def _asset(files: str, name: str) -> str:
 def _inline(name: str) -> str:
     """The text of a script or sheet of ours, for a page that is to be whole without asking."""
     return (STATIC / name).read_text("utf-8")
+
+
+def template(name: str) -> jinja2.Template:
+    """One of our templates, to be filled by somebody else."""
+    return _templates().get_template(name)
 
 
 def load_templates() -> None:

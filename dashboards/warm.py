@@ -30,9 +30,10 @@ def _import_all() -> ModuleType:
     importlib.import_module("panel")
     if find_spec("dashboards.theme") is not None:
         importlib.import_module("dashboards.theme").apply()
-    running = importlib.import_module("dashboards.running")
+    session_process = importlib.import_module("dashboards.session_process")
+    session_process.install()
     # Most notebooks import these; none of them depends on being there.
     for name in ("pandas", "hvplot.pandas"):
         if find_spec(name.partition(".")[0]) is not None:
             importlib.import_module(name)
-    return running
+    return session_process

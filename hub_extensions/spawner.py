@@ -216,7 +216,6 @@ class DashboardSpawner(AccountSpawner):
             self.port = random_port()
         unix_accounts.make_home(self.home, self.account.uid if self.account else None)
         order = {
-            "environ": self.get_env(),
             "home": str(self.home),
             "limits": list(self.limits.items()),
             "account": asdict(self.account) if self.account else None,
@@ -227,7 +226,7 @@ class DashboardSpawner(AccountSpawner):
             self.log.info("%s starts without the template process: %s", self._log_name, reason)
             return await super().start_process()
         self.pid = self.proc.pid
-        await self.proc.tell(order)
+        await self.proc.tell(order, self.get_env())
         return self.ip or "127.0.0.1", self.port
 
     def user_env(self, env: dict[str, str]) -> dict[str, str]:

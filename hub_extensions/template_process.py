@@ -24,13 +24,7 @@ from tornado.log import app_log
 
 #: Names of the hub's environment that the template gets too.
 _KEPT: Final = ("PATH", "LANG", "LC_ALL", "TZ", "LD_LIBRARY_PATH")
-#: Libraries of numbers, which would start threads of their own: with threads nothing can be forked.
-_ONE_THREAD: Final = {
-    **dict.fromkeys(
-        ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS"), "1"
-    ),
-    "JE_ARROW_MALLOC_CONF": "background_thread:false",
-}
+_ORDER: Final = 16
 _ANSWER: Final = 4096
 _PATIENCE: Final = 5.0  # seconds that a fork may take
 _WAIT: Final = 15.0  # seconds that a server waits for it to get ready
@@ -68,11 +62,16 @@ class Forked:
             self.returncode = 0
         return self.returncode
 
-    async def tell(self, order: Mapping[str, Any]) -> None:
-        """Tell it what to become; returns when it listens, or has ended."""
+    async def tell(self, order: Mapping[str, Any], environ: Mapping[str, str]) -> None:
+        """Tell it what to become; returns when it listens, or has ended.
+
+        `environ`: only the part of the server that runs no notebook is to know it.
+        """
         loop = asyncio.get_running_loop()
         with self._line:
-            await loop.sock_sendall(self._line, json.dumps(order).encode())
+            for part in (order, environ):
+                message = json.dumps(part).encode()
+                await loop.sock_sendall(self._line, len(message).to_bytes(4) + message)
             self._line.shutdown(socket.SHUT_WR)
             with contextlib.suppress(OSError):
                 await loop.sock_recv(self._line, 1)
@@ -137,7 +136,7 @@ class Template:
 
     def _environ(self) -> dict[str, str]:
         kept = {name: os.environ[name] for name in _KEPT if name in os.environ}
-        return {**kept, **_ONE_THREAD, "HOME": str(self.home)}
+        return {**kept, "HOME": str(self.home)}
 
     def _check_ready(self, process: subprocess.Popen[bytes]) -> None:
         if process is self._process and not self._ready.is_set():
@@ -162,7 +161,7 @@ class Template:
         ours, theirs = socket.socketpair()
         ours.setblocking(False)
         try:
-            socket.send_fds(channel, [str(number).encode()], [theirs.fileno()])
+            socket.send_fds(channel, [f"fork {number}".ljust(_ORDER).encode()], [theirs.fileno()])
             pid = await asyncio.wait_for(answer, _PATIENCE)
             self._failures = 0
             forked = self._forked[pid] = Forked(pid, ours)

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import ctypes
 import errno
-import gc
 import json
 import os
 import resource
@@ -61,19 +60,16 @@ def done(result: int) -> int:
     return result
 
 
-# -- the hub, with the token that this process needs and therefore has ------------------------
+# -- the hub, with the token of this very server, had a notebook got hold of it ----------------
 
 
 def hub(method: str, path: str, body: object = None) -> str:
-    gc.unfreeze()  # the server hides what it has imported from the collector
-    settings = next(one for one in gc.get_objects() if hasattr(type(one), "serves_admin"))
-    assert settings.api_token
-    url = path if path.startswith("http") else f"{settings.api_url}{path.format(**T)}"
+    url = path if path.startswith("http") else f"{T['api_url']}{path.format(**T)}"
     request = urllib.request.Request(
         url,
         method=method,
         data=None if body is None else json.dumps(body).encode(),
-        headers={"Authorization": f"token {settings.api_token}"},
+        headers={"Authorization": f"token {T['token']}"},
     )
     answer = urllib.request.urlopen(request, timeout=10)
     return f"{answer.status} {answer.read(100)!r}"

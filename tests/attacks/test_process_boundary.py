@@ -21,6 +21,7 @@ from tests import machine
 from tests.attacks import attack, guard_out
 from tests.dashboards.notebooks import code, write_notebook
 from tests.hub import Hub
+from tests.memory import token_of
 from tests.person import Person
 
 VICTIM, ATTACKER = "admin@acme.test", "member@acme.test"
@@ -164,6 +165,8 @@ def targets(hub: Hub, unhidden: int) -> dict[str, Any]:
     return {
         "me": ATTACKER,
         "victim": VICTIM,
+        "api_url": f"{hub.url}/hub/api",
+        "token": token_of(hub, ATTACKER),
         "victim_url": f"{hub.url}/user/{VICTIM}/",
         "state": str(hub.state),
         "database": str(hub.state / "jupyterhub.sqlite"),

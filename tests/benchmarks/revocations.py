@@ -211,14 +211,14 @@ class Seat:
         if kind.blocks:
             self.socket.close()
             self.socket = self.person.watch(kind.group, "blocks")
-            person = self.person
-            wait_until(lambda: is_blocked(person), "the notebook blocks", seconds=30)
+            hub, email = self.hub, self.email
+            wait_until(lambda: is_blocked(hub, email), "the notebook blocks", seconds=30)
         sample = timed_end(self.socket, kind.ready(self.hub, self.email))
         kind.give_back(self.hub, self.email)
         self.socket = None
         if kind.signs_out:
             self.leave()
-        if kind.signs_out or kind.blocks:
+        if kind.signs_out:
             _slowly(lambda: not self._servers(), f"the end of the server of {self.email}")
         self.sit(kind.group)
         return sample

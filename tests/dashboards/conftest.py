@@ -21,7 +21,7 @@ button.on_click(ask)
 ticked = pn.pane.Str("-")
 def tick():
     ticked.object = f"periodic: {current_user().name}"
-pn.state.add_periodic_callback(tick, period=100)
+pn.state.add_periodic_callback(tick, period=20)
 pn.Column(button, said, ticked).servable()
 found = pn.state.user_info
 pn.state.location.hash = "#" + "/".join([

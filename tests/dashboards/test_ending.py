@@ -15,8 +15,7 @@ from panel.io.state import set_curdoc
 from tornado.ioloop import IOLoop
 
 from dashboards import callback_failure
-from dashboards.revoking import TAKEN
-from dashboards.running import _end
+from dashboards.session_process import end
 
 
 @pytest.fixture
@@ -30,50 +29,38 @@ async def session(context: ApplicationContext) -> ServerSession:
     return await context.create_session_if_needed("a session")
 
 
-class Socket:
-    """Notes the code with which it was closed."""
-
-    code: int | None = None
-
-    def close(self, code: int) -> None:
-        self.code = code
-
-
 class Connection:
     """One browser's, as far as the end of a session has to do with it."""
 
     def __init__(self, session: Any) -> None:
-        self._socket = Socket()
         session.subscribe(self)
 
 
 async def test_several_may_end_it_at_once(
     context: ApplicationContext, session: ServerSession
 ) -> None:
-    connection = Connection(session)
-    ends = [_end(context, session, TAKEN) for _ in range(3)]
+    Connection(session)
+    ends = [end(context, session) for _ in range(3)]
     async with asyncio.timeout(5):
         await asyncio.gather(session.with_document_locked(asyncio.sleep, 0.05), *ends)
-        await _end(context, session, TAKEN)  # one that has ended
+        await end(context, session)  # one that has ended
     assert session.destroyed
-    assert connection._socket.code == TAKEN
     assert not context.sessions
 
 
-async def test_a_socket_that_is_opened_meanwhile_is_closed(
+async def test_a_socket_that_is_opened_meanwhile_holds_nothing_up(
     context: ApplicationContext, session: ServerSession
 ) -> None:
     busy = asyncio.create_task(session.with_document_locked(asyncio.sleep, 0.05))
     await asyncio.sleep(0)
     session.block_expiration()
-    ending = asyncio.create_task(_end(context, session, TAKEN))
+    ending = asyncio.create_task(end(context, session))
     await busy
-    connection = Connection(session)
+    Connection(session)
     session.unblock_expiration()
     async with asyncio.timeout(5):
         await ending
     assert session.destroyed
-    assert connection._socket.code == TAKEN
 
 
 async def test_a_callback_that_fails_after_the_end_is_noted_once(
@@ -83,7 +70,7 @@ async def test_a_callback_that_fails_after_the_end_is_noted_once(
     told again, and so on."""
     callback_failure.install()
     document = session.document
-    await _end(context, session, TAKEN)
+    await end(context, session)
     with set_curdoc(document):
         pn.state._handle_exception(RuntimeError("its module is gone"))
     assert caplog.text.count("its module is gone") == 1
@@ -94,7 +81,7 @@ async def test_one_that_its_notebook_holds_does_not_stop_the_server(
 ) -> None:
     session.block_expiration()  # as by `pn.state.block_expiration`
     with pytest.raises(TimeoutError):
-        await asyncio.wait_for(_end(context, session, TAKEN), 0.3)
+        await asyncio.wait_for(end(context, session), 0.3)
     session.unblock_expiration()
-    await _end(context, session, TAKEN)
+    await end(context, session)
     assert session.destroyed

@@ -104,7 +104,7 @@ def test_the_end_of_a_session_closes_everything(
         hub.project.mgmt.user.activate(ANALYST)
 
 
-#: Its server listens for some milliseconds in each half second.
+#: It hears what it is told for some milliseconds in each half second.
 BUSY = """
 import time
 import panel as pn
@@ -121,45 +121,53 @@ def write_notebook(path: Path, source: str) -> None:
 
 
 def blocking_notebook(folder: Path) -> None:
-    """A notebook that holds up its server some moments after it was opened."""
+    """A notebook that some moments after it was opened does nothing but hold up its process."""
     source = (
-        "import time\nimport panel as pn\n"
-        "def block():\n    while True:\n        try:\n            time.sleep(60)\n"
+        "import os, time\nfrom pathlib import Path\nimport panel as pn\n"
+        "def block():\n    Path(os.environ['HOME'], 'blocks').touch()\n"
+        "    while True:\n        try:\n            time.sleep(60)\n"
         "        except BaseException:\n            pass\n"
         "pn.state.add_periodic_callback(block, period=500)\npn.pane.Markdown('blocks').servable()"
     )
     write_notebook(folder / "blocks.ipynb", source)
 
 
-def test_a_server_whose_notebook_blocks_is_ended(hub: Hub, analyst: Person) -> None:
+def is_blocked(hub: Hub, name: str) -> bool:
+    """Whether it does; says so once."""
+    sign = hub.home_of(name) / "blocks"
+    found = sign.exists()
+    sign.unlink(missing_ok=True)
+    return found
+
+
+def test_a_dashboard_whose_notebook_blocks_is_ended_and_nothing_else(
+    hub: Hub, analyst: Person
+) -> None:
     put_into(hub, "finance", ANALYST)
     blocking_notebook(hub.notebooks / "finance")
-    socket = analyst.watch("finance", "blocks")
+    other, socket = analyst.watch("user", "penguins"), analyst.watch("finance", "blocks")
     server = hub.server_of(ANALYST)
     assert server is not None
-    wait_until(lambda: is_blocked(analyst), "the notebook blocks", seconds=30)
+    wait_until(lambda: is_blocked(hub, ANALYST), "the notebook blocks", seconds=30)
     hub.api("/groups/finance/users", "DELETE", json={"users": [ANALYST]})
-    assert closed_with(socket) == 1006
-    wait_until(lambda: not server.is_running() or server.status() == "zombie", "its end")
-    assert analyst.open_dashboards().ok  # what is left can be opened again
-
-
-def is_blocked(person: Person) -> bool:
-    try:
-        person.get(f"/user/{person.cookies_name()}/alive", timeout=1)
-    except OSError:
-        return True
-    return False
+    assert closed_with(socket) == TAKEN
+    _, *sessions = server.children()
+    wait_until(lambda: sum(one.is_running() for one in sessions) < len(sessions), "its end")
+    other.send(json.dumps({"msgid": "1", "msgtype": "PULL-DOC-REQ"}))
+    other.send("{}")
+    other.send("{}")
+    while "roots" not in str(other.recv(timeout=20)):
+        pass
+    assert hub.server_of(ANALYST) == server
 
 
 def test_who_opens_socket_after_socket_keeps_none(hub: Hub, analyst: Person) -> None:
-    """A server that is busy meets the openings and the hub's word at the same moment."""
-    write_notebook(hub.notebooks / "user" / "busy.ipynb", BUSY)
+    """A dashboard that is busy meets the openings and the hub's word at the same moment."""
+    write_notebook(hub.notebooks / "finance" / "busy.ipynb", BUSY)
     put_into(hub, "finance", ANALYST)
-    place = f"/user/{ANALYST}/dashboards/finance/penguins"
+    place = f"/user/{ANALYST}/dashboards/finance/busy"
     page = wait_until(lambda: (page := analyst.get(place)).ok and page, "the new dashboard")
     token = page.text.partition('"token":"')[2].partition('"')[0]
-    busy = analyst.watch("user", "busy")
     over, opened = threading.Event(), []
 
     def open_and_open() -> None:
@@ -177,7 +185,6 @@ def test_who_opens_socket_after_socket_keeps_none(hub: Hub, analyst: Person) -> 
             wait_until(lambda: analyst.get(place).status_code == 404, "the closed dashboard")
         finally:
             over.set()
-    busy.close()
     for socket in opened:
         closed_with(socket, 5)  # TimeoutError: it is still open
 

@@ -1,13 +1,10 @@
-"""Servers that are forked from the template process, on a real hub."""
+"""Servers that are forked from the template process, and their dashboards' processes."""
 
 from __future__ import annotations
 
 import contextlib
 import json
-import os
-import re
 import signal
-from pathlib import Path
 
 import psutil
 import pytest
@@ -15,11 +12,13 @@ import pytest
 from tests.conftest import StartHub
 from tests.dashboards.notebooks import code, markdown, write_notebook
 from tests.hub import Hub, wait_until
+from tests.memory import memory_of, token_of
 from tests.person import Person
 
 ADMIN, ANALYST, MEMBER = "admin@acme.test", "analyst@acme.test", "member@acme.test"
 CANARY = "a-line-of-a-notebook-that-nobody-else-has"
-#: What a server holds that no other one may hold too, or that a sibling might have left it.
+#: What a dashboard's process holds that no other one may hold too, or that a sibling might have
+#: left it; and what none is to hold.
 TELL = """
 import asyncio, gc, json, multiprocessing, os, random, signal, ssl, sys
 from pathlib import Path
@@ -45,16 +44,14 @@ told = {
         "numpy": numpy.random.rand(),
         "multiprocessing": bytes(multiprocessing.current_process().authkey).hex(),
         "openssl": ssl.RAND_bytes(16).hex(),
-        "cookie secret": kept("cookie_secret"),
-        "session key": kept("_secret_key"),
-        "api token": kept("api_token"),
-        "push key": kept("push_key"),
-        "client": kept("client_id"),
-        "home": os.environ["HOME"],
-        "user": os.environ["JUPYTERHUB_USER"],
-        "group of processes": os.getpgrp(),
+        "token of the session": kept("_token"),
+        "process": os.getpid(),
         "sockets": sorted(file for file in open_files() if file.startswith("socket:")),
     },
+    "of the person": [os.environ["HOME"], os.environ["JUPYTERHUB_USER"], os.getpgrp()],
+    "secrets": [kept(name) for name in (
+        "cookie_secret", "_secret_key", "api_token", "push_key", "client_id"
+    )],
     "loops": count(asyncio.AbstractEventLoop),
     # Those for clients hold no key, and no session before the first connection.
     "contexts of TLS servers": [
@@ -107,17 +104,35 @@ def told_by(hub: Hub, name: str) -> dict[str, object]:
 
 
 def test_siblings_share_nothing_that_must_be_ones_own(hub: Hub) -> None:
-    one, other = told_by(hub, ADMIN), told_by(hub, MEMBER)
+    one, other, again = told_by(hub, ADMIN), told_by(hub, MEMBER), told_by(hub, MEMBER)
     for name in (ADMIN, MEMBER):
         assert hub.server_of(name).ppid() == template(hub).pid  # type: ignore[union-attr]
-    ours, theirs = one.pop("alone"), other.pop("alone")
-    assert all(ours.values()), ours
-    assert {what for what in ours if ours[what] == theirs[what]} == set()
-    assert not set(ours["sockets"]) & set(theirs["sockets"])
-    assert (one["loops"], one["documents"], one["contexts of TLS servers"]) == (1, [0, 0], [])
-    assert (one["from the template"], one["backend"]) == ([], "agg")
-    assert "stop" in one["handlers"]["15"]
-    assert not any("notebooks" in place for place in one["path"][1:])
+    for told, sibling in ((one, other), (other, again)):
+        ours, theirs = told["alone"], sibling["alone"]
+        assert all(ours.values()), ours
+        assert {what for what in ours if ours[what] == theirs[what]} == set()
+        assert not set(ours["sockets"]) & set(theirs["sockets"])
+    assert not set(one["of the person"]) & set(other["of the person"])
+    for told in (one, other):
+        assert told["secrets"] == [[]] * 5
+        assert (told["loops"], told["documents"], told["contexts of TLS servers"]) == (
+            1,
+            [0, 0],
+            [],
+        )
+        assert (told["from the template"], told["backend"]) == ([], "agg")
+        assert "SIG_DFL" in told["handlers"]["15"]
+        assert not any("notebooks" in place for place in told["path"][1:])
+
+
+def test_only_the_front_of_a_server_knows_its_token(hub: Hub) -> None:
+    told_by(hub, MEMBER)
+    token, server = token_of(hub, MEMBER), hub.server_of(MEMBER)
+    assert server is not None
+    _, *sessions = server.children()
+    assert sessions
+    for process in (server, *sessions):
+        assert token.encode() not in memory_of(process.pid)
 
 
 def test_the_template_has_no_thread_and_no_more_open_files_than_it_needs(hub: Hub) -> None:
@@ -130,26 +145,11 @@ def test_the_template_has_no_thread_and_no_more_open_files_than_it_needs(hub: Hu
 
 def test_the_template_knows_no_secret_and_no_person(hub: Hub) -> None:
     told_by(hub, MEMBER)
-    memory = _memory(template(hub).pid)
+    memory = memory_of(template(hub).pid)
     secrets = [path.read_text().strip() for path in (hub.state / "secrets").iterdir()]
     assert secrets
     for kept in [*secrets, MEMBER, hub.home_of(MEMBER).name, CANARY]:
         assert kept.encode() not in memory, kept
-
-
-def _memory(pid: int) -> bytes:
-    """What a process has written to its memory; needs root."""
-    if os.geteuid():
-        pytest.skip("only root reads the memory of a process that hides it")
-    parts = []
-    with Path(f"/proc/{pid}/mem").open("rb", buffering=0) as memory:
-        for line in Path(f"/proc/{pid}/maps").read_text().splitlines():
-            found = re.match(r"([0-9a-f]+)-([0-9a-f]+) rw", line)
-            if found and "[v" not in line:
-                begin, end = (int(number, 16) for number in found.groups())
-                memory.seek(begin)
-                parts.append(memory.read(end - begin))
-    return b"".join(parts)
 
 
 def test_a_killed_template_ends_nobodys_server_and_comes_back(hub: Hub) -> None:
@@ -180,7 +180,7 @@ def test_without_it_servers_start_as_well(start_hub: StartHub) -> None:
     opened(hub, MEMBER)
     server = hub.server_of(MEMBER)
     assert server is not None
-    assert server.cmdline()[-1] == "dashboards"
+    assert "dashboards.server" in server.cmdline()
     hub.stop()
 
 

@@ -1,0 +1,79 @@
+"""The front of a person's server: JupyterHub's sign-in before our pages, and no notebook's code.
+
+Secrets are made when it starts to listen, never at import, so that a process which has imported it
+can be forked for many people. See `dashboards.server`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import gc
+import logging
+import os
+import signal
+import socket
+from collections.abc import Mapping
+
+from tornado.httpserver import HTTPServer
+
+from dashboards.processes import Processes
+from dashboards.routes import Front
+from dashboards.settings import Settings, SettingsError, drop_secrets, settings_from
+from dashboards.site import Site
+
+log = logging.getLogger(__name__)
+
+
+def main(
+    environ: Mapping[str, str], channel: socket.socket, line: socket.socket | None = None
+) -> int:
+    """Serve until told to stop; returns the exit status.
+
+    Args:
+        environ: what the hub says, see `settings_from`.
+        channel: on which sessions are ordered, see `dashboards.forking`.
+        line: a socket to whoever wants to know that the server listens.
+    """
+    gc.enable()  # a program that is not forked has turned it off, see `__main__`
+    logging.basicConfig(format="%(levelname)s %(name)s: %(message)s", level=logging.INFO)
+    logging.getLogger("tornado.application").addFilter(_tells_no_session)
+    if environ is not os.environ:
+        os.environ.clear()
+        os.environ.update(environ)
+    try:
+        settings = settings_from(os.environ)
+    except SettingsError as error:
+        log.error("%s", error)
+        return 1
+    drop_secrets(os.environ)
+    try:
+        asyncio.run(serve(settings, channel, line))
+    except OSError as error:
+        log.error("Cannot listen on %s:%d: %s", settings.host, settings.port, error.strerror)
+        return 1
+    return 0
+
+
+def _tells_no_session(record: logging.LogRecord) -> bool:
+    """Not the line in which JupyterHub tells a session's cookie as it sets one against forgery."""
+    return not str(record.msg).startswith("Setting new xsrf cookie")
+
+
+async def serve(settings: Settings, channel: socket.socket, line: socket.socket | None) -> None:
+    """Listen until SIGTERM or SIGINT. See `main`."""
+    stopped = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stopped.set)
+    site = Site(settings, Processes(channel))
+    server = HTTPServer(Front(site), xheaders=True, trusted_downstream=["127.0.0.1", "::1"])
+    server.listen(settings.port, settings.host)
+    log.info("Listening at %s", settings.prefix)
+    site.activity.start()
+    if line is not None:
+        with line, contextlib.suppress(OSError):  # nobody may wait any more
+            line.send(b"1")
+    site.sessions.processes.start(stopped.set)
+    await stopped.wait()
+    server.stop()
+    site.activity.stop()

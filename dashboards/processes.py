@@ -1,0 +1,95 @@
+"""The processes that a server's front orders for its dashboards (`dashboards.forking`)."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import socket
+from collections.abc import Callable
+from typing import Any
+
+from dashboards.forking import order
+
+log = logging.getLogger(__name__)
+
+
+class Process:
+    """One of them. `line`: our end of its socket; `ended`: with which status.
+
+    `error`: why there is none.
+    """
+
+    def __init__(self, number: int, line: socket.socket) -> None:
+        self.number = number
+        self.line = line
+        self.pid = 0
+        self.error = ""
+        self.ended: asyncio.Future[int] = asyncio.get_running_loop().create_future()
+
+
+class Processes:
+    """Orders processes, ends them, and hears how they have ended.
+
+    Args:
+        channel: the socket on which they are ordered.
+    """
+
+    def __init__(self, channel: socket.socket) -> None:
+        self._channel = channel
+        self._heard = b""
+        self._orders = 0
+        self._spare: Process | None = None
+        self._living: set[Process] = set()
+
+    def start(self, alone: Callable[[], None]) -> None:
+        """Get one ready for the first dashboard. `alone`: called when there will be no more."""
+        self._channel.setblocking(False)
+        asyncio.get_running_loop().add_reader(self._channel, self._hear, alone)
+        self._spare = self._order()
+
+    def take(self) -> Process:
+        """The one that is ready, or a new one. Raises OSError."""
+        process, self._spare = self._spare or self._order(), None
+        return process
+
+    def end(self, process: Process) -> None:
+        """Kill it, if it has not ended."""
+        if process.pid and not process.ended.done():
+            self._channel.send(order("end", process.pid))
+
+    def _order(self) -> Process:
+        self._orders += 1
+        ours, theirs = socket.socketpair()
+        with theirs:
+            socket.send_fds(self._channel, [order("fork", self._orders)], [theirs.fileno()])
+        process = Process(self._orders, ours)
+        self._living.add(process)
+        return process
+
+    def _hear(self, alone: Callable[[], None]) -> None:
+        try:
+            packet = self._channel.recv(4096)
+        except BlockingIOError:
+            return
+        except OSError:
+            packet = b""
+        if not packet:
+            asyncio.get_running_loop().remove_reader(self._channel)
+            alone()
+            return
+        *lines, self._heard = (self._heard + packet).split(b"\n")
+        for line in lines:
+            self._note(json.loads(line))
+
+    def _note(self, said: dict[str, Any]) -> None:
+        for process in tuple(self._living):
+            if said.get("order") == process.number:
+                process.pid, process.error = said.get("pid", 0), said.get("error", "")
+                if process.error:
+                    log.error("A dashboard gets no process: %s", process.error)
+                    process.ended.set_result(0)
+            elif said.get("ended") == process.pid:
+                process.ended.set_result(said["status"])
+            if process.ended.done():
+                self._living.discard(process)
