@@ -50,7 +50,10 @@ def noted(what: str, error: BaseException) -> Failure:
 def sentence_of(error: BaseException) -> str:
     """What people can do about an error themselves, "" for most."""
     if isinstance(error, MemoryError):
-        return "It needs more memory than there is: each dashboard gets a limited amount."
+        return (
+            "It needs more memory than there is for one dashboard. Choose less data, if it lets"
+            " you."
+        )
     if isinstance(error, SessionEnded):
         return error.sentence
     return ""

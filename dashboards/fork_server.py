@@ -15,12 +15,10 @@ one byte once it listens. Before all orders the template says `ready`, with the 
 from __future__ import annotations
 
 import contextlib
-import ctypes
 import gc
 import importlib
 import json
 import os
-import resource
 import socket
 import subprocess
 import sys
@@ -33,11 +31,11 @@ from typing import Any, NoReturn
 from dashboards.forking import ForkServer, has_threads, stay_single_threaded
 from dashboards.huge_pages import use_huge_pages
 from dashboards.immortal import immortalize
-from dashboards.server import hide_memory, serve_forked
+from dashboards.own_process import gain_no_privilege, hide_memory, set_limits
+from dashboards.server import serve_forked
 from dashboards.site import load_templates
 from dashboards.warm import warm_up
 
-_PR_SET_NO_NEW_PRIVS = 38
 _COMMAND = (sys.executable, "-I", "-m")
 _OOM = Path("/proc/self/oom_score_adj")
 _OOM_SCORE = "500"  # its servers' too: when memory runs out the kernel takes one, not the hub
@@ -115,16 +113,13 @@ def _drop_rights(order: dict[str, Any]) -> None:
     """As the hub does with a server that is not forked, before it becomes another program."""
     os.setsid()
     os.umask(0o077)
-    for kind, most in order["limits"]:
-        hard = resource.getrlimit(kind)[1]
-        most = most if hard == resource.RLIM_INFINITY else min(most, hard)
-        resource.setrlimit(kind, (most, most))
+    set_limits(order["limits"])
     if account := order["account"]:
         os.setgroups(account["groups"])
         os.setresgid(*[account["uid"]] * 3)
         os.setresuid(*[account["uid"]] * 3)
     os.chdir(order["home"])
-    ctypes.CDLL(None).prctl(_PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)
+    gain_no_privilege()
 
 
 if __name__ == "__main__":

@@ -9,7 +9,6 @@ with `status`, as subprocess tells it.
 from __future__ import annotations
 
 import contextlib
-import ctypes
 import json
 import multiprocessing
 import os
@@ -18,14 +17,15 @@ import signal
 import socket
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from pathlib import Path
 from typing import Any
 
 from tornado import netutil
 
+from dashboards.own_process import end_all_but
+
 _ORDER = 16
-_PR_SET_PDEATHSIG = 1
 _TASKS = Path("/proc/self/task")
 _CAUGHT = (signal.SIGCHLD, signal.SIGTERM, signal.SIGINT)
 
@@ -49,14 +49,6 @@ def stay_single_threaded() -> None:
     os.environ["JE_ARROW_MALLOC_CONF"] = "background_thread:false"
 
 
-def end_with_parent(parent: int) -> None:
-    """Be killed when the parent ends (prctl(2)); to be called first of all in a fork."""
-    if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
-        if os.getppid() != parent:  # it has ended before
-            os._exit(1)
-
-
 def _be_unlike_siblings() -> None:
     """Renew what was made by chance before the fork. `random` and OpenSSL see to theirs."""
     multiprocessing.current_process().authkey = os.urandom(32)
@@ -73,6 +65,8 @@ class ForkServer:
         channel: the socket on which they come.
         become: what a fork does with its socket; it must not come back.
         stopped: called on SIGTERM and SIGINT.
+        kept: children of this process that are no forks. None: what a fork leaves running is not
+            ended with it.
     """
 
     def __init__(
@@ -80,8 +74,10 @@ class ForkServer:
         channel: socket.socket,
         become: Callable[[socket.socket], object],
         stopped: Callable[[], None],
+        kept: Collection[int] | None = None,
     ) -> None:
-        self.children: set[int] = set()
+        self._children: set[int] = set()
+        self._kept = kept
         self._channel = channel
         self._become = become
         self._stopped = stopped
@@ -107,10 +103,12 @@ class ForkServer:
         numbers = wake.recv(4096)
         if signal.SIGTERM in numbers or signal.SIGINT in numbers:
             self._stopped()
-        for pid in tuple(self.children):
+        for pid in tuple(self._children):
             found, status = os.waitpid(pid, os.WNOHANG)
             if found:
-                self.children.discard(pid)
+                self._children.discard(pid)
+                if self._kept is not None:
+                    end_all_but({*self._children, *self._kept})
                 self._say(ended=pid, status=os.waitstatus_to_exitcode(status))
 
     def _take_order(self) -> bool:
@@ -126,7 +124,7 @@ class ForkServer:
         what, number = packet.split()
         if what == b"fork":
             self._fork(int(number), descriptors[0])
-        elif int(number) in self.children:  # not waited for yet: it is nobody else's number
+        elif int(number) in self._children:  # not waited for yet: it is nobody else's number
             os.kill(int(number), signal.SIGKILL)
         return True
 
@@ -140,7 +138,7 @@ class ForkServer:
         except OSError as error:
             self._say(order=number, error=str(error))
         else:
-            self.children.add(pid)
+            self._children.add(pid)
             self._say(order=number, pid=pid)
         finally:
             os.close(descriptor)

@@ -14,7 +14,6 @@ once it has its front, whose process id is PID and whose orders come on FD.
 from __future__ import annotations
 
 import contextlib
-import ctypes
 import gc
 import importlib
 import logging
@@ -27,19 +26,13 @@ from types import ModuleType
 from typing import NoReturn
 
 from dashboards import front
-from dashboards.forking import ForkServer, end_with_parent, stay_single_threaded
+from dashboards.forking import ForkServer, stay_single_threaded
 from dashboards.huge_pages import use_huge_pages
 from dashboards.immortal import immortalize
+from dashboards.own_process import adopt_orphans, end_all_but, end_with_parent, hide_memory
 from dashboards.warm import warm_up
 
-_PR_SET_DUMPABLE = 4
 _KEPT = ("PATH", "LANG", "LC_ALL", "TZ", "LD_LIBRARY_PATH", "HOME")
-
-
-def hide_memory() -> None:
-    """Let no other process read this one's memory, not even one of the same account (prctl(2))."""
-    if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(_PR_SET_DUMPABLE, 0, 0, 0, 0)
 
 
 def run() -> NoReturn:
@@ -119,19 +112,21 @@ def _serve(
 
     def become_session(line: socket.socket) -> None:
         end_with_parent(parent)
+        adopt_orphans()  # as long as it lives; then this process does, and ends them
         become(line)
 
     def stop() -> None:
         with contextlib.suppress(ProcessLookupError):
             os.kill(front_pid, signal.SIGTERM)
 
-    ForkServer(channel, become_session, stopped=stop).serve()
-    # The front has ended; what sessions are left end with this process.
+    adopt_orphans()
+    ForkServer(channel, become_session, stopped=stop, kept=[front_pid]).serve()
+    # The front has ended.
+    end_all_but([front_pid])
     status = os.waitstatus_to_exitcode(os.waitpid(front_pid, 0)[1])
-    if status < 0:  # for the hub to know
-        signal.signal(-status, signal.SIG_DFL)
-        os.kill(os.getpid(), -status)
-    os._exit(status)
+    if status == -signal.SIGKILL:  # for the hub to know
+        os.kill(os.getpid(), signal.SIGKILL)
+    os._exit(status & 0xFF)
 
 
 if __name__ == "__main__":

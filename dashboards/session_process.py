@@ -74,7 +74,7 @@ def install() -> None:
     identity.install(type(state))
     local_only.install()
     callback_failure.install()
-    extra_socket_handlers[PageSocket] = _write_now
+    extra_socket_handlers[PageSocket] = _write_now  # pyright: ignore[reportArgumentType]
 
 
 def run(line: socket.socket) -> NoReturn:

@@ -12,24 +12,27 @@ everybody; `summary` and `traceback`, for those who may know what is in the note
 from __future__ import annotations
 
 import contextlib
-import ctypes
 import errno
 import importlib
 import json
 import os
-import resource
 import signal
 import sys
 from pathlib import Path
 from types import FrameType, ModuleType
 from typing import Any, Final, NoReturn
 
-import psutil
-
 from dashboards import identity
 from dashboards.cells import SHOW, Cell, cells_of, names_used, remember_lines
 from dashboards.failure import traceback_of
-from dashboards.server import hide_memory
+from dashboards.own_process import (
+    adopt_orphans,
+    end_all_but,
+    end_with_parent,
+    gain_no_privilege,
+    hide_memory,
+    set_limits,
+)
 
 RAISED: Final = "A cell that loads its data failed."
 TOO_LONG: Final = "Loading its data took longer than {:g} seconds."
@@ -37,9 +40,6 @@ TOO_MUCH: Final = "Loading its data took more memory than it may."
 ENDED: Final = "Loading its data ended before it was done, perhaps for want of memory."
 NO_ROOM: Final = "There is no room to keep its data."
 
-_PR_SET_PDEATHSIG: Final = 1
-_PR_SET_CHILD_SUBREAPER: Final = 36
-_PR_SET_NO_NEW_PRIVS: Final = 38
 _LONGEST: Final = 20_000  # characters of a traceback
 _HINT: Final = (
     "A shared cell knows what shared cells before it have made, and what the import lines of all"
@@ -52,21 +52,16 @@ def main() -> int:
     order = json.load(sys.stdin)
     os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
     hide_memory()
-    _prctl(_PR_SET_NO_NEW_PRIVS, 1)
-    _prctl(_PR_SET_CHILD_SUBREAPER, 1)  # what a cell leaves behind stays below this process
-    for kind, most in order["limits"]:
-        hard = resource.getrlimit(kind)[1]
-        most = most if hard == resource.RLIM_INFINITY else min(most, hard)
-        resource.setrlimit(kind, (most, most))
+    gain_no_privilege()
+    adopt_orphans()  # what a cell leaves behind stays below this process
+    set_limits(order["limits"])
     parent, file = os.getpid(), order["file"]
     child = os.fork()
     if not child:
-        _prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-        if os.getppid() != parent:
-            os._exit(1)
+        end_with_parent(parent)
         _run_in_child(Path(order["notebook"]), file)
     status = _wait(child, order["seconds"])
-    _end_descendants()
+    end_all_but([])
     if status is None:
         _explain(file, TOO_LONG.format(order["seconds"]))
     elif status not in {0, 1} or not os.fstat(file).st_size:
@@ -74,11 +69,6 @@ def main() -> int:
     else:
         return status
     return 1
-
-
-def _prctl(option: int, value: int) -> None:
-    if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(option, value, 0, 0, 0)
 
 
 def _wait(child: int, seconds: float) -> int | None:
@@ -95,16 +85,6 @@ def _wait(child: int, seconds: float) -> int | None:
 
 def _raise_timeout(_number: int, _frame: FrameType | None) -> NoReturn:
     raise TimeoutError
-
-
-def _end_descendants() -> None:
-    """Kill what has come of the cells. What forks meanwhile is found the next time."""
-    while left := psutil.Process().children(recursive=True):
-        for process in left:
-            with contextlib.suppress(psutil.NoSuchProcess):
-                process.kill()
-        with contextlib.suppress(ChildProcessError):
-            os.waitpid(-1, 0)
 
 
 def _explain(file: int, sentence: str, summary: str = "", traceback: str = "") -> None:

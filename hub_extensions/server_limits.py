@@ -44,21 +44,48 @@ class Share:
 
     def look(self, process: psutil.Process) -> None:
         """Count anew, and set its priority. Raises psutil.NoSuchProcess."""
-        now, times = time.monotonic(), process.cpu_times()
-        used = times.user + times.system
+        now = time.monotonic()
         if now - self._since < _SPAN:
             return
+        family = family_of(process)
+        used = sum(map(_used_by, family))
         is_over = self._since > 0 and (used - self._used) / (now - self._since) > self.cores
         self._since, self._used = now, used
         if is_over != self._gives_way:
             self._gives_way = is_over
-            _set_priority(process, _GIVES_WAY if is_over else 0)
+            for member in family:
+                _set_priority(member, _GIVES_WAY if is_over else 0)
+
+
+def family_of(process: psutil.Process) -> list[psutil.Process]:
+    """A process and all that have come of it. Raises psutil.NoSuchProcess if it has ended.
+
+    Where the system tells of a process's children they alone are asked, and not all processes.
+    """
+    if not Path("/proc/self/task", str(os.getpid()), "children").exists():
+        return [process, *process.children(recursive=True)]
+    found = [process]
+    for member in found:
+        with contextlib.suppress(OSError, psutil.NoSuchProcess):  # it has ended
+            for thread in Path(f"/proc/{member.pid}/task").iterdir():
+                pids = (thread / "children").read_text().split()
+                found += [psutil.Process(int(pid)) for pid in pids]
+    return found
+
+
+def _used_by(process: psutil.Process) -> float:
+    """Seconds of the processor, those of its children that have ended included."""
+    try:
+        return sum(process.cpu_times()[:4])
+    except psutil.NoSuchProcess:
+        return 0.0
 
 
 def _set_priority(process: psutil.Process, nice: int) -> None:
     """Of each of its threads, and of its session, which Linux may weigh as one (sched(7))."""
-    for thread in process.threads():
-        with contextlib.suppress(OSError):  # it has ended, or the hub may not take it back
-            os.setpriority(os.PRIO_PROCESS, thread.id, nice)
+    with contextlib.suppress(psutil.NoSuchProcess):
+        for thread in process.threads():
+            with contextlib.suppress(OSError):  # it has ended, or the hub may not take it back
+                os.setpriority(os.PRIO_PROCESS, thread.id, nice)
     with contextlib.suppress(OSError):  # not Linux, or not root
         Path(f"/proc/{process.pid}/autogroup").write_text(str(nice))

@@ -289,7 +289,6 @@ class SharedDataHandler(OwnServerHandler):
             raise web.HTTPError(403)
         if "file" in answer:
             spawner.open_folders()
-            spawner.holds_data_of(named[0])
         self.finish(json.dumps(answer))
 
     def _spawner(self, user: User) -> DashboardSpawner | None:

@@ -181,23 +181,6 @@ class DashboardSpawner(AccountSpawner):
             return False
         return True
 
-    # -- what it has in memory ------------------------------------------------------------------
-
-    _data_of: frozenset[str] = frozenset()
-
-    def holds_data_of(self, folder: str) -> None:
-        """Remember that the server can have shared data of a folder in memory, as long as it
-        runs; a restarted hub must know it too."""
-        if folder not in self._data_of:
-            self._data_of |= {folder}
-            self.orm_spawner.state = self.get_state()
-            self.db.commit()
-
-    @property
-    def holds_what_is_lost(self) -> bool:
-        """Whether the server can have data in memory of a folder that its owner has lost."""
-        return not self._data_of <= self.readable()
-
     # -- the process -----------------------------------------------------------------------
 
     async def start(self) -> tuple[str, int]:
@@ -271,7 +254,6 @@ class DashboardSpawner(AccountSpawner):
         state = super().get_state()
         if self.pid:
             state |= {"process_started": self.process_started, "boot_id": self.boot_id}
-            state |= {"data_of": sorted(self._data_of)}
         return state
 
     def load_state(self, state: dict[str, Any]) -> None:
@@ -279,12 +261,10 @@ class DashboardSpawner(AccountSpawner):
         super().load_state(state)
         self.process_started = float(state.get("process_started", 0.0))
         self.boot_id = str(state.get("boot_id", ""))
-        self._data_of = frozenset(state.get("data_of", ()))
 
     def clear_state(self) -> None:
         """Called when the process is gone."""
         super().clear_state()
-        self._data_of = frozenset()
         self._was_running = False
 
     async def _signal(self, sig: int) -> bool:

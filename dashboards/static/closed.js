@@ -40,6 +40,7 @@
       super(...given);
       this.addEventListener("close", ({ code }) => {
         if (codes.has(code)) close(codes.get(code));
+        else if (code === 4410) document.dispatchEvent(new Event("atrium-ended"));
         else setTimeout(gone, 1500, 20);
       });
     }

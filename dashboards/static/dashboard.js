@@ -37,6 +37,17 @@
     show("Connection lost. What you see may be out of date.", "Reload", () => location.reload());
   }
 
+  // Its process has ended by itself; the person's other dashboards go on.
+  function ended() {
+    if (lost || leaving) return;
+    lost = true;
+    show(
+      "This dashboard has stopped, most likely because it needed more memory than there is. What you see may be out of date.",
+      "Open it again",
+      () => location.reload(),
+    );
+  }
+
   function failed(sentence, reference) {
     console.error(`A callback failed, reference ${reference}`);
     if (lost) return;
@@ -111,6 +122,7 @@
     for (const doc of docs) doc.idle.connect(settle);
     settle();
   }
+  document.addEventListener("atrium-ended", ended);
   document.addEventListener("atrium-unconnected", () => { if (!leaving) say(); });
   document.addEventListener("DOMContentLoaded", () => {
     fetch_shim_when_needed();

@@ -125,9 +125,7 @@ class Servers:
                 await sign_out.stop_server(self.app, user, spawner.name)
             elif heard:
                 told.groups, told.failures = groups, 0
-                # What it has in memory stays with it, whatever it closes.
-                holds_lost = getattr(spawner, "holds_what_is_lost", False)
-                if holds_lost or not self._has_dashboards(spawner, groups):
+                if not self._has_dashboards(spawner, groups):
                     await sign_out.stop_server(self.app, user, spawner.name)
         finally:
             self.busy.discard(key)

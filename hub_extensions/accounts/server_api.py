@@ -12,7 +12,7 @@ import json
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import psutil
 from jupyterhub.apihandlers.base import APIHandler
@@ -22,6 +22,7 @@ from tornado import web
 from ..claims_api import is_own_server
 from ..folders import ADMIN
 from ..roles import READ_ACCESS
+from ..server_limits import family_of
 from . import access_lists
 from .account_spawner import AccountSpawner
 
@@ -86,8 +87,7 @@ def _describe(folder: Path, uid: int) -> bytes:
 def _megabytes(pid: int) -> float:
     """What a process and those that came from it use."""
     try:
-        process = psutil.Process(pid)
-        family: list[Any] = [process, *process.children(recursive=True)]
+        family = family_of(psutil.Process(pid))
     except psutil.Error:
         return 0
     used = 0.0

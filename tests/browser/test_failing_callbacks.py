@@ -87,7 +87,23 @@ def test_a_failed_callback_is_told_and_the_dashboard_goes_on(
 
 def test_too_little_memory_is_told_by_what_can_be_done(open_dashboard: Page) -> None:
     press(open_dashboard, "Want too much")
-    expect(open_dashboard.get_by_role("alert")).to_contain_text("Close others that you have open.")
+    expect(open_dashboard.get_by_role("alert")).to_contain_text("Choose less data")
+
+
+def test_a_dashboard_that_was_killed_says_so_and_is_opened_again(
+    open_dashboard: Page, hub: Hub
+) -> None:
+    page = open_dashboard
+    expect(page.get_by_text("counted 0")).to_be_visible()
+    server = hub.server_of(MEMBER)
+    assert server is not None
+    _front, *sessions = server.children()
+    for session in sessions:
+        session.kill()
+    expect(page.get_by_role("alert")).to_contain_text("This dashboard has stopped")
+    press(page, "Open it again")
+    press(page, "Count")
+    expect(page.get_by_text("counted 1")).to_be_visible()
 
 
 def test_the_last_failure_stands_alone(open_dashboard: Page) -> None:

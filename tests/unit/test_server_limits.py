@@ -11,6 +11,7 @@ import pytest
 
 from hub_extensions import server_limits
 from hub_extensions.server_limits import Share
+from tests.hub import wait_until
 
 
 @pytest.fixture
@@ -28,7 +29,11 @@ class Clock:
         times = psutil.Process(process.pid).cpu_times()
         monkeypatch.setattr(server_limits.time, "monotonic", lambda: self.now)
         monkeypatch.setattr(
-            psutil.Process, "cpu_times", lambda _: times._replace(user=self.used, system=0.0)
+            psutil.Process,
+            "cpu_times",
+            lambda _: times._replace(
+                user=self.used, system=0.0, children_user=0.0, children_system=0.0
+            ),
         )
 
     def go_on(self, seconds: float, used: float) -> None:
@@ -61,3 +66,18 @@ def test_one_that_computes_now_and_then_does_not(
         share.look(server)
         clock.go_on(5, 2)
     assert server.nice() == 0
+
+
+def test_all_that_has_come_of_it_counts(monkeypatch: pytest.MonkeyPatch) -> None:
+    code = "import subprocess, sys; subprocess.run([sys.executable, '-c', 'input()'])"
+    with psutil.Popen([sys.executable, "-c", code], stdin=-1) as process:
+        server = psutil.Process(process.pid)
+        wait_until(server.children, "a child")
+        family = server_limits.family_of(server)
+        assert family == [server, *server.children(recursive=True)]
+        share, clock = Share(0.5), Clock(monkeypatch, process)
+        share.look(server)
+        clock.go_on(5, 1.5)  # of each
+        share.look(server)
+        assert [member.nice() for member in family] == [10, 10]
+        process.communicate(b"")

@@ -1,0 +1,227 @@
+"""Each open dashboard has a process of its own: what happens to it happens to no other one."""
+
+from __future__ import annotations
+
+import json
+import re
+import signal
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+
+import psutil
+import pytest
+from websockets.exceptions import InvalidStatus
+from websockets.sync.client import ClientConnection
+
+from dashboards.sessions import ENDED, MOST
+from tests.conftest import StartHub
+from tests.dashboards.notebooks import code, write_notebook
+from tests.hub import Hub, wait_until
+from tests.integration.test_faults import PULL, no_more_processes
+from tests.person import Person, closed_with
+
+MEMBER = "member@acme.test"
+HOME = "import os\nfrom pathlib import Path\nhome = Path(os.environ['HOME'])\n"
+PLAIN = "import panel as pn\npn.pane.Str('a plain one').servable()"
+#: Takes the processor, in Python, until somebody says that it is enough.
+COMPUTES = HOME + "(home / 'computes').touch()\nwhile not (home / 'enough').exists():\n    pass"
+COMPUTES_LATER = (
+    HOME + "import panel as pn\ndef compute():\n    (home / 'computes').touch()\n"
+    "    while not (home / 'enough').exists():\n        pass\n"
+    "pn.state.add_periodic_callback(compute, period=100, count=1)\npn.pane.Str('later').servable()"
+)
+KILLED = "import os, signal\nos.kill(os.getpid(), signal.SIGKILL)"
+#: Leaves a process that is nobody's child, in a session of its own.
+LEAVES = (
+    HOME
+    + """
+import subprocess, sys
+program = (
+    "import subprocess; print(subprocess.Popen(['sleep', '600'], start_new_session=True,"
+    " stdout=subprocess.DEVNULL).pid)"
+)
+done = subprocess.run([sys.executable, "-c", program], stdout=subprocess.PIPE, check=True)
+(home / "left").write_bytes(done.stdout)
+"left"
+"""
+)
+#: Says to the server's front what no session says.
+HOSTILE = (
+    HOME
+    + """
+import panel as pn
+import stat
+def lie():
+    for number in range(3, 64):
+        try:
+            if stat.S_ISSOCK(os.fstat(number).st_mode):
+                os.write(number, WHAT)
+        except OSError:
+            pass
+pn.state.add_periodic_callback(lie, period=100, count=1)
+pn.pane.Str("hostile").servable()
+"""
+)
+#: No frame at all; one that only a front sends; JSON of a wrong form, twice; for a WebSocket that
+#: there is not.
+LIES = (
+    b"\xff" * 13,
+    b"\x04" + bytes(12),
+    b"\x02" + bytes(11) + b"\x05[1,2]",
+    b"\x02" + bytes(11) + b"\x02{}",
+    b"\x05" + bytes(3) + b"\x63" + bytes(7) + b"\x02hi",
+)
+
+
+@pytest.fixture(scope="module")
+def hub(start_hub: StartHub) -> Hub:
+    hub = start_hub()
+    sources = {"plain": PLAIN, "computes": COMPUTES, "later": COMPUTES_LATER, "killed": KILLED}
+    sources["leaves"] = LEAVES
+    for number, said in enumerate(LIES):
+        sources[f"lie{number}"] = HOSTILE.replace("WHAT", repr(said))
+    for name, source in sources.items():
+        write_notebook(hub.notebooks / "user" / f"{name}.ipynb", code(source))
+    return hub
+
+
+@pytest.fixture
+def member(hub: Hub) -> Iterator[Person]:
+    """Somebody with a server that has no dashboard open."""
+    person = Person.signed_in(hub, MEMBER)
+    hub.api(f"/users/{MEMBER}/server", "DELETE")
+    wait_until(lambda: hub.server_of(MEMBER) is None, "its end")
+    person.open_dashboards()
+    for name in ("computes", "enough"):
+        (hub.home_of(MEMBER) / name).unlink(missing_ok=True)
+    yield person
+    (hub.home_of(MEMBER) / "enough").touch()
+
+
+def address(name: str) -> str:
+    return f"/user/{MEMBER}/dashboards/user/{name}"
+
+
+def is_open(page: str) -> bool:
+    return '"token":"' in page
+
+
+def computes(hub: Hub) -> bool:
+    return (hub.home_of(MEMBER) / "computes").exists()
+
+
+def sessions_of(hub: Hub) -> list[psutil.Process]:
+    """The processes of the dashboards, with the one that waits for the first."""
+    server = hub.server_of(MEMBER)
+    assert server is not None
+    return server.children()[1:]
+
+
+def answers(socket: ClientConnection, seconds: float = 20) -> bool:
+    for part in PULL:
+        socket.send(json.dumps(part))
+    while "roots" not in str(socket.recv(timeout=seconds)):
+        pass
+    return True
+
+
+def test_one_that_computes_as_it_opens_holds_up_no_other(hub: Hub, member: Person) -> None:
+    with ThreadPoolExecutor() as threads:
+        slow = threads.submit(Person.signed_in(hub, MEMBER).get, address("computes"), timeout=60)
+        wait_until(lambda: computes(hub), "the computing one")
+        assert is_open(member.get(address("plain")).text)
+        assert member.get(f"/user/{MEMBER}/?all").ok
+        assert not slow.done()
+        (hub.home_of(MEMBER) / "enough").touch()
+        assert is_open(slow.result().text)
+
+
+def test_a_callback_that_computes_holds_up_no_other(hub: Hub, member: Person) -> None:
+    other, busy = member.watch("user", "plain"), member.watch("user", "later")
+    wait_until(lambda: computes(hub), "the computing one")
+    assert answers(other)
+    with pytest.raises(TimeoutError):
+        answers(busy, 0.5)
+    (hub.home_of(MEMBER) / "enough").touch()
+    assert answers(busy)
+
+
+def test_one_that_is_killed_is_told_so_and_goes_alone(hub: Hub, member: Person) -> None:
+    other = member.watch("user", "plain")
+    before = set(sessions_of(hub))
+    socket = member.watch("user", "plain")
+    (killed,) = set(sessions_of(hub)) - before
+    killed.kill()
+    assert closed_with(socket) == ENDED
+    assert answers(other)
+    assert answers(member.watch("user", "plain"))
+    assert "user/plain: Its process was killed" in hub.log_text()
+
+
+def test_one_that_is_killed_as_it_opens_has_a_page(hub: Hub, member: Person) -> None:
+    page = member.get(address("killed")).text
+    assert "most likely because it needs more memory than there is" in page
+    assert "Reference: <code>" in page
+    assert is_open(member.get(address("plain")).text)
+
+
+def test_a_fork_that_is_refused_has_a_page_and_ends_nothing(hub: Hub, member: Person) -> None:
+    other, server = member.watch("user", "plain"), hub.server_of(MEMBER)
+    assert server is not None
+    with no_more_processes(server):
+        page = member.get(address("plain")).text
+    assert "There is no room for one more dashboard at the moment." in page
+    assert answers(other)
+    assert is_open(member.get(address("plain")).text)
+
+
+def test_what_a_dashboard_leaves_running_ends_with_it(hub: Hub, member: Person) -> None:
+    socket = member.watch("user", "leaves")
+    left = psutil.Process(int((hub.home_of(MEMBER) / "left").read_text()))
+    assert left.is_running()
+    for session in sessions_of(hub):
+        session.kill()
+    closed_with(socket)
+    wait_until(lambda: not left.is_running(), "the end of what it has left")
+
+
+def test_what_a_dashboard_leaves_running_ends_with_the_server(hub: Hub, member: Person) -> None:
+    member.watch("user", "leaves")
+    left = psutil.Process(int((hub.home_of(MEMBER) / "left").read_text()))
+    hub.api(f"/users/{MEMBER}/server", "DELETE")
+    wait_until(lambda: not left.is_running(), "the end of what it has left")
+
+
+def test_a_server_whose_front_is_killed_ends_whole(hub: Hub, member: Person) -> None:
+    socket, server = member.watch("user", "plain"), hub.server_of(MEMBER)
+    assert server is not None
+    family = [server, *server.children()]
+    family[1].send_signal(signal.SIGKILL)
+    assert closed_with(socket) == 1006
+    wait_until(lambda: not any(process.is_running() for process in family), "the end of all")
+    wait_until(lambda: f"{MEMBER} was killed" in hub.log_text(), "what the hub says")
+
+
+@pytest.mark.parametrize("lie", range(len(LIES)))
+def test_what_a_notebook_says_in_its_sessions_name_harms_itself_only(
+    hub: Hub, member: Person, lie: int
+) -> None:
+    other, hostile = member.watch("user", "plain"), member.watch("user", f"lie{lie}")
+    server = hub.server_of(MEMBER)
+    if lie < 4:
+        assert closed_with(hostile) == ENDED
+    assert answers(other)
+    assert is_open(member.get(address("plain")).text)
+    assert hub.server_of(MEMBER) == server
+
+
+def test_nobody_has_more_than_so_many_open(hub: Hub, member: Person) -> None:
+    token = re.search(r'"token":"([^"]+)"', member.get(address("plain")).text)
+    assert token
+    sockets = [member.watch("user", "plain") for _ in range(MOST)]
+    with pytest.raises(InvalidStatus):  # nobody looked at it: it made room
+        member.connect(f"{address('plain')}/ws", "bokeh", token[1])
+    assert "close one of them" in member.get(address("plain")).text
+    sockets.pop().close()
+    wait_until(lambda: is_open(member.get(address("plain")).text), "room for one more")
+    wait_until(lambda: len(sessions_of(hub)) <= MOST, "the end of the one")
