@@ -119,8 +119,8 @@ class DashboardHandler(PersonHandler):
             session.end()
             return self.page("dashboard_again.html")
         if not session.own_page:
-            return begin + session.page
-        page, extra = session.page, self.page("dashboard_own.html", dashboard=dashboard)
+            return begin + session.take_page()
+        page, extra = session.take_page(), self.page("dashboard_own.html", dashboard=dashboard)
         page = page.replace("<head>", "<head>" + self.page("own_files.html"), 1)
         page = page.replace("</head>", f"<script>{NO_ICON_FONT}</script></head>", 1)
         return page.replace("</body>", extra + "</body>", 1)

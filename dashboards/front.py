@@ -17,6 +17,7 @@ from collections.abc import Mapping
 
 from tornado.httpserver import HTTPServer
 
+from dashboards.expected import open_expected
 from dashboards.processes import Processes
 from dashboards.routes import Front
 from dashboards.settings import Settings, SettingsError, drop_secrets, settings_from
@@ -74,6 +75,8 @@ async def serve(settings: Settings, channel: socket.socket, line: socket.socket 
         with line, contextlib.suppress(OSError):  # nobody may wait any more
             line.send(b"1")
     site.sessions.processes.start(stopped.set)
+    expecting = asyncio.create_task(open_expected(site))
     await stopped.wait()
+    expecting.cancel()
     server.stop()
     site.activity.stop()

@@ -121,13 +121,15 @@ class Hub:
 
     async def current_user(self, visitor: Visitor) -> CurrentUser:
         """The typed record that notebooks get."""
+        return _user_from(visitor.name, visitor.groups, await self._known())
+
+    async def owner(self) -> CurrentUser | None:
+        """The same of the owner, whoever comes; None where the hub does not tell."""
         known = await self._known()
-        return user_from(
-            visitor.name,
-            visitor.groups,
-            known.get("tenant") if isinstance(known.get("tenant"), str) else None,
-            known["claims"] if isinstance(known.get("claims"), dict) else {},
-        )
+        groups = known.get("groups")
+        if not isinstance(groups, list) or not all(isinstance(one, str) for one in groups):
+            return None
+        return _user_from(self.settings.user, self.left_of(frozenset(groups)), known)
 
     async def roles_held_back(self) -> tuple[str, ...]:
         """The owner's roles that do not count, because of how they signed in."""
@@ -251,3 +253,13 @@ class Hub:
             return
         if answer.code not in {204, 404}:  # 404: a hub that has no such trail
             log.warning("The hub's audit trail took no record: %d", answer.code)
+
+
+def _user_from(name: str, groups: frozenset[str], known: dict[str, Any]) -> CurrentUser:
+    """`known`: what the hub has from the identity provider."""
+    return user_from(
+        name,
+        groups,
+        known.get("tenant") if isinstance(known.get("tenant"), str) else None,
+        known["claims"] if isinstance(known.get("claims"), dict) else {},
+    )

@@ -178,6 +178,7 @@ class OpenDashboard:
             session_id,
             secret_key=key,
             signed=True,
+            expiration=order["token_lifetime"],
             extra_payload={
                 "headers": order["headers"],
                 "cookies": {},

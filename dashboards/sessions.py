@@ -14,7 +14,7 @@ import os
 import secrets
 import signal
 import time
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import asdict
 from itertools import count
 from typing import TYPE_CHECKING, Any
@@ -64,6 +64,7 @@ class Sessions:
         self.site = site
         self.processes = processes
         self._open: list[Session] = []
+        self._ahead: Session | None = None
         self._own_pages: set[tuple[str, int, int]] = set()
 
     def makes_own_page(self, dashboard: Dashboard) -> bool:
@@ -79,17 +80,52 @@ class Sessions:
 
         Raises OSError where there can be no process, or SessionEnded.
         """
-        self._make_room()
-        session = Session(self, self.processes.take(), dashboard)
-        self._open.append(session)
-        try:
-            await session.run(user, request, files)
-        except BaseException:
-            session.end()
-            raise
+        order = self._order(dashboard, user, request, files)
+        ahead, self._ahead = self._ahead, None
+        if ahead is not None and ahead in self._open and ahead.order == order:
+            session = ahead
+        else:
+            if ahead is not None:
+                ahead.end()
+            session = self._begin(dashboard, order)
+        await session.opened()
         if session.own_page:
             self._own_pages.add(dashboard.version)
         return session
+
+    def open_ahead(
+        self, dashboard: Dashboard, user: CurrentUser, request: HTTPServerRequest, files: str
+    ) -> None:
+        """Begin what `open` would do, for the very same request that is about to come."""
+        if not self._open:
+            self._ahead = self._begin(dashboard, self._order(dashboard, user, request, files))
+
+    def _begin(self, dashboard: Dashboard, order: Mapping[str, Any]) -> Session:
+        self._make_room()
+        session = Session(self, self.processes.take(), dashboard, order)
+        self._open.append(session)
+        return session
+
+    def _order(
+        self, dashboard: Dashboard, user: CurrentUser, request: HTTPServerRequest, files: str
+    ) -> dict[str, Any]:
+        """All that the process of a session is told."""
+        settings = self.site.settings
+        headers = {name: request.headers[name] for name in HEADERS if name in request.headers}
+        return {
+            "environ": dict(os.environ),
+            "dashboard": {**asdict(dashboard), "path": os.fspath(dashboard.path)},
+            "url": address(dashboard, settings).removeprefix(settings.prefix.rstrip("/")),
+            "prefix": settings.prefix,
+            "files": files,
+            "user": {**vars(user), "claims": dict(user.claims)},
+            "uri": request.uri,
+            "protocol": request.protocol,
+            "host": request.host,
+            "headers": headers,
+            "token_lifetime": TOKEN_LIFETIME,
+            "hub": _access(settings) if settings.serves_admin else None,
+        }
 
     def _make_room(self) -> None:
         """Whoever loads a page again and again leaves sessions that nobody looks at any more."""
@@ -145,14 +181,21 @@ class Session:
     `ignored`: what its address asked for in vain, `kind=foo`.
     """
 
-    def __init__(self, sessions: Sessions, process: Process, dashboard: Dashboard) -> None:
+    def __init__(
+        self,
+        sessions: Sessions,
+        process: Process,
+        dashboard: Dashboard,
+        order: Mapping[str, Any],
+    ) -> None:
         self.dashboard = dashboard
+        self.order = order
         self.failure: Failure | None = None
         self.own_page = False
         self.token = ""
-        self.page = ""
         self.extensions: dict[str, str] = {}
         self.sockets: dict[int, DashboardSocket] = {}
+        self._page = ""
         self._sessions = sessions
         self._process = process
         self._until = time.monotonic() + TOKEN_LIFETIME
@@ -160,31 +203,25 @@ class Session:
         self._is_open: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._components: dict[int, asyncio.Future[bytes]] = {}
         self._numbers = count(1)
-        self._is_ending = False
+        self.is_ending = False
+        self._is_open.add_done_callback(_heard)
+        self._life = asyncio.create_task(self._live())
 
     # -- its beginning ------------------------------------------------------------------------
 
-    async def run(self, user: CurrentUser, request: HTTPServerRequest, files: str) -> None:
-        """See `Sessions.open`."""
-        site = self._sessions.site
-        settings = site.settings
-        self._link = await Link.over(self._process.line)
-        self._link.send_json(
-            Kind.OPEN,
-            environ=dict(os.environ),
-            dashboard={**asdict(self.dashboard), "path": os.fspath(self.dashboard.path)},
-            url=address(self.dashboard, settings).removeprefix(settings.prefix.rstrip("/")),
-            prefix=settings.prefix,
-            files=files,
-            user={**vars(user), "claims": dict(user.claims)},
-            uri=request.uri,
-            protocol=request.protocol,
-            host=request.host,
-            headers={name: request.headers[name] for name in HEADERS if name in request.headers},
-            hub=_access(settings) if settings.serves_admin else None,
-        )
-        self._task = asyncio.create_task(self._listen(self._link))
-        await self._is_open
+    async def opened(self) -> None:
+        """Wait until the notebook has run. Raises SessionEnded."""
+        await asyncio.shield(self._is_open)
+
+    def take_page(self) -> str:
+        """The page that it has made; it is not kept."""
+        page, self._page = self._page, ""
+        return page
+
+    async def _live(self) -> None:
+        self._link = link = await Link.over(self._process.line)
+        link.send_json(Kind.OPEN, **self.order)
+        await self._listen(link)
 
     async def _listen(self, link: Link) -> None:
         try:
@@ -209,7 +246,7 @@ class Session:
             case Kind.OPENED:
                 self._opened(json.loads(payload))
             case Kind.PAGE:
-                self.page = payload.decode()
+                self._page = payload.decode()
                 if not self._is_open.done():
                     self._is_open.set_result(None)
             case Kind.SHARED:
@@ -242,7 +279,7 @@ class Session:
     @property
     def can_be_connected(self) -> bool:
         """Whether its page may still open a WebSocket."""
-        return time.monotonic() < self._until and not self._is_ending
+        return time.monotonic() < self._until and not self.is_ending
 
     def connect(self, socket: DashboardSocket, *, is_admin: bool) -> int:
         """A page has opened a WebSocket; returns the number of it, for `pass_on`."""
@@ -278,7 +315,7 @@ class Session:
     async def come_to_end(self, code: int) -> bool:
         """Close its WebSockets with this code, let its callbacks end, and wait for the end of the
         process. False: it has not ended in time."""
-        self._is_ending = True
+        self.is_ending = True
         for page in tuple(self.sockets.values()):
             page.close(code)
         if self._link is not None:
@@ -305,11 +342,17 @@ class Session:
             answer.set_result(b"")
         if not self._is_open.done():
             self._is_open.set_exception(_end_of(self._process.error, status))
-        elif self.sockets and not self._is_ending:
+        elif self.sockets and not self.is_ending:
             names = self.dashboard.group, self.dashboard.name
             log.error("%s/%s: %s", *names, _end_of(self._process.error, status))
         for page in tuple(self.sockets.values()):
             page.close(ENDED)
+
+
+def _heard(opened: asyncio.Future[None]) -> None:
+    """It may be that nobody waits for a session that was opened ahead."""
+    if not opened.cancelled():
+        opened.exception()
 
 
 def _access(settings: Settings) -> dict[str, str]:

@@ -15,6 +15,7 @@ ADMIN = "admin"
 """The group, the folder and the named server that are for admins."""
 
 _SECRETS = ("JUPYTERHUB_API_TOKEN", "JPY_API_TOKEN", "CONFIGPROXY_AUTH_TOKEN", "ATRIUM_PUSH_KEY")
+_ONCE = ("ATRIUM_EXPECTED",)
 
 
 class SettingsError(Exception):
@@ -51,6 +52,8 @@ class Settings:
     files_url: str
     #: With it the hub says which groups the owner has now; without it nobody can.
     push_key: str = field(default="", repr=False)
+    #: The request for which this server is started, see `dashboards.expected`.
+    expected: Mapping[str, Any] | None = None
 
     @property
     def hub_prefix(self) -> str:
@@ -116,18 +119,17 @@ def settings_from(environ: Mapping[str, str]) -> Settings:
         files_url=environ.get("ATRIUM_FILES_URL", "")
         or _slashed(required("JUPYTERHUB_SERVICE_PREFIX")),
         push_key=environ.get("ATRIUM_PUSH_KEY", ""),
+        expected=json.loads(environ.get("ATRIUM_EXPECTED", "") or "null"),
     )
 
 
 def drop_secrets(environ: MutableMapping[str, str]) -> None:
-    """Take the hub's tokens out of the environment, and out of what /proc shows of it.
-
-    A notebook runs in this process and its children inherit the environment.
-    """
+    """Take out of the environment, and out of what /proc shows of it, what no notebook is to know:
+    the processes of notebooks get it."""
     libc = ctypes.CDLL(None)
     libc.getenv.restype = ctypes.c_void_p
     libc.getenv.argtypes = [ctypes.c_char_p]
-    for name in _SECRETS:
+    for name in (*_SECRETS, *_ONCE):
         value = environ.get(name)
         if value is None:
             continue

@@ -212,8 +212,14 @@ class DashboardSpawner(AccountSpawner):
         await self.proc.tell(order, self.get_env())
         return self.ip or "127.0.0.1", self.port
 
+    expected: dict[str, Any] | None = None
+    """The request for which the server is started, if it is for a dashboard; told once."""
+
     def user_env(self, env: dict[str, str]) -> dict[str, str]:
         """A dashboard server's environment, beside JupyterHub's own names."""
+        expected, self.expected = self.expected, None
+        if expected:
+            env |= {"ATRIUM_EXPECTED": json.dumps(expected)}
         env |= {"HOME": str(self.home), "ATRIUM_NOTEBOOKS": self.notebooks}
         env |= {"ATRIUM_PUSH_KEY": self.server_key, "ATRIUM_FILES_URL": self.files_url}
         env |= {"JUPYTERHUB_ACTIVITY_INTERVAL": str(self.activity_seconds)}

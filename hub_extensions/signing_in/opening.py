@@ -15,9 +15,11 @@ from tornado import web
 from tornado.httputil import url_concat
 
 from ..folders import dashboard_in
+from ..spawner import DashboardSpawner
 
 #: Seconds; a server that takes longer is waited for on JupyterHub's page for that.
 _PATIENCE: Final = 1
+_HEADERS: Final = ("User-Agent", "Accept-Language", "Host")
 
 
 async def open_server(handler: BaseHandler, user: User, next_url: str) -> str:
@@ -33,17 +35,19 @@ async def open_server(handler: BaseHandler, user: User, next_url: str) -> str:
     if next_url and not (next_url.startswith(anybodys) and dashboard_in(next_url)):
         return next_url
     spawner, cookie_id = user.spawner, user.cookie_id
+    own = str(user.url) + next_url.removeprefix(anybodys)
     if not spawner.active:
         try:
             spawner.check_allowed()
         except web.HTTPError:
             return next_url
+        if next_url and _one_host(handler) and isinstance(spawner, DashboardSpawner):
+            spawner.expected = _expected(handler, own)
         starting = asyncio.ensure_future(handler.spawn_single_user(user))
         starting.add_done_callback(_heard)  # also of an error that comes later
         await asyncio.wait([starting], timeout=_PATIENCE)
         if starting.done() and (error := starting.exception()):
             handler.log.warning("%s did not start at the sign-in: %s", spawner._log_name, error)
-    own = str(user.url) + next_url.removeprefix(anybodys)
     if spawner.ready:
         set_server_cookie(handler, spawner, cookie_id)
         return own
@@ -65,9 +69,8 @@ def set_server_cookie(handler: BaseHandler, spawner: Any, cookie_id: str) -> Non
             another one's by now, and the browser gets nothing.
     """
     user, app = spawner.user, handler.app
-    one_host = not (app.subdomain_host or app.cookie_host_prefix_enabled)
     client, secret = spawner.orm_spawner.oauth_client, getattr(spawner, "cookie_secret", None)
-    if not (one_host and client and secret) or user.cookie_id != cookie_id:
+    if not (_one_host(handler) and client and secret) or user.cookie_id != cookie_id:
         return
     token = orm.APIToken.new(
         user=user.orm_user,
@@ -80,6 +83,24 @@ def set_server_cookie(handler: BaseHandler, spawner: Any, cookie_id: str) -> Non
     signed = web.create_signed_value(secret, name, token)
     path = spawner.server.base_url
     handler._set_cookie(name, signed, encrypted=False, path=path, expires_days=30)
+
+
+def _one_host(handler: BaseHandler) -> bool:
+    """Whether hub and servers have the same address and cookies."""
+    return not (handler.app.subdomain_host or handler.app.cookie_host_prefix_enabled)
+
+
+def _expected(handler: BaseHandler, address: str) -> dict[str, Any]:
+    """The request with which this browser will ask its server for a dashboard, as far as a notebook
+    may know of it (`dashboards.expected`)."""
+    request = handler.request
+    headers = {name: request.headers[name] for name in _HEADERS if name in request.headers}
+    return {
+        "uri": address,
+        "protocol": request.protocol,
+        "host": request.host,
+        "headers": headers,
+    }
 
 
 class PendingHandler(SpawnPendingHandler):

@@ -123,21 +123,24 @@ def has_ended(process: psutil.Process) -> bool:
         return True
 
 
-@attack("revocation bypass", "a server that does not let go is killed")
+@attack("revocation bypass", "a dashboard that does not let go is killed")
 @pytest.mark.parametrize("notebook", ["for_ever", "blocks"])
-def test_work_that_comes_to_no_end_is_ended_with_its_server(
+def test_work_that_comes_to_no_end_is_ended_with_its_dashboard(
     notebook: str, hub: Hub, leaver: Person
 ) -> None:
     name = leaver.cookies_name()
-    socket = leaver.watch(GROUP, notebook)
     server = hub.server_of(name)
     assert server is not None
+    kept, before = leaver.watch("user", "penguins"), set(server.children())
+    socket = leaver.watch(GROUP, notebook)
+    (session,) = set(server.children()) - before
     works = hub.home_of(name) / "works"
     wait_until(works.exists, "the work")
     works.unlink()
     take(hub, GROUP, name)
-    assert closed_with(socket) in {TAKEN, 1006}
-    wait_until(lambda: has_ended(server), "its end")
+    assert closed_with(socket) == TAKEN
+    wait_until(lambda: has_ended(session), "its end")
+    assert is_open(kept)
 
 
 def disabled(hub: Hub, name: str) -> None:

@@ -11,9 +11,11 @@ from tests.attacks.without import without
 
 #: Lines that a dashboard server runs before it starts.
 _SERVERS = """
-import os, sys, types
+import os, types
 from pathlib import Path
-from dashboards import catalog, dashboard_page, hub, revoking, server, site, warm
+from dashboards import (
+    catalog, dashboard_page, dashboard_socket, hub, revoking, server, sessions, site
+)
 
 # a link leads to a file of the same folder only
 def linked(folder):
@@ -42,44 +44,32 @@ hub.Hub.__init__ = with_tokens_in_addresses
 # the hub's key of a server
 revoking.GroupsHandler.prepare = lambda self: None
 
-def opened(running):
-    # what is open is closed when its group is taken away
-    running.visible = lambda found, groups: tuple(found)
-    # the origin of a WebSocket is the server's own
-    running.PersonSocket.check_origin = lambda self, origin: True
-    # a WebSocket is for the owner, as the page is
-    async def prepare(self):
-        self.hub_auth = self.settings["site"].hub.auth
-        self.current_user = types.SimpleNamespace(is_admin=False, groups=frozenset())
-    running.PersonSocket.prepare = prepare
-    # a session is opened by the token that its page was given
-    from bokeh.server.views import ws
-    from panel.io import server as panel_server
-    anything = lambda *_args, **_options: True
-    ws.check_token_signature = panel_server.check_token_signature = anything
-    def socket(self, request, group, name):
-        for context in self.sessions.contexts.values():
-            dashboard = running._notebook(context).dashboard
-            if (dashboard.group, dashboard.name) == (group, name):
-                values = {"application_context": context, "bokeh_websocket_path": request.path}
-                return self.sessions.get_handler_delegate(request, running.PersonSocket, values)
-    running.Running.socket = socket
-    return running
-imported = warm._import_all
-warm._import_all = lambda: opened(imported())
-sys.exit(server.main())
+# what is open is closed when its group is taken away
+sessions.visible = dashboard_socket.visible = lambda found, groups: tuple(found)
+
+# the origin of a WebSocket is the server's own
+dashboard_socket.DashboardSocket.check_origin = lambda self, origin: True
+
+# a WebSocket is for the owner, as the page is
+async def prepare(self):
+    self.site = self.settings["site"]
+    self.session = self._asked_for()
+    self.visitor = types.SimpleNamespace(is_admin=False, groups=frozenset())
+dashboard_socket.DashboardSocket.prepare = prepare
+
+# a session is opened by the token that its page was given
+def of_socket(self, group, name, token):
+    for session in self._open:
+        if (session.dashboard.group, session.dashboard.name) == (group, name):
+            return session
+sessions.Sessions.of_socket = of_socket
+server.run()
 """
 #: A server of the admin folder whose session tokens are old after a second, and nothing else.
 _SHORT = """
-import sys
-from dashboards import server, warm
-imported = warm._import_all
-def short():
-    running = imported()
-    running.TOKEN_LIFETIME = 1
-    return running
-warm._import_all = short
-sys.exit(server.main())
+from dashboards import server, sessions
+sessions.TOKEN_LIFETIME = 1
+server.run()
 """
 #: Lines that the hub runs before its configuration.
 _HUB = """

@@ -10,18 +10,11 @@ import pytest
 import requests
 
 from tests.conftest import StartHub
-from tests.dashboards.notebooks import code, write_notebook
 from tests.hub import Hub, wait_until
+from tests.memory import token_of
 from tests.person import Person
 
 ADMIN, MEMBER, ANALYST = "admin@acme.test", "member@acme.test", "analyst@acme.test"
-#: A notebook that finds the token of the server which it runs in.
-TELL_TOKEN = """
-import gc, os, pathlib
-gc.unfreeze()  # the server hides what it has imported from the collector
-settings = next(one for one in gc.get_objects() if hasattr(type(one), "serves_admin"))
-pathlib.Path(os.environ["HOME"], "token").write_text(settings.api_token)
-"""
 
 
 def signed_in(hub: Hub, email: str) -> Person:
@@ -119,10 +112,8 @@ def test_nobody_of_this_name_is_said(hub: Hub, admin: Person) -> None:
 
 
 def test_the_admins_server_cannot_sign_anybody_out(hub: Hub, admin: Person) -> None:
-    write_notebook(hub.notebooks / "user" / "token.ipynb", code(TELL_TOKEN))
     admin.open_dashboards()
-    assert admin.get(f"/user/{ADMIN}/dashboards/user/token").ok
-    token = (hub.home_of(ADMIN) / "token").read_text()
+    token = token_of(hub, ADMIN)
     member = signed_in(hub, MEMBER)
     answer = requests.post(
         f"{hub.url}/hub/api/users/{MEMBER}/sign-out",

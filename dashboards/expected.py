@@ -1,0 +1,46 @@
+"""The dashboard for which a server was started is opened before its owner's browser asks for it.
+
+The hub says which request will come: somebody has signed in to see a dashboard, and is on the way
+to it. What is run is what that request would run; if another one comes, its own is.
+"""
+
+from __future__ import annotations
+
+import logging
+from urllib.parse import unquote
+
+from tornado.httputil import HTTPHeaders, HTTPServerRequest
+
+from dashboards.addresses import address
+from dashboards.catalog import find, served_here, visible
+from dashboards.failure import SessionEnded
+from dashboards.site import Site
+
+log = logging.getLogger(__name__)
+
+
+async def open_expected(site: Site) -> None:
+    """Open it, if the owner may see it and it runs on this server."""
+    told = site.settings.expected
+    owner = await site.hub.owner() if told else None
+    if told is None or owner is None:
+        return
+    request = HTTPServerRequest(
+        method="GET",
+        uri=told["uri"],
+        headers=HTTPHeaders(told["headers"]),
+        host=told["host"],
+    )
+    request.protocol = told["protocol"]
+    place = request.path.removeprefix(site.settings.prefix + "dashboards/").rstrip("/")
+    group, _, name = map(unquote, place.partition("/"))
+    dashboard = find(visible(site.dashboards(), owner.groups), group, name)
+    if (
+        dashboard is not None
+        and served_here(dashboard, serves_admin=site.settings.serves_admin)
+        and request.path == address(dashboard, site.settings)
+    ):
+        try:
+            site.sessions.open_ahead(dashboard, owner, request, site.settings.files_url)
+        except (OSError, SessionEnded) as error:
+            log.warning("%s/%s could not be opened ahead: %s", group, name, error)
