@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import secrets
 from dataclasses import replace
@@ -17,7 +18,7 @@ from dashboards.pages import DASHBOARD_POLICY, NOT_HERE, Message, PersonHandler
 from dashboards.settings import ADMIN
 
 if TYPE_CHECKING:
-    from dashboards.sessions import Session
+    from dashboards.session import Session
 
 log = logging.getLogger(__name__)
 
@@ -68,12 +69,21 @@ class DashboardHandler(PersonHandler):
             await self.flush()
         try:
             user = await self.site.hub.current_user(self.person)
-            session = await self.site.sessions.open(dashboard, user, self.request, self.files_url)
+            left = self.site.hub.left_of(self.person.groups)
+            if not visible([dashboard], left):  # taken while the hub was asked
+                self.finish((head if own_page else "") + self.page("dashboard_again.html"))
+                return
+            self._opening = asyncio.ensure_future(
+                self.site.sessions.open(dashboard, user, self.request, self.files_url)
+            )
+            session = await self._opening
             if await self._is_still_shared(dashboard):
                 body = self._body(session, dashboard, head, own_page=own_page)
             else:
                 session.end()
                 body = (head if own_page else "") + self.page("dashboard_again.html")
+        except asyncio.CancelledError:
+            return
         except Exception as error:
             # Half a page may be with the browser: it must not wait for the other half for ever.
             reference = secrets.token_hex(4)
@@ -81,6 +91,14 @@ class DashboardHandler(PersonHandler):
             failed = self._failed(reference, sentence=sentence_of(error))
             body = (head if own_page else "") + failed
         self.finish(body)
+
+    _opening: asyncio.Future[Session] | None = None
+
+    def on_connection_close(self) -> None:
+        """Called by Tornado: nobody is left to see what the notebook makes."""
+        super().on_connection_close()
+        if self._opening is not None:
+            self._opening.cancel()
 
     async def _is_still_shared(self, dashboard: Dashboard) -> bool:
         """A notebook may run for long; whoever lost it meanwhile does not get its page."""

@@ -12,9 +12,9 @@ from tornado.web import HTTPError, RequestHandler
 from tornado.websocket import WebSocketHandler
 
 from dashboards.catalog import find, served_here, visible
+from dashboards.close_codes import TAKEN
 from dashboards.hub import Visitor
-from dashboards.revoking import TAKEN
-from dashboards.sessions import Session
+from dashboards.session import Session
 from dashboards.site import Site
 
 
@@ -23,6 +23,8 @@ class DashboardSocket(HubOAuthenticated, WebSocketHandler):
 
     What comes is passed on to the session's process, and what it says to the page.
     """
+
+    number = 0  # until it is connected
 
     async def prepare(self) -> None:
         """The same checks as for the page; 403 for everybody else."""
@@ -67,8 +69,6 @@ class DashboardSocket(HubOAuthenticated, WebSocketHandler):
             return
         self.number = self.session.connect(self, is_admin=self.visitor.is_admin)
 
-    number = 0
-
     async def on_message(self, message: str | bytes) -> None:
         """What a person does comes as a patch; the rest is the machine's own talk."""
         if isinstance(message, str) and '"PATCH-DOC"' in message[:200]:
@@ -108,7 +108,7 @@ class _Upgrade(PathMatches):
         return super().match(request) if is_socket else None
 
 
-def session_routes(prefix: str) -> list[tuple[Any, type[Any]]]:
+def socket_routes(prefix: str) -> list[tuple[Any, type[Any]]]:
     """The addresses of this module. `prefix`: as a regular expression."""
     return [
         (_Upgrade(prefix + r"dashboards/([^/]+)/([^/]+)/ws"), DashboardSocket),

@@ -9,9 +9,8 @@ from __future__ import annotations
 import logging
 from urllib.parse import unquote
 
-from tornado.httputil import HTTPHeaders, HTTPServerRequest
-
 from dashboards.addresses import address
+from dashboards.bare_request import request_from
 from dashboards.catalog import find, served_here, visible
 from dashboards.failure import SessionEnded
 from dashboards.site import Site
@@ -20,19 +19,13 @@ log = logging.getLogger(__name__)
 
 
 async def open_expected(site: Site) -> None:
-    """Open it, if the owner may see it and it runs on this server."""
+    """Open the dashboard of `site.settings.expected`, if the owner may see it and it runs here."""
     told = site.settings.expected
     owner = await site.hub.owner() if told else None
     if told is None or owner is None:
         return
-    request = HTTPServerRequest(
-        method="GET",
-        uri=told["uri"],
-        headers=HTTPHeaders(told["headers"]),
-        host=told["host"],
-    )
-    request.protocol = told["protocol"]
-    place = request.path.removeprefix(site.settings.prefix + "dashboards/").rstrip("/")
+    request = request_from(told)
+    place = str(request.path).removeprefix(site.settings.prefix + "dashboards/").rstrip("/")
     group, _, name = map(unquote, place.partition("/"))
     dashboard = find(visible(site.dashboards(), owner.groups), group, name)
     if (
@@ -41,6 +34,6 @@ async def open_expected(site: Site) -> None:
         and request.path == address(dashboard, site.settings)
     ):
         try:
-            site.sessions.open_ahead(dashboard, owner, request, site.settings.files_url)
+            site.sessions.open_expected(dashboard, owner, request, site.settings.files_url)
         except (OSError, SessionEnded) as error:
             log.warning("%s/%s could not be opened ahead: %s", group, name, error)

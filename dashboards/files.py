@@ -6,7 +6,6 @@ import gzip
 import hashlib
 import importlib.metadata
 import os
-import sys
 from functools import cache, lru_cache
 from importlib.util import find_spec
 from pathlib import Path
@@ -131,7 +130,7 @@ class ExtensionFileHandler(FileHandler):
             # Others are known once a notebook has imported them.
             site = self.settings.get("site")
             self.root = site.sessions.extension_folder(package) if site else ""
-            if not self.root or not _is_installed(self.root):
+            if not self.root or not _is_of(package, self.root):
                 raise HTTPError(404)
         await super().get(path, include_body)
 
@@ -174,7 +173,9 @@ def _package(name: str) -> Path:
     return Path(spec.origin).parent
 
 
-def _is_installed(folder: str) -> bool:
-    """Whether a folder belongs to a package, as a dashboard says; it could say anything."""
-    place = Path(folder).resolve()
-    return any(place.is_relative_to(Path(known).resolve()) for known in sys.path if known)
+def _is_of(package: str, folder: str) -> bool:
+    """Whether a folder lies in the package; a dashboard says so, and could say anything."""
+    try:
+        return Path(folder).resolve().is_relative_to(_package(package).resolve())
+    except (ImportError, ValueError):
+        return False

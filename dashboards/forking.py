@@ -23,7 +23,7 @@ from typing import Any
 
 from tornado import netutil
 
-from dashboards.own_process import end_all_but
+from dashboards.this_process import end_all_but
 
 _ORDER = 16
 _TASKS = Path("/proc/self/task")
@@ -63,7 +63,7 @@ class ForkServer:
 
     Args:
         channel: the socket on which they come.
-        become: what a fork does with its socket; it must not come back.
+        become: what a fork does with its socket; the fork ends when it comes back.
         stopped: called on SIGTERM and SIGINT.
         kept: children of this process that are no forks. None: what a fork leaves running is not
             ended with it.
@@ -78,6 +78,7 @@ class ForkServer:
     ) -> None:
         self._children: set[int] = set()
         self._kept = kept
+        self._ears = selectors.DefaultSelector()
         self._channel = channel
         self._become = become
         self._stopped = stopped
@@ -90,16 +91,15 @@ class ForkServer:
         for number in _CAUGHT:
             signal.signal(number, lambda *_: None)  # its number comes on the socket
         signal.set_wakeup_fd(waker.fileno(), warn_on_full_buffer=False)
-        self._ears = selectors.DefaultSelector()
         self._ears.register(self._channel, selectors.EVENT_READ, self._take_order)
         self._ears.register(wake, selectors.EVENT_READ, lambda: self._take_signals(wake))
         self._own = (self._channel, wake, waker, self._ears)
         is_open = True
         while is_open:
             for key, _ in self._ears.select():
-                is_open = key.data() is not False and is_open
+                is_open = key.data() and is_open
 
-    def _take_signals(self, wake: socket.socket) -> None:
+    def _take_signals(self, wake: socket.socket) -> bool:
         numbers = wake.recv(4096)
         if signal.SIGTERM in numbers or signal.SIGINT in numbers:
             self._stopped()
@@ -110,6 +110,7 @@ class ForkServer:
                 if self._kept is not None:
                     end_all_but({*self._children, *self._kept})
                 self._say(ended=pid, status=os.waitstatus_to_exitcode(status))
+        return True
 
     def _take_order(self) -> bool:
         """False: there are no more."""

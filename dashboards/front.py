@@ -19,7 +19,7 @@ from tornado.httpserver import HTTPServer
 
 from dashboards.expected import open_expected
 from dashboards.processes import Processes
-from dashboards.routes import Front
+from dashboards.routes import Routes
 from dashboards.settings import Settings, SettingsError, drop_secrets, settings_from
 from dashboards.site import Site
 
@@ -48,12 +48,7 @@ def main(
         log.error("%s", error)
         return 1
     drop_secrets(os.environ)
-    try:
-        asyncio.run(serve(settings, channel, line))
-    except OSError as error:
-        log.error("Cannot listen on %s:%d: %s", settings.host, settings.port, error.strerror)
-        return 1
-    return 0
+    return asyncio.run(serve(settings, channel, line))
 
 
 def _tells_no_session(record: logging.LogRecord) -> bool:
@@ -61,22 +56,28 @@ def _tells_no_session(record: logging.LogRecord) -> bool:
     return not str(record.msg).startswith("Setting new xsrf cookie")
 
 
-async def serve(settings: Settings, channel: socket.socket, line: socket.socket | None) -> None:
-    """Listen until SIGTERM or SIGINT. See `main`."""
+async def serve(settings: Settings, channel: socket.socket, line: socket.socket | None) -> int:
+    """Listen until SIGTERM or SIGINT; returns the exit status. See `main`."""
     stopped = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stopped.set)
-    site = Site(settings, Processes(channel))
-    server = HTTPServer(Front(site), xheaders=True, trusted_downstream=["127.0.0.1", "::1"])
-    server.listen(settings.port, settings.host)
+    processes = Processes(channel)
+    site = Site(settings, processes)
+    server = HTTPServer(Routes(site), xheaders=True, trusted_downstream=["127.0.0.1", "::1"])
+    try:
+        server.listen(settings.port, settings.host)
+    except OSError as error:
+        log.error("Cannot listen on %s:%d: %s", settings.host, settings.port, error.strerror)
+        return 1
     log.info("Listening at %s", settings.prefix)
     site.activity.start()
     if line is not None:
         with line, contextlib.suppress(OSError):  # nobody may wait any more
             line.send(b"1")
-    site.sessions.processes.start(stopped.set)
+    processes.start(stopped.set)
     expecting = asyncio.create_task(open_expected(site))
     await stopped.wait()
     expecting.cancel()
     server.stop()
     site.activity.stop()
+    return 0

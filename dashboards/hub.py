@@ -256,7 +256,7 @@ class Hub:
 
 
 def _user_from(name: str, groups: frozenset[str], known: dict[str, Any]) -> CurrentUser:
-    """`known`: what the hub has from the identity provider."""
+    """The record of somebody. `known`: what the hub has from the identity provider."""
     return user_from(
         name,
         groups,

@@ -1,7 +1,7 @@
 """Who looks at a dashboard: `current_user()` for notebook authors.
 
-No token and no cookie is involved: the server remembers, for each session of a dashboard, who
-opened it. Panel is not imported here, so that `from dashboards import current_user` costs nothing.
+No token and no cookie is involved: each open dashboard has a process, which is told who opened it.
+Panel is not imported here, so that `from dashboards import current_user` costs nothing.
 """
 
 from __future__ import annotations
@@ -9,7 +9,6 @@ from __future__ import annotations
 import copy
 import getpass
 import os
-import sys
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
@@ -44,8 +43,7 @@ class CurrentUser:
         return info
 
 
-_of_session: dict[str, CurrentUser] = {}
-_owner: CurrentUser | None = None
+_viewer: CurrentUser | None = None
 _is_nobodys = False
 
 
@@ -82,24 +80,15 @@ def current_user() -> CurrentUser:
     """
     if _is_nobodys:
         raise RuntimeError("A shared cell runs for all viewers at once: it has no current user.")
-    session = _session_id()
-    if session in _of_session:
-        return _of_session[session]
-    # A server lets in nobody but its owner, so a thread without a session is theirs too.
-    if _owner is not None:
-        return _owner
+    if _viewer is not None:
+        return _viewer
     return CurrentUser(name=os.environ.get("JUPYTERHUB_USER") or getpass.getuser())
 
 
-def remember(session_id: str, user: CurrentUser) -> None:
-    """Note who opened a session; called by the server before the notebook runs."""
-    global _owner
-    _of_session[session_id] = _owner = user
-
-
-def forget(session_id: str) -> None:
-    """A session has ended."""
-    _of_session.pop(session_id, None)
+def remember(user: CurrentUser) -> None:
+    """Note who has opened this process's dashboard; called before the notebook runs."""
+    global _viewer
+    _viewer = user
 
 
 def belong_to_nobody() -> None:
@@ -117,13 +106,6 @@ def install(state_type: type) -> None:
     state_type.user_info = property(lambda _: current_user().user_info)  # pyright: ignore[reportAttributeAccessIssue]
     state_type.access_token = property(lambda _: None)  # pyright: ignore[reportAttributeAccessIssue]
     state_type.refresh_token = property(lambda _: None)  # pyright: ignore[reportAttributeAccessIssue]
-
-
-def _session_id() -> str:
-    panel_state = sys.modules.get("panel.io.state")
-    document = panel_state.state.curdoc if panel_state else None
-    context = document.session_context if document else None
-    return context.id if context else ""
 
 
 def _text(value: object) -> str:

@@ -1,6 +1,6 @@
 """Keeps Panel's pages from asking other hosts for fonts, icons and styles.
 
-Imports Panel: only `dashboards.warm` may import this module, when it is time for that.
+Only `install` imports Panel; `dashboards.session_process` calls it.
 """
 
 from __future__ import annotations

@@ -14,7 +14,6 @@ from types import ModuleType
 from typing import Any
 
 import panel as pn
-from bokeh.application.application import SessionContext
 from bokeh.application.handlers.handler import Handler
 from bokeh.document import Document
 from bokeh.io.doc import patch_curdoc
@@ -22,7 +21,7 @@ from panel.io import handlers as panel_handlers
 from panel.io.state import set_curdoc, state
 from panel.template.base import BasicTemplate
 
-from dashboards import address_state, identity
+from dashboards import address_state
 from dashboards.catalog import Dashboard
 from dashboards.cells import (
     SHOW,
@@ -35,33 +34,33 @@ from dashboards.failure import Failure, noted
 
 
 class NotebookHandler(Handler):
-    """Makes a document of one version of a notebook, as often as it is opened.
+    """Makes the document of one version of a notebook, for its one session.
 
     Raises OSError or ValueError when the file cannot be read as a notebook.
+
+    Attributes:
+        left: what shared cells have left, or why they could not; None where they run here, as all
+            others.
+        failure: why the document is empty, None if nothing went wrong.
+        ignored: what the address asked for in vain, `kind=foo`.
     """
 
     def __init__(self, dashboard: Dashboard) -> None:
         super().__init__()
         self.dashboard = dashboard
         self.cells = cells_of(dashboard.path)
-        self.failures: dict[str, Failure] = {}
         self.has_shared_cells = any(cell.is_shared for cell in self.cells)
-        #: What shared cells have left for a session, under its id; or why they could not.
-        self.left: dict[str, dict[str, Any] | Failure] = {}
+        self.left: dict[str, Any] | Failure | None = None
+        self.failure: Failure | None = None
+        self.ignored: list[str] = []
         remember_lines(self.cells)
-        self.ignored: dict[str, list[str]] = {}
         self._follows = leaves_address_to_us(dashboard.path)
 
     def modify_document(self, doc: Document) -> None:
-        """Run all cells. An error ends up in `failures`, under the session's id.
-
-        So does in `ignored` what the address asked for in vain.
-        """
-        context = doc.session_context
-        session_id = context.id if context else ""
-        left = self.left.pop(session_id, None)
+        """Run all cells. An error ends up in `failure`."""
+        left, self.left = self.left, None
         if isinstance(left, Failure):
-            self.failures[session_id] = left
+            self.failure = left
             return
         module = ModuleType(f"bokeh_app_{secrets.token_hex(16)}")
         module.__file__ = os.fspath(self.dashboard.path)
@@ -75,29 +74,18 @@ class NotebookHandler(Handler):
                     template.title = self.dashboard.title
                 if not doc.roots and template is None:
                     _lay_out(outputs)
-                request = getattr(context, "request", None)
+                request = getattr(doc.session_context, "request", None)
                 if self._follows and request:
-                    ignored = address_state.follow(doc, request.arguments)
-                    self.ignored[session_id] = ignored
-            # sys.exit() in a notebook must not end the person's server.
+                    self.ignored = address_state.follow(doc, request.arguments)
+            # sys.exit() in a notebook must not end its process without a word to the page.
             except (Exception, SystemExit) as error:
-                self.failures[session_id] = noted(
-                    f"{self.dashboard.group}/{self.dashboard.name}", error
-                )
+                self.failure = noted(f"{self.dashboard.group}/{self.dashboard.name}", error)
         doc.config.update(
             reconnect_session=False, notifications=None, notify_connection_status=False
         )
 
-    async def on_session_destroyed(self, session_context: SessionContext) -> None:
-        identity.forget(session_context.id)
-        self.failures.pop(session_context.id, None)
-        self.ignored.pop(session_context.id, None)
-
     def _run(self, module: ModuleType, left: dict[str, Any] | None) -> list[Any]:
-        """Run the cells in the module; returns what they show, in order.
-
-        `left`: by shared cells, which have run elsewhere; None where they run here, as all others.
-        """
+        """Run the cells in the module; returns what they show, in order."""
         outputs: list[Any] = []
         space = module.__dict__
         space[SHOW] = outputs.append

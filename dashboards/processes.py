@@ -6,6 +6,7 @@ import asyncio
 import json
 import logging
 import socket
+from collections import deque
 from collections.abc import Callable
 from typing import Any
 
@@ -15,9 +16,14 @@ log = logging.getLogger(__name__)
 
 
 class Process:
-    """One of them. `line`: our end of its socket; `ended`: with which status.
+    """A process that was ordered.
 
-    `error`: why there is none.
+    Attributes:
+        line: our end of its socket.
+        pid: 0 until it is known.
+        error: why there is none, "" if there is.
+        is_wanted: it is not to be ended.
+        ended: its exit status, as subprocess tells it; 0 where there never was one.
     """
 
     def __init__(self, number: int, line: socket.socket) -> None:
@@ -25,6 +31,7 @@ class Process:
         self.line = line
         self.pid = 0
         self.error = ""
+        self.is_wanted = True
         self.ended: asyncio.Future[int] = asyncio.get_running_loop().create_future()
 
 
@@ -41,6 +48,7 @@ class Processes:
         self._orders = 0
         self._spare: Process | None = None
         self._living: set[Process] = set()
+        self._unsent: deque[tuple[bytes, socket.socket | None]] = deque()
 
     def start(self, alone: Callable[[], None]) -> None:
         """Get one ready for the first dashboard. `alone`: called when there will be no more."""
@@ -49,23 +57,45 @@ class Processes:
         self._spare = self._order()
 
     def take(self) -> Process:
-        """The one that is ready, or a new one. Raises OSError."""
-        process, self._spare = self._spare or self._order(), None
-        return process
+        """The one that is ready, or a new one. Raises OSError where no socket can be had."""
+        spare, self._spare = self._spare, None
+        return spare if spare is not None and not spare.ended.done() else self._order()
 
     def end(self, process: Process) -> None:
-        """Kill it, if it has not ended."""
+        """Kill it, if it has not ended; or as soon as there is one."""
+        process.is_wanted = False
         if process.pid and not process.ended.done():
-            self._channel.send(order("end", process.pid))
+            self._send(order("end", process.pid))
 
     def _order(self) -> Process:
         self._orders += 1
         ours, theirs = socket.socketpair()
-        with theirs:
-            socket.send_fds(self._channel, [order("fork", self._orders)], [theirs.fileno()])
+        self._send(order("fork", self._orders), theirs)
         process = Process(self._orders, ours)
         self._living.add(process)
         return process
+
+    def _send(self, packet: bytes, line: socket.socket | None = None) -> None:
+        """Send an order, and with it the end of a socket; after those that still wait."""
+        self._unsent.append((packet, line))
+        if len(self._unsent) == 1:
+            self._send_all()
+
+    def _send_all(self) -> None:
+        loop = asyncio.get_running_loop()
+        while self._unsent:
+            packet, line = self._unsent[0]
+            try:
+                socket.send_fds(self._channel, [packet], [line.fileno()] if line else [])
+            except BlockingIOError:  # it is busy, and will take them later
+                loop.add_writer(self._channel, self._send_all)
+                return
+            except OSError:  # it has ended, as is heard too
+                pass
+            self._unsent.popleft()
+            if line:
+                line.close()
+        loop.remove_writer(self._channel)
 
     def _hear(self, alone: Callable[[], None]) -> None:
         try:
@@ -89,6 +119,8 @@ class Processes:
                 if process.error:
                     log.error("A dashboard gets no process: %s", process.error)
                     process.ended.set_result(0)
+                elif not process.is_wanted:
+                    self.end(process)
             elif said.get("ended") == process.pid:
                 process.ended.set_result(said["status"])
             if process.ended.done():

@@ -22,7 +22,7 @@ from panel.models.esm import ReactiveESM
 
 from dashboards.files import usual_scripts
 from dashboards.local_only import NO_ICON_FONT, without_outside
-from dashboards.site import template
+from dashboards.page_templates import template
 
 _OWN_FILE = re.compile(r"((?:src|href)=[\"'])(?:\.\./)*static/(?=js/|extensions/panel/)")
 """In a page: the way to a script or style that is the same for everybody."""

@@ -16,14 +16,9 @@ from jupyterhub.services.auth import HubOAuthenticated
 from tornado.web import HTTPError, RequestHandler
 from tornado.websocket import WebSocketClosedError, WebSocketHandler
 
+from dashboards.close_codes import SIGNED_OUT, TAKEN
 from dashboards.gallery import seen
 from dashboards.site import Site
-
-TAKEN = 4403
-"""The close code of a WebSocket whose dashboard is no longer shared with its viewer."""
-
-SIGNED_OUT = 4401
-"""The close code of a WebSocket whose viewer is no longer signed in."""
 
 _LONGEST = 1_000_000
 

@@ -11,19 +11,22 @@ from tornado.routing import Router
 from tornado.web import Application, RedirectHandler
 
 from dashboards.dashboard_page import DashboardHandler
-from dashboards.dashboard_socket import session_routes
+from dashboards.dashboard_socket import socket_routes
 from dashboards.files import file_routes
 from dashboards.gallery import GalleryHandler
 from dashboards.pages import AdminServerHandler, NotHereHandler, SignedInHandler
 from dashboards.revoking import revoking_routes
 from dashboards.site import Site, log_request
 
+_LONGEST = 20 << 20
+"""Bytes of a WebSocket's message, as Bokeh has it; files that people choose come in one."""
+
 _PING = 37
 """Seconds, as Bokeh has it: proxies close a connection on which nothing is said."""
 
 
-class Front(Router):
-    """All of them; and a redirect for those that are written in another way."""
+class Routes(Router):
+    """All addresses of a server; and a redirect for those that are written in another way."""
 
     def __init__(self, site: Site) -> None:
         self.site = site
@@ -59,7 +62,7 @@ def pages(site: Site) -> Application:
             (prefix + r"oauth_callback", SignedInHandler, known),
             *file_routes(prefix),
             *revoking_routes(prefix, site),
-            *session_routes(prefix),
+            *socket_routes(prefix),
             *elsewhere,
             (prefix + r"dashboards/([^/]+)/([^/]+)/?", DashboardHandler, known),
             (prefix.rstrip("/") + "/?", GalleryHandler, known),
@@ -72,4 +75,6 @@ def pages(site: Site) -> Application:
         log_function=log_request,
         compress_response=True,
         websocket_ping_interval=_PING,
+        websocket_ping_timeout=0,  # who computes, or sleeps, answers late
+        websocket_max_message_size=_LONGEST,
     )

@@ -1,7 +1,7 @@
 """A sample of our own, drawn before a fork: it shows what most notebooks show.
 
 Much of what a first plot takes is made once in a process; made before the fork, it is there for
-everybody. Imports Panel: only `dashboards.fork_server` may import this module, once it is warm.
+everybody. Imports Panel: only what is about to fork may import this module, once it is warm.
 """
 
 from __future__ import annotations

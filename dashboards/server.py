@@ -14,8 +14,6 @@ once it has its front, whose process id is PID and whose orders come on FD.
 from __future__ import annotations
 
 import contextlib
-import gc
-import importlib
 import logging
 import os
 import signal
@@ -27,10 +25,8 @@ from typing import NoReturn
 
 from dashboards import front
 from dashboards.forking import ForkServer, stay_single_threaded
-from dashboards.huge_pages import use_huge_pages
-from dashboards.immortal import immortalize
-from dashboards.own_process import adopt_orphans, end_all_but, end_with_parent, hide_memory
-from dashboards.warm import warm_up
+from dashboards.this_process import adopt_orphans, end_all_but, end_with_parent, hide_memory, leave
+from dashboards.warm import prepare_forks, warm_up
 
 _KEPT = ("PATH", "LANG", "LC_ALL", "TZ", "LD_LIBRARY_PATH", "HOME")
 
@@ -47,21 +43,22 @@ def run() -> NoReturn:
 
 
 def main(descriptor: int, pid: int) -> NoReturn:
-    """Go on after `run`, as another program."""
+    """Go on after `run`, as another program.
+
+    Args:
+        descriptor: of the socket on which the front orders.
+        pid: the front's process id.
+    """
     hide_memory()
     stay_single_threaded()
     channel = socket.socket(fileno=descriptor)
     channel.set_inheritable(False)
     try:
         session_process = warm_up()
-        importlib.import_module("dashboards.sample").draw()
+        prepare_forks()
     except BaseException:
-        logging.exception("The packages that dashboards need cannot be imported")
+        logging.exception("What dashboards need cannot be imported, or the sample not drawn")
         _serve(channel, pid, lambda _: None)  # the gallery goes on
-    gc.collect()
-    immortalize()
-    gc.freeze()
-    use_huge_pages()
     _serve(channel, pid, session_process.run)
 
 
@@ -75,6 +72,7 @@ def serve_forked(
         line: a socket to whoever wants to know that the server listens.
         environ: asks for the environment; only the front does.
     """
+    hide_memory()  # another account's memory was shown again
     channel, pid = _start_front(environ, line)
     line.close()
     _serve(channel, pid, warm.run)
@@ -93,10 +91,7 @@ def _start_front(
     try:
         end_with_parent(parent)
         ours.close()
-        status = front.main(environ(), theirs, line)
-        logging.shutdown()
-        sys.stdout.flush()
-        os._exit(status)
+        leave(front.main(environ(), theirs, line))
     except BaseException as error:
         sys.stderr.write(f"A server could not be started: {error!r}\n")
         sys.stderr.flush()

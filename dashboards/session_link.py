@@ -1,7 +1,8 @@
 """What the front of a server and the process of a session say to each other, over a socket.
 
-A frame is its kind, the number of the WebSocket that it is about (0 for none), its length, and that
-many bytes. The front trusts nothing that comes from a session: there code of notebooks runs.
+A frame is its kind, a number (of the WebSocket that it is about, or of the question for a
+component's file; 0 for none), the length of what follows, and that many bytes. The front trusts
+nothing that comes from a session: there code of notebooks runs.
 """
 
 from __future__ import annotations
@@ -34,10 +35,19 @@ class Kind(IntEnum):
     CLOSE = 7
     #: From it: ask the hub for what the shared cells have left; and the answer. JSON.
     SHARED = 8
-    #: To it: where the file of a component is; and the answer, text, "" for none.
+    #: To it: which file of a component is asked for. From it, under the same number: its bytes,
+    #: none where there is no such file.
     COMPONENT = 9
     #: To it: come to an end.
     END = 10
+
+
+_MEGABYTE = 1 << 20
+#: Bytes of a frame: what is longer would fill the front's memory, or hold it up.
+_LONGEST = {
+    **dict.fromkeys(Kind, 4 * _MEGABYTE),
+    **dict.fromkeys((Kind.PAGE, Kind.TEXT, Kind.BINARY, Kind.COMPONENT), 256 * _MEGABYTE),
+}
 
 
 class Link:
@@ -67,10 +77,17 @@ class Link:
         """Wait until the other end has taken most of it. Raises ConnectionError."""
         await self._writer.drain()
 
+    async def emptied(self) -> None:
+        """Wait until the other end has taken all of it. Raises ConnectionError."""
+        self._writer.transport.set_write_buffer_limits(high=0)
+        await self._writer.drain()
+
     async def receive(self) -> tuple[Kind, int, bytes]:
         """The next frame. Raises EOFError at the end, ValueError for what is none."""
         header = await self._reader.readexactly(_HEADER.size)
         kind, number, length = _HEADER.unpack(header)
+        if length > _LONGEST[Kind(kind)]:
+            raise ValueError(f"a frame of {length} bytes")
         return Kind(kind), number, await self._reader.readexactly(length)
 
     def close(self) -> None:

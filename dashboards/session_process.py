@@ -27,34 +27,28 @@ from bokeh.application.handlers.document_lifecycle import DocumentLifecycleHandl
 from bokeh.core.templates import FILE
 from bokeh.core.types import ID
 from bokeh.embed.bundle import extension_dirs
-from bokeh.protocol import Protocol
 from bokeh.protocol.messages.pull_doc_reply import pull_doc_reply
-from bokeh.protocol.receiver import Receiver
 from bokeh.resources import Resources as BokehResources
-from bokeh.server.connection import ServerConnection
 from bokeh.server.contexts import ApplicationContext
-from bokeh.server.protocol_handler import ProtocolHandler
 from bokeh.server.session import ServerSession
 from bokeh.server.views.static_handler import StaticHandler
 from bokeh.util.token import generate_jwt_token, generate_session_id
 from panel.io.application import Application
-from panel.io.document import extra_socket_handlers
 from panel.io.resources import Resources
 from panel.io.server import ComponentResourceHandler
 from panel.io.state import state
-from tornado.httputil import HTTPHeaders, HTTPServerRequest
 from tornado.ioloop import IOLoop
-from tornado.locks import Lock
-from tornado.web import HTTPError
 
-from dashboards import callback_failure, hub_api, identity, local_only
+from dashboards import callback_failure, hub_api, identity, local_only, page_socket
+from dashboards.bare_request import request_from
 from dashboards.catalog import Dashboard
-from dashboards.failure import Failure
 from dashboards.identity import CurrentUser
 from dashboards.notebook import NotebookHandler
+from dashboards.page_socket import PageSocket
 from dashboards.rendering import dashboard_page, own_page
 from dashboards.session_link import Kind, Link
 from dashboards.shared import left_by_shared_cells
+from dashboards.this_process import leave
 
 log = logging.getLogger(__name__)
 
@@ -64,9 +58,6 @@ the answer."""
 
 _UNUSED = 60_000  # milliseconds: a page may be slow to fetch its scripts, and be late
 _LOOK = 10  # seconds between two looks whether it is used
-_WAITING = 1000  # messages of a page that may wait for their turn
-_OOM = Path("/proc/self/oom_score_adj")
-_OOM_SCORE = "600"  # when memory runs out the kernel takes this one, before the server
 
 
 def install() -> None:
@@ -74,19 +65,13 @@ def install() -> None:
     identity.install(type(state))
     local_only.install()
     callback_failure.install()
-    extra_socket_handlers[PageSocket] = _write_now  # pyright: ignore[reportArgumentType]
+    page_socket.install()
 
 
 def run(line: socket.socket) -> NoReturn:
     """Run the dashboard that is ordered on this socket; ends the process with it."""
-    with suppress(OSError):
-        _OOM.write_text(_OOM_SCORE)
     logging.basicConfig(format="%(levelname)s %(name)s: %(message)s", level=logging.INFO)
-    status = asyncio.run(_serve(line))
-    logging.shutdown()
-    sys.stdout.flush()
-    # A thread that a notebook has left would hold the process for good.
-    os._exit(status)
+    leave(asyncio.run(_serve(line)))
 
 
 async def _serve(line: socket.socket) -> int:
@@ -108,7 +93,7 @@ class OpenDashboard:
 
     Args:
         link: to the front of the server.
-        order: what `dashboards.sessions.Session.run` has written.
+        order: what `dashboards.sessions.Sessions` has made of a request.
     """
 
     def __init__(self, link: Link, order: Mapping[str, Any]) -> None:
@@ -123,6 +108,7 @@ class OpenDashboard:
             **{**order["dashboard"], "path": Path(order["dashboard"]["path"])}
         )
         self.pages: dict[int, PageSocket] = {}
+        self.session: ServerSession | None = None
         self._order = order
         self._shared: asyncio.Future[dict[str, Any]] | None = None
         #: Whether the page came with the first state of the document, and it still is that.
@@ -134,8 +120,8 @@ class OpenDashboard:
         """A frame from the front."""
         match kind:
             case Kind.CONNECT:
-                told = json.loads(payload)
-                self.pages[number] = PageSocket(self, number, is_admin=told["is_admin"])
+                is_admin = json.loads(payload)["is_admin"]
+                self.pages[number] = PageSocket(self, number, is_admin=is_admin)
             case Kind.TEXT | Kind.BINARY | Kind.CLOSE:
                 if page := self.pages.get(number):
                     page.take(kind, payload)
@@ -145,6 +131,8 @@ class OpenDashboard:
             case Kind.COMPONENT:
                 self.link.send(Kind.COMPONENT, _component(payload.decode()), number)
             case Kind.END:
+                if self.session is None:
+                    self._life.cancel()
                 self._end = asyncio.create_task(self._come_to_end())
 
     # -- its beginning --------------------------------------------------------------------------
@@ -162,9 +150,8 @@ class OpenDashboard:
 
     async def _exit(self, status: int) -> NoReturn:
         with suppress(ConnectionError):
-            await self.link.drained()
-        logging.shutdown()
-        os._exit(status)
+            await self.link.emptied()
+        leave(status)
 
     async def _open(self) -> None:
         order, key = self._order, secrets.token_bytes(32)
@@ -173,7 +160,7 @@ class OpenDashboard:
         application.add(DocumentLifecycleHandler())
         self.context = ApplicationContext(application, io_loop=IOLoop.current(), url=order["url"])
         session_id = generate_session_id(secret_key=key, signed=True)
-        request = _request(order)
+        request = request_from(order)
         token = generate_jwt_token(
             session_id,
             secret_key=key,
@@ -188,28 +175,24 @@ class OpenDashboard:
         user = {**order["user"], "claims": MappingProxyType(order["user"]["claims"])}
         for name in ("groups", "roles", "permissions"):
             user[name] = tuple(user[name])
-        identity.remember(session_id, CurrentUser(**user))
+        identity.remember(CurrentUser(**user))
         if notebook.has_shared_cells:
-            left = await left_by_shared_cells(self._ask_shared, self.dashboard)
-            if left is not None:
-                notebook.left[session_id] = left
+            notebook.left = await left_by_shared_cells(self._ask_shared, self.dashboard)
         self.session = await self.context.create_session_if_needed(session_id, request, token)
-        failure = notebook.failures.get(session_id)
-        self._tell(token, failure, notebook.ignored.get(session_id, ()))
-        if failure:
+        self._tell(self.session, token, notebook)
+        if notebook.failure:
             self.session.request_expiration()
             await self.context._cleanup_sessions(_UNUSED)
 
-    def _tell(self, token: str, failure: Failure | None, ignored: Any) -> None:
-        document, files = self.session.document, self._order["files"]
+    def _tell(self, session: ServerSession, token: str, notebook: NotebookHandler) -> None:
+        document, files, failure = session.document, self._order["files"], notebook.failure
+        resources = _resources(self._order["prefix"])
         makes_own_page = document.template is not FILE and not failure
         page = ""
         if makes_own_page:
-            page = own_page(self.session, _resources(self._order["prefix"]), files)
+            page = own_page(session, resources, files)
         elif not failure:
-            page = dashboard_page(
-                self.session, _resources(self._order["prefix"]), files, {"ignored": ignored}
-            )
+            page = dashboard_page(session, resources, files, {"ignored": notebook.ignored})
             self._is_first_state = True
             document.on_change(self._document_changed)
         self.link.send_json(
@@ -245,13 +228,14 @@ class OpenDashboard:
         if is_first:
             header = pull_doc_reply.create_header(request_id=FIRST_STATE)
             return pull_doc_reply(header, {}, {"doc": None})  # pyright: ignore[reportArgumentType]
+        assert self.session is not None
         return pull_doc_reply.create(FIRST_STATE, self.session.document)
 
     # -- its end --------------------------------------------------------------------------------
 
     async def _come_to_end(self) -> None:
         """Let the notebook's callbacks for the end run; the front does not wait for long."""
-        if hasattr(self, "session"):
+        if self.session is not None:
             await end(self.context, self.session)
         await self._exit(0)
 
@@ -269,102 +253,6 @@ async def end(context: ApplicationContext, session: ServerSession) -> None:
         await asyncio.sleep(0.01)  # it is kept as long as something waits for its turn, or writes
 
 
-class PageSocket:
-    """What Bokeh takes for a page's WebSocket, as `bokeh.server.views.ws.WSHandler`."""
-
-    def __init__(self, opened: OpenDashboard, number: int, *, is_admin: bool) -> None:
-        self._opened = opened
-        self._number = number
-        self._is_admin = is_admin
-        self.write_lock = Lock()  # Bokeh holds it while it writes the parts of a message
-        self._messages: asyncio.Queue[str | bytes | None] = asyncio.Queue(_WAITING)
-        self._work = asyncio.create_task(self._serve())
-
-    def take(self, kind: Kind, payload: bytes) -> None:
-        """What the page has said; more than it can say by hand is its end."""
-        try:
-            if kind is Kind.CLOSE:
-                self._messages.put_nowait(None)
-            else:
-                self._messages.put_nowait(payload.decode() if kind is Kind.TEXT else payload)
-        except asyncio.QueueFull:
-            self._give_up()
-
-    async def _serve(self) -> None:
-        protocol, opened = Protocol(), self._opened
-        receiver, handler = Receiver(protocol), ProtocolHandler()
-        connection = ServerConnection(protocol, self, opened.context, opened.session)  # pyright: ignore[reportArgumentType]
-        try:
-            await self.send_message(protocol.create("ACK"))
-            answer = await opened.session.with_document_locked(opened.first_state_answer)
-            if answer is not None:
-                await self.send_message(answer)
-            while (fragment := await self._messages.get()) is not None:
-                message = await receiver.consume(fragment)
-                if message is not None:
-                    work = await handler.handle(message, connection)
-                    if work is not None:
-                        await self.send_message(work)
-        except Exception:
-            log.exception("The WebSocket of %s failed", opened.dashboard.name)
-            self._give_up()
-        finally:
-            del opened.pages[self._number]
-            if not opened.session.destroyed:
-                opened.session.notify_connection_lost()
-            connection.detach_session()
-
-    def _give_up(self) -> None:
-        self._opened.link.send(Kind.CLOSE, number=self._number)
-
-    async def send_message(self, message: Any) -> None:
-        """Called by Bokeh for each message; what went wrong in a callback is for admins."""
-        if message.msgtype == "ERROR" and not self._is_admin:
-            message.content.update(text="Something went wrong", traceback="")
-        await message.send(self)
-
-    async def write_message(
-        self, message: str | bytes, binary: bool = False, locked: bool = True
-    ) -> None:
-        """Called by Bokeh for each part of a message."""
-        if locked:
-            with await self.write_lock.acquire():
-                await self.write_message(message, binary, locked=False)
-            return
-        self._write(message)
-        await self._opened.link.drained()
-
-    def write_now(self, message: Any) -> None:
-        """Called for Panel, which has looked that nobody holds the lock."""
-        self._write(message.header_json)
-        self._write(message.metadata_json)
-        self._write(message.content_json)
-        for buffer in message._buffers:
-            self._write(json.dumps(buffer.ref))
-            self._write(buffer.to_bytes())
-
-    def _write(self, part: str | bytes) -> None:
-        if self._number in self._opened.pages:
-            kind = Kind.TEXT if isinstance(part, str) else Kind.BINARY
-            self._opened.link.send(kind, part, self._number)
-
-
-def _write_now(connection: Any, events: Any = None, msg: Any = None) -> list[Any]:
-    """What Panel sends beside Bokeh, so that a page sees it at once."""
-    message = msg or connection.protocol.create("PATCH-DOC", events)
-    connection._socket.write_now(message)
-    return []
-
-
-def _request(order: Mapping[str, Any]) -> HTTPServerRequest:
-    """The request as notebook code may see it."""
-    request = HTTPServerRequest(
-        method="GET", uri=order["uri"], headers=HTTPHeaders(order["headers"]), host=order["host"]
-    )
-    request.protocol = order["protocol"]
-    return request
-
-
 def _resources(prefix: str) -> Resources:
     """Where a page's scripts are, as Bokeh's server would say."""
     return Resources.from_bokeh(
@@ -380,5 +268,5 @@ def _component(path: str) -> bytes:
     try:
         finder = ComponentResourceHandler.__new__(ComponentResourceHandler)
         return Path(finder.parse_url_path(path)).read_bytes()
-    except (HTTPError, OSError):
+    except Exception:  # the address is anybody's words, and Panel does what they say
         return b""

@@ -1,7 +1,8 @@
 """What the shared cells of a notebook have left, for a session of somebody's server.
 
 They run once for all who may see the folder, in a process of the folder's own, which the hub starts
-(`dashboards.shared_process`). What they leave comes as a file, which every server maps read-only.
+(`dashboards.shared_process`). What they leave comes as a file, which the process of each viewer's
+dashboard maps read-only.
 
 Imports pandas: only what runs notebooks may import this module, when it is time for that.
 """

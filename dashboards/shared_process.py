@@ -25,7 +25,7 @@ from typing import Any, Final, NoReturn
 from dashboards import identity
 from dashboards.cells import SHOW, Cell, cells_of, names_used, remember_lines
 from dashboards.failure import traceback_of
-from dashboards.own_process import (
+from dashboards.this_process import (
     adopt_orphans,
     end_all_but,
     end_with_parent,

@@ -6,17 +6,16 @@ import logging
 import os
 import secrets
 from functools import cache, partial
-from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlparse
 
-import jinja2
 from tornado.web import RequestHandler, StaticFileHandler
 
 from dashboards.activity import Activity
 from dashboards.catalog import Dashboard, dashboards_in, visible
-from dashboards.files import STATIC, usual_scripts
+from dashboards.files import STATIC
 from dashboards.hub import Hub, Visitor
+from dashboards.page_templates import template
 from dashboards.processes import Processes
 from dashboards.sessions import Sessions
 from dashboards.settings import ADMIN, Settings
@@ -25,8 +24,6 @@ if TYPE_CHECKING:
     from dashboards.revoking import ChangesSocket, Push
 
 log = logging.getLogger(__name__)
-
-HERE = Path(__file__).parent
 
 
 class Site:
@@ -98,29 +95,6 @@ def _asset(files: str, name: str) -> str:
 def _inline(name: str) -> str:
     """The text of a script or sheet of ours, for a page that is to be whole without asking."""
     return (STATIC / name).read_text("utf-8")
-
-
-def template(name: str) -> jinja2.Template:
-    """One of our templates, to be filled by somebody else."""
-    return _templates().get_template(name)
-
-
-def load_templates() -> None:
-    """Compile all of them, and know the versions of the files that they name."""
-    for name in _templates().list_templates():
-        _templates().get_template(name)
-    usual_scripts()
-
-
-@cache
-def _templates() -> jinja2.Environment:
-    return jinja2.Environment(
-        loader=jinja2.FileSystemLoader(HERE / "templates"),
-        autoescape=True,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        auto_reload=False,
-    )
 
 
 def log_request(handler: RequestHandler) -> None:

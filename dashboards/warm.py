@@ -1,4 +1,4 @@
-"""The heavy imports, in one place, so that they can run beside the first pages or before a fork.
+"""The heavy imports, in one place, to be made before a fork; the front may answer meanwhile.
 
 Nothing here knows whose server this is: identities and secrets are made elsewhere.
 """
@@ -11,13 +11,17 @@ import os
 from importlib.util import find_spec
 from types import ModuleType
 
+from dashboards.huge_pages import use_huge_pages
+from dashboards.immortal import immortalize
+
 
 def warm_up() -> ModuleType:
     """Import what dashboards are made of; returns the module that runs them. Takes seconds."""
+    # What they make stays: looking for garbage in it would find none.
+    gc.disable()
     try:
         return _import_all()
     finally:
-        gc.freeze()
         gc.enable()
         # A notebook makes tens of thousands of objects that stay; looking for garbage among them
         # again and again would find none.
@@ -37,3 +41,12 @@ def _import_all() -> ModuleType:
         if find_spec(name.partition(".")[0]) is not None:
             importlib.import_module(name)
     return session_process
+
+
+def prepare_forks() -> None:
+    """Draw the sample, and leave memory as forks share it best; the last thing before them."""
+    importlib.import_module("dashboards.sample").draw()
+    gc.collect()
+    immortalize()
+    gc.freeze()
+    use_huge_pages()

@@ -43,7 +43,8 @@ class Share:
         self._gives_way = False
 
     def look(self, process: psutil.Process) -> None:
-        """Count anew, and set its priority. Raises psutil.NoSuchProcess."""
+        """Count anew what it and all its dashboards use, and set their priority. Raises
+        psutil.NoSuchProcess."""
         now = time.monotonic()
         if now - self._since < _SPAN:
             return

@@ -30,7 +30,8 @@ from .folders import ADMIN, dashboard_in, folders_for
 from .roles import READ_ACCESS
 from .start_queue import StartQueue
 
-#: Seconds that a server gets to close what it must not show any more.
+#: Seconds that a server gets to close what it must not show any more; it kills a dashboard that has
+#: not ended within two, and waits one more.
 _PATIENCE: Final = 4
 _BOOT_ID: Final = Path("/proc/sys/kernel/random/boot_id")
 
@@ -101,7 +102,7 @@ class DashboardSpawner(AccountSpawner):
 
     @default("term_timeout")
     def _term_timeout_default(self) -> int:
-        # Ours stop within a second; a notebook that blocks gets no longer than a person waits.
+        # Ours stop within a second: the front runs no notebook's code, and the rest is killed.
         return 3
 
     # -- who may start what ----------------------------------------------------------------
@@ -145,6 +146,10 @@ class DashboardSpawner(AccountSpawner):
             yield {"progress": 0 if place else 50, "message": words, "place": place}
 
     # -- what the server is told -------------------------------------------------------------
+
+    expected: dict[str, Any] | None = None
+    """The request for which the server is started, if it is for a dashboard; told once, see
+    `dashboards.expected`."""
 
     @property
     def server_key(self) -> str:
@@ -211,9 +216,6 @@ class DashboardSpawner(AccountSpawner):
         self.pid = self.proc.pid
         await self.proc.tell(order, self.get_env())
         return self.ip or "127.0.0.1", self.port
-
-    expected: dict[str, Any] | None = None
-    """The request for which the server is started, if it is for a dashboard; told once."""
 
     def user_env(self, env: dict[str, str]) -> dict[str, str]:
         """A dashboard server's environment, beside JupyterHub's own names."""

@@ -227,6 +227,18 @@ class Hub:
             return None
         return process if process and _runs(process) else None
 
+    def front_of(self, name: str) -> psutil.Process:
+        """The process of somebody's server that talks to the hub and to browsers."""
+        server = self.server_of(name)
+        assert server is not None, name
+        return server.children()[0]
+
+    def sessions_of(self, name: str) -> list[psutil.Process]:
+        """The processes of somebody's dashboards, with the one that waits for the first."""
+        server = self.server_of(name)
+        assert server is not None, name
+        return server.children()[1:]
+
     def home_of(self, name: str, of: str = "") -> Path:
         """The home of one of somebody's servers."""
         row = self._spawner_of(name, of)

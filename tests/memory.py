@@ -34,9 +34,7 @@ def memory_of(pid: int) -> bytes:
 
 def token_of(hub: Hub, name: str) -> str:
     """The token of the hub's API that somebody's server has been given."""
-    server = hub.server_of(name)
-    assert server is not None
-    memory = memory_of(server.children()[0].pid)
+    memory = memory_of(hub.front_of(name).pid)
     with contextlib.closing(sqlite3.connect(hub.state / "jupyterhub.sqlite")) as db:
         begins = {row[0] for row in db.execute("SELECT prefix FROM api_tokens")}
     for found in set(re.findall(rb"\b[0-9a-f]{32}\b", memory)):

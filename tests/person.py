@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import socket as sockets
 import time
@@ -22,6 +23,23 @@ from tests.hub import Hub, wait_until
 
 TAKEN, SIGNED_OUT = 4403, 4401
 OUTBOX = "/services/descope/outbox"
+
+
+#: Asks for the document as its page does (the protocol of Bokeh's server).
+PULL = ({"msgid": "1", "msgtype": "PULL-DOC-REQ"}, {}, {})
+
+
+def answers(socket: ClientConnection, seconds: float = 20) -> bool:
+    """Ask a dashboard for its document by its WebSocket; true once it comes.
+
+    Raises:
+        TimeoutError: nothing came for so many seconds.
+    """
+    for part in PULL:
+        socket.send(json.dumps(part))
+    while "roots" not in str(socket.recv(timeout=seconds)):
+        pass
+    return True
 
 
 def closed_with(socket: ClientConnection, seconds: float = 30) -> int | None:

@@ -21,7 +21,7 @@
     location.replace(page);
   }
 
-  // A server that blocked was ended without a word; then its address is the hub's.
+  // A server that did not answer the hub was ended without a word; then its address is the hub's.
   async function gone(tries) {
     if (tries === 0) return;
     try {

@@ -124,7 +124,7 @@ class Follower:
 
     def _end_beside(self, user_id: int, began: datetime, reason: Reason) -> None:
         """End the session that began then, while others are looked at: a server takes a second to
-        stop, and one that blocks takes many."""
+        stop, and one that does not answer takes many."""
         if user_id not in self._ending:
             self._ending.add(user_id)
             self._beside(self._end_session(user_id, began, reason))

@@ -19,8 +19,8 @@ from ..signing_in.confirming import ConfirmingAuthenticator
 _PATIENCE: Final = 10
 #: Seconds from one push that is left without an answer to the end of the next.
 _PUSH: Final = 6.0
-#: Seconds that a server which has just started gets in any case: its first page may keep it busy.
-_FIRST_PAGE: Final = 20.0
+#: Seconds that a server which has just started gets in any case: the machine may be busy.
+_FIRST_ANSWER: Final = 20.0
 
 #: One run of one server: its owner, its name, when it was started.
 Key = tuple[int, str, Any]
@@ -77,7 +77,7 @@ class Servers:
                     running[user.id, name, started] = (user, spawner, groups)
         self._told = {key: told for key, told in self._told.items() if key in running}
         answers_by = time.monotonic() + self._first_answer
-        self._first_answer = max(self.seconds, _FIRST_PAGE)
+        self._first_answer = max(self.seconds, _FIRST_ANSWER)
         for key, (user, spawner, groups) in running.items():
             told = self._told.setdefault(key, Told(answers_by=answers_by))
             if key in self.busy:

@@ -112,8 +112,8 @@ class ChainHandler(_ReadHandler):
 class OpenedHandler(OwnServerHandler):
     """`POST /hub/api/audit/opened`: somebody's server has shown them a dashboard.
 
-    Who they are is said by the server's token. A notebook's code could send this too, for its
-    viewer and for dashboards that they may open.
+    Who they are is said by the server's token. Notebooks do not have it, save those of the admin
+    folder: they could send this too, for their viewer and for dashboards that they may open.
     """
 
     async def post(self) -> None:

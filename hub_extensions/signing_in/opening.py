@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from functools import partial
 from typing import Any, Final
 
 from jupyterhub import orm
@@ -19,6 +20,7 @@ from ..spawner import DashboardSpawner
 
 #: Seconds; a server that takes longer is waited for on JupyterHub's page for that.
 _PATIENCE: Final = 1
+#: As `dashboards.sessions.HEADERS`: with others, what is begun is not what the browser asks for.
 _HEADERS: Final = ("User-Agent", "Accept-Language", "Host")
 
 
@@ -44,7 +46,7 @@ async def open_server(handler: BaseHandler, user: User, next_url: str) -> str:
         if next_url and _one_host(handler) and isinstance(spawner, DashboardSpawner):
             spawner.expected = _expected(handler, own)
         starting = asyncio.ensure_future(handler.spawn_single_user(user))
-        starting.add_done_callback(_heard)  # also of an error that comes later
+        starting.add_done_callback(partial(_started, spawner))
         await asyncio.wait([starting], timeout=_PATIENCE)
         if starting.done() and (error := starting.exception()):
             handler.log.warning("%s did not start at the sign-in: %s", spawner._log_name, error)
@@ -117,7 +119,9 @@ class PendingHandler(SpawnPendingHandler):
         super().redirect(url, *args, **kwargs)
 
 
-def _heard(starting: asyncio.Future[None]) -> None:
+def _started(spawner: Any, starting: asyncio.Future[None]) -> None:
+    """What it was started for is no later start's; an error that comes later has been told."""
+    spawner.expected = None
     if not starting.cancelled():
         starting.exception()
 

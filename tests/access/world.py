@@ -259,7 +259,7 @@ class Server:
 
     Attributes:
         groups: what it was told, or has asked the hub.
-        blocks: code of a notebook holds it up.
+        blocks: it answers nothing.
     """
 
     name, pending, ready, active = "", None, True, True

@@ -95,10 +95,7 @@ def test_a_dashboard_that_was_killed_says_so_and_is_opened_again(
 ) -> None:
     page = open_dashboard
     expect(page.get_by_text("counted 0")).to_be_visible()
-    server = hub.server_of(MEMBER)
-    assert server is not None
-    _front, *sessions = server.children()
-    for session in sessions:
+    for session in hub.sessions_of(MEMBER):
         session.kill()
     expect(page.get_by_role("alert")).to_contain_text("This dashboard has stopped")
     press(page, "Open it again")

@@ -11,16 +11,17 @@ from concurrent.futures import ThreadPoolExecutor
 
 import psutil
 import pytest
-from websockets.exceptions import InvalidStatus
-from websockets.sync.client import ClientConnection
+import requests
+from websockets.exceptions import ConnectionClosed, InvalidStatus
 
-from dashboards.sessions import ENDED, MOST
+from dashboards.close_codes import ENDED
+from dashboards.sessions import MOST
 from tests.conftest import StartHub
 from tests.dashboards.notebooks import code, write_notebook
 from tests.dashboards.test_address_state import DRAWN
 from tests.hub import Hub, wait_until
-from tests.integration.test_faults import PULL, no_more_processes
-from tests.person import Person, closed_with
+from tests.integration.test_faults import no_more_processes
+from tests.person import Person, answers, closed_with
 
 MEMBER = "member@acme.test"
 HOME = "import os\nfrom pathlib import Path\nhome = Path(os.environ['HOME'])\n"
@@ -33,6 +34,15 @@ COMPUTES_LATER = (
     "pn.state.onload(compute)\npn.pane.Str('later').servable()"
 )
 KILLED = "import os, signal\nos.kill(os.getpid(), signal.SIGKILL)"
+#: A component of the notebook's own, with a file beside it.
+STYLED = """
+import pathlib
+import panel as pn
+class Styled(pn.reactive.ReactiveHTML):
+    _template = "<p>styled</p>"
+    _stylesheets = [pathlib.Path(__file__).parent / "styled.css"]
+"""
+OWN_STYLE = "from styled import Styled\nStyled().servable()"
 #: Leaves a process that is nobody's child, in a session of its own.
 LEAVES = (
     HOME
@@ -64,13 +74,14 @@ pn.state.add_periodic_callback(lie, period=100, count=1)
 pn.pane.Str("hostile").servable()
 """
 )
-#: No frame at all; one that only a front sends; JSON of a wrong form, twice; for a WebSocket that
-#: there is not.
+#: No frame at all; one that only a front sends; JSON of a wrong form, twice; one longer than any
+#: memory; for a WebSocket that there is not.
 LIES = (
     b"\xff" * 13,
     b"\x04" + bytes(12),
     b"\x02" + bytes(11) + b"\x05[1,2]",
     b"\x02" + bytes(11) + b"\x02{}",
+    b"\x02" + bytes(4) + b"\x7f" + bytes(7) + b"{",
     b"\x05" + bytes(3) + b"\x63" + bytes(7) + b"\x02hi",
 )
 
@@ -79,7 +90,9 @@ LIES = (
 def hub(start_hub: StartHub) -> Hub:
     hub = start_hub()
     sources = {"plain": PLAIN, "computes": COMPUTES, "later": COMPUTES_LATER, "killed": KILLED}
-    sources["leaves"] = LEAVES
+    sources |= {"leaves": LEAVES, "own_style": OWN_STYLE}
+    (hub.notebooks / "user" / "styled.py").write_text(STYLED)
+    (hub.notebooks / "user" / "styled.css").write_text("p { margin: 0 }")
     for number, said in enumerate(LIES):
         sources[f"lie{number}"] = HOSTILE.replace("WHAT", repr(said))
     for name, source in sources.items():
@@ -87,10 +100,14 @@ def hub(start_hub: StartHub) -> Hub:
     return hub
 
 
+@pytest.fixture(scope="module")
+def person(hub: Hub) -> Person:
+    return Person.signed_in(hub, MEMBER)
+
+
 @pytest.fixture
-def member(hub: Hub) -> Iterator[Person]:
+def member(hub: Hub, person: Person) -> Iterator[Person]:
     """Somebody with a server that has no dashboard open."""
-    person = Person.signed_in(hub, MEMBER)
     hub.api(f"/users/{MEMBER}/server", "DELETE")
     wait_until(lambda: hub.server_of(MEMBER) is None, "its end")
     person.open_dashboards()
@@ -110,21 +127,6 @@ def is_open(page: str) -> bool:
 
 def computes(hub: Hub) -> bool:
     return (hub.home_of(MEMBER) / "computes").exists()
-
-
-def sessions_of(hub: Hub) -> list[psutil.Process]:
-    """The processes of the dashboards, with the one that waits for the first."""
-    server = hub.server_of(MEMBER)
-    assert server is not None
-    return server.children()[1:]
-
-
-def answers(socket: ClientConnection, seconds: float = 20) -> bool:
-    for part in PULL:
-        socket.send(json.dumps(part))
-    while "roots" not in str(socket.recv(timeout=seconds)):
-        pass
-    return True
 
 
 def test_one_that_computes_as_it_opens_holds_up_no_other(hub: Hub, member: Person) -> None:
@@ -152,9 +154,9 @@ def test_a_callback_that_computes_holds_up_no_other(hub: Hub, member: Person) ->
 
 def test_one_that_is_killed_is_told_so_and_goes_alone(hub: Hub, member: Person) -> None:
     other = member.watch("user", "plain")
-    before = set(sessions_of(hub))
+    before = set(hub.sessions_of(MEMBER))
     socket = member.watch("user", "plain")
-    (killed,) = set(sessions_of(hub)) - before
+    (killed,) = set(hub.sessions_of(MEMBER)) - before
     killed.kill()
     assert closed_with(socket) == ENDED
     assert answers(other)
@@ -183,7 +185,7 @@ def test_what_a_dashboard_leaves_running_ends_with_it(hub: Hub, member: Person) 
     socket = member.watch("user", "leaves")
     left = psutil.Process(int((hub.home_of(MEMBER) / "left").read_text()))
     assert left.is_running()
-    for session in sessions_of(hub):
+    for session in hub.sessions_of(MEMBER):
         session.kill()
     closed_with(socket)
     wait_until(lambda: not left.is_running(), "the end of what it has left")
@@ -211,13 +213,41 @@ def test_what_a_notebook_says_in_its_sessions_name_harms_itself_only(
     hub: Hub, member: Person, lie: int
 ) -> None:
     other, server = member.watch("user", "plain"), hub.server_of(MEMBER)
-    with contextlib.suppress(InvalidStatus):  # it has lied, and is gone already
+    with contextlib.suppress(InvalidStatus, ConnectionClosed):  # it has lied, and is gone already
         hostile = member.watch("user", f"lie{lie}")
-        if lie < 4:
+        if lie < 5:
             assert closed_with(hostile) == ENDED
     assert answers(other)
     assert is_open(member.get(address("plain")).text)
     assert hub.server_of(MEMBER) == server
+
+
+@pytest.mark.parametrize(
+    "component", ["panel.reactive/ReactiveCustomBase/__css__/x", "os/path/__css__/x", "no/x/y/z"]
+)
+def test_an_address_of_no_component_ends_no_dashboard(
+    hub: Hub, member: Person, component: str
+) -> None:
+    socket = member.watch("user", "plain")
+    assert member.get(f"/user/{MEMBER}/components/{component}").status_code == 404
+    assert answers(socket)
+
+
+def test_a_component_is_served_by_the_dashboard_that_uses_it(hub: Hub, member: Person) -> None:
+    page = member.get(address("own_style")).text
+    assert is_open(page)
+    css = f"/user/{MEMBER}/components/styled/Styled/_stylesheets/styled.css"
+    answer = member.get(css)
+    assert (answer.text, answer.headers["Content-Type"]) == ("p { margin: 0 }", "text/css")
+    assert Person(hub).get(css, headers={"Sec-Fetch-Mode": "cors"}).status_code == 403
+
+
+def test_who_leaves_while_it_opens_leaves_nothing_running(hub: Hub, member: Person) -> None:
+    with pytest.raises(requests.exceptions.RequestException, match="timed out"):
+        member.get(address("computes"), timeout=2)
+    assert computes(hub)
+    member.close()
+    wait_until(lambda: not hub.sessions_of(MEMBER), "the end of the computing one")
 
 
 def test_nobody_has_more_than_so_many_open(hub: Hub, member: Person) -> None:
@@ -229,4 +259,4 @@ def test_nobody_has_more_than_so_many_open(hub: Hub, member: Person) -> None:
     assert "close one of them" in member.get(address("plain")).text
     sockets.pop().close()
     wait_until(lambda: is_open(member.get(address("plain")).text), "room for one more")
-    wait_until(lambda: len(sessions_of(hub)) <= MOST, "the end of the one")
+    wait_until(lambda: len(hub.sessions_of(MEMBER)) <= MOST, "the end of the one")

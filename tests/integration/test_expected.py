@@ -51,9 +51,7 @@ def runs(hub: Hub) -> list[str]:
 
 def sessions(hub: Hub) -> int:
     """How many dashboards have a process, the spare one included."""
-    server = hub.server_of(MEMBER)
-    assert server is not None
-    return len(server.children()) - 1
+    return len(hub.sessions_of(MEMBER))
 
 
 def on_the_way(person: Person, path: str) -> str:

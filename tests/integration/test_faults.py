@@ -27,7 +27,7 @@ from tests.conftest import StartHub
 from tests.dashboards.notebooks import code, markdown, write_notebook
 from tests.hub import Hub, wait_until
 from tests.integration.test_template import template
-from tests.person import Person, closed_with
+from tests.person import PULL, Person, closed_with
 
 MINE = """
 import os
@@ -45,8 +45,6 @@ import panel as pn
 from dashboards import current_user
 pn.pane.Str(f"<shown to {current_user().name}>").servable()
 """
-#: Asks for the document as its page does (the protocol of Bokeh's server).
-PULL = ({"msgid": "1", "msgtype": "PULL-DOC-REQ"}, {}, {})
 
 
 class Visit:

@@ -314,9 +314,8 @@ def mortal(start_hub: StartHub, tmp_path_factory: pytest.TempPathFactory) -> tup
 
 def port_of(hub: Hub, name: str) -> int:
     """Where somebody's server listens."""
-    server = hub.server_of(name)
-    assert server is not None
-    (port,) = {one.laddr.port for one in server.net_connections() if one.status == "LISTEN"}
+    front = hub.front_of(name)
+    (port,) = {one.laddr.port for one in front.net_connections() if one.status == "LISTEN"}
     return port
 
 

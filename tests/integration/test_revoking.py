@@ -17,7 +17,7 @@ from websockets.exceptions import WebSocketException
 from tests.conftest import StartHub
 from tests.hub import Hub, wait_until
 from tests.integration.test_groups import groups
-from tests.person import SIGNED_OUT, TAKEN, Person, closed_with, is_open
+from tests.person import SIGNED_OUT, TAKEN, Person, answers, closed_with, is_open
 
 ADMIN, MEMBER, ANALYST = "admin@acme.test", "member@acme.test", "analyst@acme.test"
 #: What the hub promises by default. The tests ask for 6, so that they need not wait for long.
@@ -151,13 +151,8 @@ def test_a_dashboard_whose_notebook_blocks_is_ended_and_nothing_else(
     wait_until(lambda: is_blocked(hub, ANALYST), "the notebook blocks", seconds=30)
     hub.api("/groups/finance/users", "DELETE", json={"users": [ANALYST]})
     assert closed_with(socket) == TAKEN
-    _, *sessions = server.children()
-    wait_until(lambda: sum(one.is_running() for one in sessions) < len(sessions), "its end")
-    other.send(json.dumps({"msgid": "1", "msgtype": "PULL-DOC-REQ"}))
-    other.send("{}")
-    other.send("{}")
-    while "roots" not in str(other.recv(timeout=20)):
-        pass
+    wait_until(lambda: len(hub.sessions_of(ANALYST)) == 1, "its end")
+    assert answers(other)
     assert hub.server_of(ANALYST) == server
 
 

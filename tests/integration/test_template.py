@@ -88,7 +88,7 @@ def template(hub: Hub) -> psutil.Process:
     def found() -> psutil.Process | None:
         for process in hub.process.children() if hub.process else []:
             with contextlib.suppress(psutil.Error):  # it ends just now
-                if "dashboards.fork_server" in process.cmdline():
+                if "dashboards.template_process" in process.cmdline():
                     return process
         return None
 
@@ -129,9 +129,7 @@ def test_only_the_front_of_a_server_knows_its_token(hub: Hub) -> None:
     told_by(hub, MEMBER)
     token, server = token_of(hub, MEMBER), hub.server_of(MEMBER)
     assert server is not None
-    _, *sessions = server.children()
-    assert sessions
-    for process in (server, *sessions):
+    for process in (server, *hub.sessions_of(MEMBER)):
         assert token.encode() not in memory_of(process.pid)
 
 

@@ -319,7 +319,7 @@ async def test_whoever_was_asked_again_while_others_had_their_turn_stays_signed_
 async def test_a_session_that_does_not_end_holds_up_no_other(
     db: Any, stopped: list[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    """A server that blocks takes the hub many seconds; with some of them nobody would be told."""
+    """A server that does not answer takes many seconds; with some of them nobody would be told."""
     sign_in(db, 4)
     following = follower(db, None)
     first, second, third, other = with_servers(following, db, tmp_path, "user")

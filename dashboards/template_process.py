@@ -1,4 +1,4 @@
-"""`python -I -m dashboards.fork_server FD [FOLDER]`: the warm parent that servers are forked from.
+"""`python -I -m dashboards.template_process FD [FOLDER]`: the warm parent of all servers.
 
 It has imported what dashboards are made of, and what the notebooks in FOLDER name in their import
 lines, and drawn a sample of ours, so that a fork of it shows a dashboard at once. It never runs a
@@ -14,8 +14,6 @@ one byte once it listens. Before all orders the template says `ready`, with the 
 
 from __future__ import annotations
 
-import contextlib
-import gc
 import importlib
 import json
 import os
@@ -24,21 +22,17 @@ import subprocess
 import sys
 from collections.abc import Iterable
 from functools import partial
-from pathlib import Path
 from types import ModuleType
 from typing import Any, NoReturn
 
 from dashboards.forking import ForkServer, has_threads, stay_single_threaded
-from dashboards.huge_pages import use_huge_pages
-from dashboards.immortal import immortalize
-from dashboards.own_process import gain_no_privilege, hide_memory, set_limits
+from dashboards.page_templates import load_templates
 from dashboards.server import serve_forked
-from dashboards.site import load_templates
-from dashboards.warm import warm_up
+from dashboards.this_process import be_ended_before, gain_no_privilege, hide_memory, set_limits
+from dashboards.warm import prepare_forks, warm_up
 
 _COMMAND = (sys.executable, "-I", "-m")
-_OOM = Path("/proc/self/oom_score_adj")
-_OOM_SCORE = "500"  # its servers' too: when memory runs out the kernel takes one, not the hub
+_OOM_SCORE = 500  # its servers' too: when memory runs out the kernel takes one, not the hub
 _PATIENCE = 30  # seconds that it may take to look into the notebooks
 
 
@@ -50,8 +44,7 @@ def main(descriptor: int, folder: str = "", *left_out: str) -> None:
         folder: of the notebooks' folders; "" to import no more than what dashboards are made of.
         left_out: modules not to import, as they start threads: with threads nothing can be forked.
     """
-    with contextlib.suppress(OSError):
-        _OOM.write_text(_OOM_SCORE)
+    be_ended_before(_OOM_SCORE)
     hide_memory()
     stay_single_threaded()
     channel = socket.socket(fileno=descriptor)
@@ -59,15 +52,11 @@ def main(descriptor: int, folder: str = "", *left_out: str) -> None:
     warm = warm_up()
     if name := import_all(name for name in named if name not in left_out):
         # Threads cannot be taken back: begin anew, without it.
-        again = (*_COMMAND, "dashboards.fork_server", str(descriptor), folder, *left_out, name)
+        again = (*_COMMAND, "dashboards.template_process", str(descriptor), folder, *left_out, name)
         os.execv(sys.executable, again)
     channel.set_inheritable(False)
     load_templates()
-    importlib.import_module("dashboards.sample").draw()
-    gc.collect()
-    immortalize()
-    gc.freeze()
-    use_huge_pages()
+    prepare_forks()
     channel.send(json.dumps({"ready": True, "left_out": left_out}).encode() + b"\n")
     ForkServer(channel, partial(become_server, warm), stopped=lambda: os._exit(0)).serve()
 
