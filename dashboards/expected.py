@@ -21,8 +21,11 @@ log = logging.getLogger(__name__)
 async def open_expected(site: Site) -> None:
     """Open the dashboard of `site.settings.expected`, if the owner may see it and it runs here."""
     told = site.settings.expected
-    owner = await site.hub.owner() if told else None
-    if told is None or owner is None:
+    if told is None:
+        return
+    site.hub.know(told["known"])
+    owner = await site.hub.owner()
+    if owner is None:
         return
     request = request_from(told)
     place = str(request.path).removeprefix(site.settings.prefix + "dashboards/").rstrip("/")

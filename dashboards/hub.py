@@ -165,6 +165,10 @@ class Hub:
         is_owners = isinstance(known, dict) and known.get("name") == self.settings.user
         return known if is_owners else {}
 
+    def know(self, known: dict[str, Any]) -> None:
+        """The hub has said unasked what it knows of the owner, just now."""
+        self._answers["claims"] = known, time.monotonic() + FRESH_FOR
+
     def ask_ahead(self) -> None:
         """Ask for what is known of the owner, as the browser is on its way to the page that needs
         it."""

@@ -15,7 +15,7 @@ ADMIN = "admin"
 """The group, the folder and the named server that are for admins."""
 
 _SECRETS = ("JUPYTERHUB_API_TOKEN", "JPY_API_TOKEN", "CONFIGPROXY_AUTH_TOKEN", "ATRIUM_PUSH_KEY")
-_ONCE = ("ATRIUM_EXPECTED",)  # no secret; told for one request
+_ONCE = ("ATRIUM_EXPECTED",)  # no secret of the hub; told for one request
 
 
 class SettingsError(Exception):

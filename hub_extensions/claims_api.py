@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import Final
+from typing import Any, Final
 
 from jupyterhub.apihandlers.base import APIHandler
 from jupyterhub.user import User
@@ -27,32 +27,29 @@ class OwnServerHandler(APIHandler):
 
 
 class ClaimsHandler(OwnServerHandler):
-    """Name, groups, tenant and allow-listed claims of the server's owner, which of their roles do
-    not count for how they signed in, and what waits for them as a manager. Never tokens.
-    """
+    """What `known_of` says of the server's owner."""
 
     async def get(self) -> None:
-        user = self.owner
-        auth_state = await user.get_auth_state() or {}
-        claims = auth_state.get(self.authenticator.user_auth_state_key) or {}
-        self.finish(
-            json.dumps(
-                {
-                    "name": user.name,
-                    "groups": sorted(group.name for group in user.groups),
-                    "tenant": self.authenticator.tenant_of(claims),
-                    "claims": notebook_claims(claims),
-                    "roles_held_back": sorted(self.authenticator.roles_held_back(claims)),
-                    "notice": self._notice(user),
-                    "open_requests": open_requests(user),
-                }
-            )
-        )
+        self.finish(json.dumps(await known_of(self.authenticator, self.owner)))
 
-    def _notice(self, user: User) -> str:
-        """What is wrong just now, for those who can do something about it."""
-        is_admin = any(group.name == ADMIN for group in user.groups)
-        return self.authenticator.follower.notice if is_admin else ""
+
+async def known_of(authenticator: Any, user: User) -> dict[str, Any]:
+    """Name, groups, tenant and allow-listed claims of somebody, which of their roles do not count
+    for how they signed in, and what waits for them as a manager. Never tokens.
+    """
+    auth_state = await user.get_auth_state() or {}
+    claims = auth_state.get(authenticator.user_auth_state_key) or {}
+    groups = sorted(group.name for group in user.groups)
+    return {
+        "name": user.name,
+        "groups": groups,
+        "tenant": authenticator.tenant_of(claims),
+        "claims": notebook_claims(claims),
+        "roles_held_back": sorted(authenticator.roles_held_back(claims)),
+        # What is wrong just now is for those who can do something about it.
+        "notice": authenticator.follower.notice if ADMIN in groups else "",
+        "open_requests": open_requests(user),
+    }
 
 
 def is_own_server(handler: APIHandler, user: User) -> bool:

@@ -15,6 +15,7 @@ from jupyterhub.utils import url_path_join
 from tornado import web
 from tornado.httputil import url_concat
 
+from ..claims_api import known_of
 from ..folders import dashboard_in
 from ..spawner import DashboardSpawner
 
@@ -44,7 +45,8 @@ async def open_server(handler: BaseHandler, user: User, next_url: str) -> str:
         except web.HTTPError:
             return next_url
         if next_url and _one_host(handler) and isinstance(spawner, DashboardSpawner):
-            spawner.expected = _expected(handler, own)
+            known = await known_of(handler.authenticator, user)
+            spawner.expected = {**_expected(handler, own), "known": known}
         starting = asyncio.ensure_future(handler.spawn_single_user(user))
         starting.add_done_callback(partial(_started, spawner))
         await asyncio.wait([starting], timeout=_PATIENCE)
