@@ -9,17 +9,16 @@ from jupyterhub.services.auth import HubOAuthenticated
 from tornado.httputil import HTTPServerRequest
 from tornado.routing import PathMatches
 from tornado.web import HTTPError, RequestHandler
-from tornado.websocket import WebSocketHandler
 
 from dashboards.catalog import find, served_here, visible
 from dashboards.close_codes import TAKEN
-from dashboards.hub import Visitor
+from dashboards.pages import OwnerSocket
 from dashboards.session import Session
 from dashboards.site import Site
 
 
-class DashboardSocket(HubOAuthenticated, WebSocketHandler):
-    """For the owner of this server, while the dashboard is shared with them.
+class DashboardSocket(OwnerSocket):
+    """While the dashboard is shared with the owner.
 
     What comes is passed on to the session's process, and what it says to the page.
     """
@@ -28,12 +27,8 @@ class DashboardSocket(HubOAuthenticated, WebSocketHandler):
 
     async def prepare(self) -> None:
         """The same checks as for the page; 403 for everybody else."""
-        self.site: Site = self.settings["site"]
-        self.hub_auth = self.site.hub.auth
-        visitor = await self.site.hub.visitor(self)
-        if visitor is None or not visitor.is_owner:
-            raise HTTPError(403)
-        shared = await self.site.shared_with(visitor)
+        await super().prepare()
+        shared = await self.site.shared_with(self.visitor)
         session = self._asked_for()
         serves_admin = self.site.settings.serves_admin
         if (
@@ -43,7 +38,6 @@ class DashboardSocket(HubOAuthenticated, WebSocketHandler):
         ):
             raise HTTPError(403)
         self.session: Session = session
-        self.visitor: Visitor = visitor
 
     def _asked_for(self) -> Session | None:
         offered = self.request.headers.get("Sec-WebSocket-Protocol", "").split(",")
@@ -52,10 +46,6 @@ class DashboardSocket(HubOAuthenticated, WebSocketHandler):
         group, name = self.path_args
         session = self.site.sessions.of_socket(group, name, offered[1].strip())
         return session if session and session.can_be_connected else None
-
-    def check_origin(self, origin: str) -> bool:
-        """Pages of this very address, or of the hub's public one."""
-        return self.site.is_own_origin(origin) or super().check_origin(origin)
 
     def select_subprotocol(self, subprotocols: list[str]) -> str | None:
         """Bokeh's, which stands before the token."""

@@ -9,6 +9,7 @@ from typing import Any, ClassVar
 from jupyterhub.services.auth import HubOAuthCallbackHandler, HubOAuthenticated
 from tornado.httputil import url_concat
 from tornado.web import HTTPError, RequestHandler
+from tornado.websocket import WebSocketHandler
 
 from dashboards.addresses import admin_server_url
 from dashboards.hub import Visitor
@@ -136,6 +137,23 @@ class PersonHandler(PlainHandler):
             self.redirect(url_concat(self.get_login_url(), {"dashboard": self.request.path}))
         else:
             raise HTTPError(403)
+
+
+class OwnerSocket(HubOAuthenticated, WebSocketHandler):
+    """A WebSocket for the owner of this server and nobody else."""
+
+    async def prepare(self) -> None:
+        """The same checks as for a page; 403 for everybody else."""
+        self.site: Site = self.settings["site"]
+        self.hub_auth = self.site.hub.auth
+        visitor = await self.site.hub.visitor(self)
+        if visitor is None or not visitor.is_owner:
+            raise HTTPError(403)
+        self.visitor: Visitor = visitor
+
+    def check_origin(self, origin: str) -> bool:
+        """Pages of this very address, or of the hub's public one."""
+        return self.site.is_own_origin(origin) or super().check_origin(origin)
 
 
 class NotHereHandler(PersonHandler):

@@ -12,12 +12,12 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
-from jupyterhub.services.auth import HubOAuthenticated
 from tornado.web import HTTPError, RequestHandler
-from tornado.websocket import WebSocketClosedError, WebSocketHandler
+from tornado.websocket import WebSocketClosedError
 
 from dashboards.close_codes import SIGNED_OUT, TAKEN
 from dashboards.gallery import seen
+from dashboards.pages import OwnerSocket
 from dashboards.site import Site
 
 _LONGEST = 1_000_000
@@ -86,24 +86,12 @@ class AliveHandler(RequestHandler):
         self.set_status(204)
 
 
-class ChangesSocket(HubOAuthenticated, WebSocketHandler):
+class ChangesSocket(OwnerSocket):
     """`<prefix>changes`: an open gallery is told when there is something else to show."""
-
-    async def prepare(self) -> None:
-        """The same checks as for the gallery; 403 for everybody else."""
-        self.site: Site = self.settings["site"]
-        self.hub_auth = self.site.hub.auth
-        visitor = await self.site.hub.visitor(self)
-        if visitor is None or not visitor.is_owner:
-            raise HTTPError(403)
-        self._groups = visitor.groups
-
-    def check_origin(self, origin: str) -> bool:
-        """Pages of this very address, or of the hub's public one."""
-        return self.site.is_own_origin(origin) or super().check_origin(origin)
 
     def open(self, *_args: Any) -> None:
         """Somebody looks at the gallery, perhaps at one that was drawn before the last change."""
+        self._groups = self.visitor.groups
         self.site.galleries.add(self)
         if self.get_argument("seen", "") != seen(self._groups):
             self.write_message("changed")

@@ -31,9 +31,6 @@ log = logging.getLogger(__name__)
 
 _FRESH = 30  # seconds; a session to which nobody comes ends after sixty
 _SLOW = 30  # seconds that a page may take to receive a message
-TOKEN_LIFETIME = 300
-"""Seconds after which a page that was loaded can no longer open its WebSocket."""
-
 PATIENCE = 2
 """Seconds that the code of a dashboard gets to come to its end when it is closed."""
 
@@ -64,7 +61,7 @@ class Session:
         self._page = ""
         self._sessions = sessions
         self._process = sessions.processes.take()
-        self._until = time.monotonic() + TOKEN_LIFETIME
+        self._began = time.monotonic()
         self._link: Link | None = None
         self._is_open: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._components: dict[int, asyncio.Future[bytes]] = {}
@@ -161,12 +158,13 @@ class Session:
     @property
     def can_be_connected(self) -> bool:
         """Whether its page may still open a WebSocket."""
-        return time.monotonic() < self._until and not self.is_ending
+        lasts_until = self._began + self.order["token_lifetime"]
+        return time.monotonic() < lasts_until and not self.is_ending
 
     @property
     def is_fresh(self) -> bool:
         """Whether its page can still be handed out."""
-        return self.can_be_connected and time.monotonic() < self._until - TOKEN_LIFETIME + _FRESH
+        return self.can_be_connected and time.monotonic() < self._began + _FRESH
 
     def connect(self, socket: DashboardSocket, *, is_admin: bool) -> int:
         """A page has opened a WebSocket; returns the number of it, for `pass_on`."""

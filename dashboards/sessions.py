@@ -20,7 +20,7 @@ from dashboards.catalog import Dashboard, visible
 from dashboards.failure import SessionEnded
 from dashboards.identity import CurrentUser
 from dashboards.processes import Processes
-from dashboards.session import TOKEN_LIFETIME, Session
+from dashboards.session import Session
 from dashboards.settings import Settings
 
 if TYPE_CHECKING:
@@ -28,6 +28,9 @@ if TYPE_CHECKING:
 
 HEADERS = ("User-Agent", "Accept-Language", "Host")
 """What a notebook may know of the request: no cookie, no token."""
+
+TOKEN_LIFETIME = 300
+"""Seconds after which a page that was loaded can no longer open its WebSocket."""
 
 _COMPONENT = 60  # seconds that a dashboard which computes gets to answer for its component's file
 

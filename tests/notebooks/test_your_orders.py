@@ -34,7 +34,7 @@ def test_shows_the_viewers_tenant_and_nobody_elses() -> None:
         ORDERS,
         then="""
 from dashboards import identity
-identity._owner = identity.user_from("m@initech.test", ["initech"], "initech", {})
+identity.remember(identity.user_from("m@initech.test", ["initech"], "initech", {}))
 print(current_user().tenant, nobodys().object)
 from bokeh.document import Document
 import json
