@@ -42,7 +42,7 @@
     if (lost || leaving) return;
     lost = true;
     show(
-      "This dashboard has stopped, most likely because it needed more memory than there is. What you see may be out of date.",
+      "This dashboard has stopped; most likely it needed more memory than there is.",
       "Open it again",
       () => location.reload(),
     );
