@@ -43,14 +43,16 @@ class Dashboard:
         return (os.fspath(self.path), self.modified_ns, self.size)
 
 
-def dashboards_in(root: Path) -> tuple[Dashboard, ...]:
-    """All notebooks of all folders, sorted by folder and title. Links out of a folder are left out.
+def dashboards_in(root: Path, group: str | None = None) -> tuple[Dashboard, ...]:
+    """All notebooks of all folders, or of the one of a group, sorted by folder and title. Links out
+    of a folder are left out.
 
     Raises OSError when the root itself cannot be read.
     """
     found: list[Dashboard] = []
     for folder in os.scandir(root):
-        if not folder.name.startswith(".") and folder.is_dir(follow_symlinks=False):
+        is_asked = group is None or folder.name == group
+        if is_asked and not folder.name.startswith(".") and folder.is_dir(follow_symlinks=False):
             found.extend(dashboards_of(Path(folder.path)))
     return tuple(sorted(found, key=lambda d: (d.group, d.title.casefold(), d.name)))
 

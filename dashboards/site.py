@@ -56,17 +56,20 @@ class Site:
         parts = urlparse(self.settings.files_url)
         return f"{parts.scheme}://{parts.netloc}" if parts.netloc else ""
 
-    def dashboards(self) -> tuple[Dashboard, ...]:
-        """All dashboards there are now; a folder that went away has none."""
+    def dashboards(self, group: str | None = None) -> tuple[Dashboard, ...]:
+        """All dashboards there are now, or those of a group; a folder that went away has none."""
         try:
-            return dashboards_in(self.settings.notebooks)
+            return dashboards_in(self.settings.notebooks, group)
         except OSError as error:
             log.error("The folder of notebooks cannot be read: %s", error.strerror)
             return ()
 
-    async def shared_with(self, visitor: Visitor) -> tuple[Dashboard, ...]:
-        """What somebody may know of. Where the admin folder cannot be read, the hub tells of it."""
-        found = self.dashboards()
+    async def shared_with(
+        self, visitor: Visitor, group: str | None = None
+    ) -> tuple[Dashboard, ...]:
+        """What somebody may know of, of one group alone if it is named. Where the admin folder
+        cannot be read, the hub tells of it."""
+        found = self.dashboards(group)
         if visitor.is_admin and not os.access(self.settings.notebooks / ADMIN, os.R_OK | os.X_OK):
             found += await self.hub.admin_dashboards()
         return visible(found, visitor.groups)

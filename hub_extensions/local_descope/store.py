@@ -6,7 +6,7 @@ import hashlib
 import json
 import secrets
 import threading
-from collections.abc import Callable, Hashable, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
@@ -16,15 +16,16 @@ from sqlalchemy.orm import Mapped, Session, mapped_column, sessionmaker
 
 from .errors import DescopeError
 from .models import Base
-from .records import Record, Secret, Settings, User
+from .records import Record, Secret, Settings, SigningKey, User
 
 FILE = "project.sqlite"
 WAIT_MILLISECONDS = 20_000
 R = TypeVar("R", bound=Record)
 S = TypeVar("S", bound=Settings)
 T = TypeVar("T")
-#: Where a transaction keeps what it has read.
-_READ = "read"
+#: Where a transaction keeps what it has read of people and keys; and what all of them have read of
+#: the rest, which is little, and seldom changes.
+_READ, _READ_BY_ALL = "read", "read by all"
 
 
 class Kept(Base):
@@ -40,18 +41,23 @@ class Transaction(Session):
     """A transaction that also knows the project's records."""
 
     def record(self, kind: type[R], record_id: str) -> R | None:
-        return self._once((kind, record_id), lambda: self._record(kind, record_id))
+        return self._once(kind, record_id, lambda: self._record(kind, record_id))
 
     def _record(self, kind: type[R], record_id: str) -> R | None:
         kept = self.get(Kept, (kind.__name__, record_id))
         return kind.model_validate_json(kept.body) if kept else None
 
-    def _once(self, what: Hashable, read: Callable[[], T]) -> T:
-        """What a transaction has read and not changed since it need not read again."""
-        known = self.info.setdefault(_READ, {})
+    def _once(self, kind: type[Record], what: str | None, read: Callable[[], T]) -> T:
+        """What has been read and not changed since need not be read again."""
+        known = self._known(kind)
         if what not in known:
             known[what] = read()
         return known[what]
+
+    def _known(self, kind: type[Record]) -> dict[str | None, Any]:
+        """What is known of a kind, by the id of a record; by None all of them."""
+        place = _READ if kind in {User, SigningKey} else _READ_BY_ALL
+        return self.info.setdefault(place, {}).setdefault(kind, {})
 
     def found(self, kind: type[R], record_id: str) -> R:
         """The record.
@@ -66,7 +72,7 @@ class Transaction(Session):
 
     def records(self, kind: type[R]) -> list[R]:
         """All records of a kind, by their ids."""
-        return list(self._once(kind, lambda: self._records(kind)))
+        return list(self._once(kind, None, lambda: self._records(kind)))
 
     def _records(self, kind: type[R], *which: ColumnElement[bool]) -> list[R]:
         bodies = select(Kept.body).where(Kept.kind == kind.__name__, *which).order_by(Kept.id)
@@ -86,14 +92,14 @@ class Transaction(Session):
 
     def keep(self, record: R) -> R:
         kind, body = type(record), record.model_dump_json()
-        self.info.pop(_READ, None)
+        self._known(kind).clear()
         self.merge(Kept(kind=kind.__name__, id=getattr(record, kind.key, ""), body=body))
         self.flush()
         return record
 
     def drop(self, record: Record) -> None:
         kind = type(record)
-        self.info.pop(_READ, None)
+        self._known(kind).clear()
         self.delete(self.get_one(Kept, (kind.__name__, getattr(record, kind.key))))
         self.flush()
 
@@ -108,7 +114,9 @@ class Store:
         event.listen(engine, "connect", _prepare)
         event.listen(engine, "begin", _begin)
         Base.metadata.create_all(engine)
-        self._sessions = sessionmaker(engine, class_=Transaction, expire_on_commit=False)
+        self._read_by_all: dict[type[Record], Any] = {}
+        info = {_READ_BY_ALL: self._read_by_all}
+        self._sessions = sessionmaker(engine, class_=Transaction, expire_on_commit=False, info=info)
         # SQLite has those who wait look again after up to 0.1 s each; a lock wakes them at once.
         self._turn = threading.Lock()
 
@@ -118,8 +126,13 @@ class Store:
     @contextmanager
     def begin(self) -> Iterator[Transaction]:
         """A transaction: committed at the end of the block, rolled back if it raises."""
-        with self._turn, self._sessions.begin() as db:
-            yield db
+        with self._turn:
+            try:
+                with self._sessions.begin() as db:
+                    yield db
+            except BaseException:  # what was read may be what is rolled back
+                self._read_by_all.clear()
+                raise
 
     def secret(self, name: str) -> str:
         """A secret of this store, made when first asked for."""

@@ -123,12 +123,18 @@ def open_link(browser: str, token: str) -> Run:
     return run
 
 
+#: Flows as they were read, and checked.
+_loaded: dict[str, tuple[Flow, RunnableFlow]] = {}
+
+
 def _flow(flow_id: str) -> RunnableFlow:
     with transaction() as db:
         record = db.record(Flow, flow_id)
     if record is None:
         raise FlowError(f'There is no flow "{flow_id[:64]}" in this project.')
-    return load_flow(record)
+    if _loaded.get(flow_id, (None,))[0] is not record:
+        _loaded[flow_id] = record, load_flow(record)
+    return _loaded[flow_id][1]
 
 
 def _new_run(**columns: Any) -> Run:
