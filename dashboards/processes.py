@@ -46,34 +46,28 @@ class Processes:
         self._channel = channel
         self._heard = b""
         self._orders = 0
-        self._spare: Process | None = None
         self._living: set[Process] = set()
         self._unsent: deque[tuple[bytes, socket.socket | None]] = deque()
 
     def start(self, alone: Callable[[], None]) -> None:
-        """Get one ready for the first dashboard. `alone`: called when there will be no more."""
+        """Hear of them. `alone`: called when there will be no more."""
         self._channel.setblocking(False)
         asyncio.get_running_loop().add_reader(self._channel, self._hear, alone)
-        self._spare = self._order()
 
-    def take(self) -> Process:
-        """The one that is ready, or a new one. Raises OSError where no socket can be had."""
-        spare, self._spare = self._spare, None
-        return spare if spare is not None and not spare.ended.done() else self._order()
-
-    def end(self, process: Process) -> None:
-        """Kill it, if it has not ended; or as soon as there is one."""
-        process.is_wanted = False
-        if process.pid and not process.ended.done():
-            self._send(order("end", process.pid))
-
-    def _order(self) -> Process:
+    def order(self) -> Process:
+        """A new one. Raises OSError where no socket can be had."""
         self._orders += 1
         ours, theirs = socket.socketpair()
         self._send(order("fork", self._orders), theirs)
         process = Process(self._orders, ours)
         self._living.add(process)
         return process
+
+    def end(self, process: Process) -> None:
+        """Kill it, if it has not ended; or as soon as there is one."""
+        process.is_wanted = False
+        if process.pid and not process.ended.done():
+            self._send(order("end", process.pid))
 
     def _send(self, packet: bytes, line: socket.socket | None = None) -> None:
         """Send an order, and with it the end of a socket; after those that still wait."""

@@ -234,7 +234,7 @@ class Hub:
         return server.children()[0]
 
     def sessions_of(self, name: str) -> list[psutil.Process]:
-        """The processes of somebody's dashboards, with the one that waits for the first."""
+        """The processes of somebody's dashboards."""
         server = self.server_of(name)
         assert server is not None, name
         return server.children()[1:]

@@ -50,7 +50,7 @@ def runs(hub: Hub) -> list[str]:
 
 
 def sessions(hub: Hub) -> int:
-    """How many dashboards have a process, the spare one included."""
+    """How many dashboards have a process."""
     return len(hub.sessions_of(MEMBER))
 
 
