@@ -16,16 +16,17 @@ from sqlalchemy.orm import Mapped, Session, mapped_column, sessionmaker
 
 from .errors import DescopeError
 from .models import Base
-from .records import Record, Secret, Settings, SigningKey, User
+from .records import Application, Flow, Record, Secret, Settings, User
 
 FILE = "project.sqlite"
 WAIT_MILLISECONDS = 20_000
 R = TypeVar("R", bound=Record)
 S = TypeVar("S", bound=Settings)
 T = TypeVar("T")
-#: Where a transaction keeps what it has read of people and keys; and what all of them have read of
-#: the rest, which is little, and seldom changes.
+#: Where a transaction keeps what it has read; and all of them what each request needs, and seldom
+#: changes.
 _READ, _READ_BY_ALL = "read", "read by all"
+_LASTING = frozenset({Application, Flow})
 
 
 class Kept(Base):
@@ -56,7 +57,7 @@ class Transaction(Session):
 
     def _known(self, kind: type[Record]) -> dict[str | None, Any]:
         """What is known of a kind, by the id of a record; by None all of them."""
-        place = _READ if kind in {User, SigningKey} else _READ_BY_ALL
+        place = _READ_BY_ALL if kind in _LASTING else _READ
         return self.info.setdefault(place, {}).setdefault(kind, {})
 
     def found(self, kind: type[R], record_id: str) -> R:
