@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 _WAITING = 64 << 20  # bytes of a page's messages that may wait for their turn
+_PATIENCE = 60  # seconds that what a page has said may take when it is gone
 
 
 class PageSocket:
@@ -37,17 +38,20 @@ class PageSocket:
         self._number = number
         self._is_admin = is_admin
         self.write_lock = Lock()  # Bokeh holds it while it writes the parts of a message
-        self._messages: asyncio.Queue[str | bytes] = asyncio.Queue()
+        #: None after the last one.
+        self._messages: asyncio.Queue[str | bytes | None] = asyncio.Queue()
         self._waiting = 0
+        self._connection: ServerConnection | None = None
         self._work = asyncio.create_task(self._serve())
 
     def take(self, kind: Kind, payload: bytes) -> None:
-        """What the page has said; or that it is gone."""
+        """What the page has said; or that it is gone: what it has said before is still done."""
         if kind is Kind.CLOSE:
-            self._work.cancel()
+            self._messages.put_nowait(None)
+            asyncio.get_running_loop().call_later(_PATIENCE, self._lose)
         elif self._waiting + len(payload) > _WAITING:
             self._give_up()
-            self._work.cancel()
+            self._lose()
         else:
             self._waiting += len(payload)
             self._messages.put_nowait(payload.decode() if kind is Kind.TEXT else payload)
@@ -58,13 +62,13 @@ class PageSocket:
         session = opened.session
         assert session is not None  # nobody is connected before
         connection = ServerConnection(protocol, self, opened.context, session)  # pyright: ignore[reportArgumentType]
+        self._connection = connection
         try:
             await self.send_message(protocol.create("ACK"))
             answer = await session.with_document_locked(opened.first_state_answer)
             if answer is not None:
                 await self.send_message(answer)
-            while True:
-                fragment = await self._messages.get()
+            while (fragment := await self._messages.get()) is not None:
                 self._waiting -= len(fragment)
                 message = await receiver.consume(fragment)
                 if message is not None:
@@ -75,8 +79,13 @@ class PageSocket:
             log.exception("The WebSocket of %s failed", opened.dashboard.name)
             self._give_up()
         finally:
-            del opened.pages[self._number]
-            connection.detach_session()
+            self._lose()
+
+    def _lose(self) -> None:
+        """From now on the session is without this page."""
+        if self._opened.pages.pop(self._number, None) and self._connection:
+            session = self._connection.session
+            self._connection.detach_session()
             if not session.destroyed:
                 session.notify_connection_lost()
 

@@ -54,7 +54,7 @@ class Processes:
         self._channel.setblocking(False)
         asyncio.get_running_loop().add_reader(self._channel, self._hear, alone)
 
-    def order(self) -> Process:
+    def fork(self) -> Process:
         """A new one. Raises OSError where no socket can be had."""
         self._orders += 1
         ours, theirs = socket.socketpair()

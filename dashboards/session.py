@@ -60,7 +60,7 @@ class Session:
         self.sockets: dict[int, DashboardSocket] = {}
         self._page = ""
         self._sessions = sessions
-        self._process = sessions.processes.order()
+        self._process = sessions.processes.fork()
         self._began = time.monotonic()
         self._link: Link | None = None
         self._is_open: asyncio.Future[None] = asyncio.get_running_loop().create_future()

@@ -39,14 +39,17 @@ async def open_server(handler: BaseHandler, user: User, next_url: str) -> str:
         return next_url
     spawner, cookie_id = user.spawner, user.cookie_id
     own = str(user.url) + next_url.removeprefix(anybodys)
+    expected = None
+    if next_url and not spawner.active and _one_host(handler):
+        known = await known_of(handler.authenticator, user)
+        expected = {**_expected(handler, own), "known": known}
     if not spawner.active:
         try:
             spawner.check_allowed()
         except web.HTTPError:
             return next_url
-        if next_url and _one_host(handler) and isinstance(spawner, DashboardSpawner):
-            known = await known_of(handler.authenticator, user)
-            spawner.expected = {**_expected(handler, own), "known": known}
+        if isinstance(spawner, DashboardSpawner):
+            spawner.expected = expected
         starting = asyncio.ensure_future(handler.spawn_single_user(user))
         starting.add_done_callback(partial(_started, spawner))
         await asyncio.wait([starting], timeout=_PATIENCE)

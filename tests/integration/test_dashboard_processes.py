@@ -33,6 +33,20 @@ COMPUTES_LATER = (
     "    while not (home / 'enough').exists():\n        pass\n"
     "pn.state.onload(compute)\npn.pane.Str('later').servable()"
 )
+#: Waits for something else once its page asks, and then keeps what it has got.
+SAVES = (
+    HOME
+    + """
+import asyncio
+import panel as pn
+async def save():
+    (home / "saving").touch()
+    await asyncio.sleep(0.5)
+    (home / "saved").touch()
+pn.state.onload(save)
+pn.pane.Str("saves").servable()
+"""
+)
 KILLED = "import os, signal\nos.kill(os.getpid(), signal.SIGKILL)"
 #: A component of the notebook's own, with a file beside it.
 STYLED = """
@@ -90,7 +104,7 @@ LIES = (
 def hub(start_hub: StartHub) -> Hub:
     hub = start_hub()
     sources = {"plain": PLAIN, "computes": COMPUTES, "later": COMPUTES_LATER, "killed": KILLED}
-    sources |= {"leaves": LEAVES, "own_style": OWN_STYLE}
+    sources |= {"leaves": LEAVES, "saves": SAVES, "own_style": OWN_STYLE}
     (hub.notebooks / "user" / "styled.py").write_text(STYLED)
     (hub.notebooks / "user" / "styled.css").write_text("p { margin: 0 }")
     for number, said in enumerate(LIES):
@@ -150,6 +164,17 @@ def test_a_callback_that_computes_holds_up_no_other(hub: Hub, member: Person) ->
         answers(busy, 0.5)
     (hub.home_of(MEMBER) / "enough").touch()
     assert answers(busy)
+
+
+def test_what_a_page_has_asked_for_is_done_though_it_is_gone(hub: Hub, member: Person) -> None:
+    done = hub.home_of(MEMBER) / "saved"
+    done.unlink(missing_ok=True)
+    socket = member.watch("user", "saves")
+    for part in ({"msgid": "2", "msgtype": "PATCH-DOC"}, {}, {"events": [DRAWN]}):
+        socket.send(json.dumps(part))
+    wait_until((hub.home_of(MEMBER) / "saving").exists, "its beginning")
+    socket.close()
+    wait_until(done.exists, "its end")
 
 
 def test_one_that_is_killed_is_told_so_and_goes_alone(hub: Hub, member: Person) -> None:
