@@ -8,6 +8,7 @@ not read that folder.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import subprocess
 import sys
@@ -32,15 +33,17 @@ _PATIENCE: Final = 10
 class MemoryHandler(APIHandler):
     """Megabytes by the address of a server, for whom the hub tells such things."""
 
-    def get(self) -> None:
+    async def get(self) -> None:
         if READ_ACCESS not in self.expanded_scopes:
             raise web.HTTPError(403)
-        used = {
-            user.server_url(name): _megabytes(spawner.pid)
+        pids = {
+            user.server_url(name): spawner.pid
             for user in self.users.values()
             for name, spawner in user.spawners.items()
             if spawner.ready and isinstance(spawner, AccountSpawner)
         }
+        # The kernel looks through all pages of a process, which takes milliseconds.
+        used = await asyncio.to_thread(lambda: {url: _megabytes(pid) for url, pid in pids.items()})
         self.finish(json.dumps(used))
 
 
@@ -86,17 +89,27 @@ def _describe(folder: Path, uid: int) -> bytes:
 
 def _megabytes(pid: int) -> float:
     """What a process and those that came from it use."""
+    used = 0
+    with contextlib.suppress(psutil.NoSuchProcess):
+        for member in family_of(psutil.Process(pid)):
+            with contextlib.suppress(psutil.NoSuchProcess):  # it has ended meanwhile
+                used += _bytes_of(member)
+    return used / 1024 / 1024
+
+
+def _bytes_of(process: psutil.Process) -> int:
+    """What a process uses; what it shares with others is counted by its part.
+
+    Where only root can see that, what it has more than the process that it was forked from: all of
+    it would count the shared memory once for each process.
+    """
     try:
-        family = family_of(psutil.Process(pid))
-    except psutil.Error:
-        return 0
-    used = 0.0
-    for member in family:
-        try:
-            used += member.memory_info().rss / 1024 / 1024
-        except psutil.Error:
-            continue
-    return used
+        return process.memory_full_info().pss
+    except (psutil.AccessDenied, AttributeError):  # hidden, or not Linux
+        parent, own = process.parent(), process.memory_info().rss
+        if parent is None or parent.cmdline() != process.cmdline():
+            return own
+        return max(own - parent.memory_info().rss, 0)
 
 
 handlers: Final = [
