@@ -229,15 +229,18 @@ class Hub:
 
     def front_of(self, name: str) -> psutil.Process:
         """The process of somebody's server that talks to the hub and to browsers."""
-        server = self.server_of(name)
-        assert server is not None, name
-        return server.children()[0]
+        return self._forks_of(name)[0]
 
     def sessions_of(self, name: str) -> list[psutil.Process]:
         """The processes of somebody's dashboards."""
+        return self._forks_of(name)[1:]
+
+    def _forks_of(self, name: str) -> list[psutil.Process]:
+        """In the order of their beginning, which is not always that of their numbers."""
         server = self.server_of(name)
         assert server is not None, name
-        return server.children()[1:]
+        pids = Path(f"/proc/{server.pid}/task/{server.pid}/children").read_text().split()
+        return [psutil.Process(int(pid)) for pid in pids]
 
     def home_of(self, name: str, of: str = "") -> Path:
         """The home of one of somebody's servers."""

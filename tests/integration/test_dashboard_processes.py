@@ -227,7 +227,7 @@ def test_a_server_whose_front_is_killed_ends_whole(hub: Hub, member: Person) -> 
     socket, server = member.watch("user", "plain"), hub.server_of(MEMBER)
     assert server is not None
     family = [server, *server.children()]
-    family[1].send_signal(signal.SIGKILL)
+    hub.front_of(MEMBER).send_signal(signal.SIGKILL)
     assert closed_with(socket) == 1006
     wait_until(lambda: not any(process.is_running() for process in family), "the end of all")
     wait_until(lambda: f"{MEMBER} was killed" in hub.log_text(), "what the hub says")
