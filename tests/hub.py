@@ -240,7 +240,11 @@ class Hub:
         server = self.server_of(name)
         assert server is not None, name
         pids = Path(f"/proc/{server.pid}/task/{server.pid}/children").read_text().split()
-        return [psutil.Process(int(pid)) for pid in pids]
+        found = []
+        for pid in pids:
+            with contextlib.suppress(psutil.NoSuchProcess):  # it ends just now
+                found.append(psutil.Process(int(pid)))
+        return found
 
     def home_of(self, name: str, of: str = "") -> Path:
         """The home of one of somebody's servers."""
