@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 import pytest
 import requests
 
-from dashboards.files import bokeh_static, usual_scripts
+from dashboards.files import _is_of, bokeh_static, usual_scripts
 from tests.hub import free_port, wait_until
 
 pytestmark = pytest.mark.long
@@ -130,3 +130,20 @@ def test_the_frame_with_a_sample_can_do_nothing_but_draw(files: str) -> None:
     assert tuple(names[:-1]) == usual_scripts()
     for name in names:
         assert requests.get(files + name, timeout=5).ok
+
+
+@pytest.mark.parametrize(
+    ("package", "folder", "is_of"),
+    [
+        ("panel", "panel/dist", True),
+        ("panel", "panel/../bokeh", False),
+        ("panel", "/etc", False),
+        ("panel", "/proc/self", False),
+        ("no_such_package", "panel/dist", False),
+    ],
+)
+def test_a_dashboard_names_no_folder_outside_its_package(
+    package: str, folder: str, is_of: bool
+) -> None:
+    site_packages = Path(bokeh_static()).parents[2]
+    assert _is_of(package, os.fspath(site_packages / folder)) == is_of
