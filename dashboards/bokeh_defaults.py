@@ -1,17 +1,20 @@
 """Bokeh finds out the default of a property anew whenever it is asked for, which is a good part of
 the time that a dashboard takes to open. It is the same for all objects of a class, so here it is
-found out once.
+found out once; and what is known to be one is not asked for when a document is searched or sent.
 
 Imports Bokeh: only `dashboards.warm` may import this module, when it is time for that.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+import bokeh.model.util
 from bokeh.core.has_props import HasProps
 from bokeh.core.property.descriptors import PropertyDescriptor
+from bokeh.model import Model
 
 #: Nobody can change these, so all objects may have the same one.
 _UNCHANGING: Final = (type(None), bool, int, float, str, bytes)
@@ -21,6 +24,8 @@ _PLACE: Final = "__atrium_defaults__"
 _overridden_defaults = HasProps._overridden_defaults.__func__  # type: ignore[attr-defined]
 _instance_default = PropertyDescriptor.instance_default
 _has_unstable_default = PropertyDescriptor.has_unstable_default
+_properties_with_values = HasProps.properties_with_values
+_visit_references = bokeh.model.util.visit_immediate_value_references
 
 
 def remember() -> None:
@@ -29,6 +34,8 @@ def remember() -> None:
     HasProps.themed_values = _themed_values
     PropertyDescriptor.instance_default = _remembered_default
     PropertyDescriptor.has_unstable_default = _remembered_unstable
+    HasProps.properties_with_values = _values_to_send
+    bokeh.model.util.visit_immediate_value_references = _visit_what_may_refer
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,3 +82,34 @@ def _remembered_unstable(self: PropertyDescriptor[Any], obj: HasProps) -> bool:
     if self.name not in known:
         known[self.name] = _has_unstable_default(self, obj)
     return known[self.name]
+
+
+def _other_than_default(model: HasProps, names: Iterable[str]) -> list[str]:
+    """Those of the properties of which it is not known that they have an unchanging default."""
+    known, given = _of(type(model)).unchanging, model._property_values
+    themed = model.themed_values() or ()
+    return [name for name in names if name not in known or name in given or name in themed]
+
+
+def _values_to_send(
+    self: HasProps, *, include_defaults: bool = True, include_undefined: bool = False
+) -> dict[str, Any]:
+    """As Bokeh's, which gets the value of every property before it leaves out the defaults."""
+    if include_defaults:
+        return _properties_with_values(self, include_undefined=include_undefined)
+    others = set(_other_than_default(self, self.properties(_with_props=True)))
+    return self.query_properties_with_values(
+        lambda prop: prop.name in others and prop.serialized,
+        include_defaults=False,
+        include_undefined=include_undefined,
+    )
+
+
+def _visit_what_may_refer(value: Any, visitor: Callable[[Model], None]) -> None:
+    """As Bokeh's, which looks for other models in every default."""
+    if not isinstance(value, HasProps):
+        _visit_references(value, visitor)
+        return
+    visit = bokeh.model.util.visit_value_and_its_immediate_references
+    for name in _other_than_default(value, value.properties_with_refs()):
+        visit(getattr(value, name), visitor)

@@ -13,7 +13,9 @@ from bokeh.core.json_encoder import serialize_json
 from bokeh.document import Document
 from bokeh.model import Model
 from bokeh.models import Plot
+from bokeh.resources import Resources as BokehResources
 from bokeh.server.session import ServerSession
+from bokeh.server.views.static_handler import StaticHandler
 from jinja2 import Template
 from panel.io.resources import Resources
 from panel.io.server import server_html_page_for_session
@@ -36,6 +38,13 @@ _SHIM = re.compile(r'<script [^>]*src="([^"]*/es-module-shims[^"]*)"[^>]*>')
 
 _WEBGL = re.compile(r'<script [^>]*src="([^"]*/bokeh-gl\.min\.js[^"]*)"[^>]*>')
 """In a page: what draws with WebGL."""
+
+
+def resources_at(prefix: str) -> Resources:
+    """Where a page's scripts are, as Bokeh's server says it. `prefix`: of the server's address."""
+    return Resources.from_bokeh(
+        BokehResources(mode="server", root_url=prefix, path_versioner=StaticHandler.append_version)
+    )
 
 
 def dashboard_page(

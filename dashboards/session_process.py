@@ -28,13 +28,10 @@ from bokeh.core.templates import FILE
 from bokeh.core.types import ID
 from bokeh.embed.bundle import extension_dirs
 from bokeh.protocol.messages.pull_doc_reply import pull_doc_reply
-from bokeh.resources import Resources as BokehResources
 from bokeh.server.contexts import ApplicationContext
 from bokeh.server.session import ServerSession
-from bokeh.server.views.static_handler import StaticHandler
 from bokeh.util.token import generate_jwt_token, generate_session_id
 from panel.io.application import Application
-from panel.io.resources import Resources
 from panel.io.server import ComponentResourceHandler
 from panel.io.state import state
 from tornado.ioloop import IOLoop
@@ -45,7 +42,7 @@ from dashboards.catalog import Dashboard
 from dashboards.identity import CurrentUser
 from dashboards.notebook import NotebookHandler
 from dashboards.page_socket import PageSocket
-from dashboards.rendering import dashboard_page, own_page
+from dashboards.rendering import dashboard_page, own_page, resources_at
 from dashboards.session_link import Kind, Link
 from dashboards.shared import left_by_shared_cells
 from dashboards.this_process import leave
@@ -186,7 +183,7 @@ class OpenDashboard:
 
     def _tell(self, session: ServerSession, token: str, notebook: NotebookHandler) -> None:
         document, files, failure = session.document, self._order["files"], notebook.failure
-        resources = _resources(self._order["prefix"])
+        resources = resources_at(self._order["prefix"])
         makes_own_page = document.template is not FILE and not failure
         page = ""
         if makes_own_page:
@@ -251,13 +248,6 @@ async def end(context: ApplicationContext, session: ServerSession) -> None:
         session._callbacks.remove_all_callbacks()
         await context._discard_session(session, lambda one: not one.connection_count)
         await asyncio.sleep(0.01)  # it is kept as long as something waits for its turn, or writes
-
-
-def _resources(prefix: str) -> Resources:
-    """Where a page's scripts are, as Bokeh's server would say."""
-    return Resources.from_bokeh(
-        BokehResources(mode="server", root_url=prefix, path_versioner=StaticHandler.append_version)
-    )
 
 
 def _component(path: str) -> bytes:

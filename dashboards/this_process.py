@@ -20,6 +20,7 @@ _SET_PDEATHSIG = 1
 _SET_DUMPABLE = 4
 _SET_CHILD_SUBREAPER = 36
 _SET_NO_NEW_PRIVS = 38
+_LIBC = ctypes.CDLL(None) if sys.platform == "linux" else None
 _OOM_SCORE = Path("/proc/self/oom_score_adj")
 _PATIENCE = 1.0  # seconds
 
@@ -94,5 +95,5 @@ def leave(status: int) -> NoReturn:
 
 
 def _prctl(option: int, value: int) -> None:
-    if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(option, value, 0, 0, 0)
+    if _LIBC:
+        _LIBC.prctl(option, value, 0, 0, 0)

@@ -31,6 +31,10 @@ def warm_up() -> ModuleType:
 def _import_all() -> ModuleType:
     os.environ["MPLBACKEND"] = "agg"
     importlib.import_module("dashboards.bokeh_defaults").remember()
+    # They help who writes a notebook, in their own JupyterLab, and here take some time whenever it
+    # opens: does every glyph find its column, does every callback take what it will be given?
+    bokeh = importlib.import_module("bokeh.settings").settings
+    bokeh.perform_document_validation = bokeh.perform_error_diagnostics = False
     importlib.import_module("panel")
     if find_spec("dashboards.theme") is not None:
         importlib.import_module("dashboards.theme").apply()

@@ -9,12 +9,13 @@ _PROGRAM = """
 import re
 import panel as pn
 from bokeh.core.property.override import Override
-from bokeh.core.properties import Dict, Int, List, String
-from bokeh.model import Model
+from bokeh.core.properties import Dict, Either, Instance, Int, List, String
+from bokeh.model import Model, collect_models
 from dashboards.bokeh_defaults import remember
 
 def asked(model):
-    '''What each property of a new object says, and what is sent of it to the page.'''
+    '''What each property of a new object says, what is sent of it to the page, and what it refers
+    to.'''
     found = {}
     for name in model.properties():
         try:
@@ -22,7 +23,11 @@ def asked(model):
         except Exception as error:
             found[name] = type(error).__name__
     sent = model.properties_with_values(include_defaults=False, include_undefined=True)
-    return found, sorted(sent)
+    try:
+        others = sorted(type(other).__name__ for other in collect_models(model))
+    except Exception as error:
+        others = type(error).__name__
+    return found, sorted(sent), others
 
 def plain(text):
     return re.sub(r"id='[^']*'|\\(id=[^)]*\\)|p\\d+|0x[0-9a-f]+", "", str(text))
@@ -62,6 +67,20 @@ fresh.apply_theme({"height": 7})
 assert fresh.height == 7 and Shelf().height == 3
 fresh.unapply_theme()
 assert fresh.height == 3
+
+class Room(Model):
+    shelf = Instance(Shelf)
+    name_or_shelf = Either(String, Instance(Shelf), default="none")
+shelf, room = Shelf(), Room()
+assert room.references() == {room}
+room.name_or_shelf = shelf
+assert room.references() == {room, shelf}
+room.name_or_shelf = "none"
+room.apply_theme({"shelf": shelf})
+assert room.references() == {room, shelf}
+assert room.properties_with_values(include_defaults=False) == {
+    "name_or_shelf": "none", "shelf": shelf
+}
 
 class Higher(Shelf):
     height = Int(default=5)
