@@ -23,6 +23,19 @@ from dashboards.settings import ADMIN
 LARGEST = 64 * 1024 * 1024
 """No notebook that is larger than this many bytes is read."""
 
+# Compiled with the module, so before a server is forked.
+_BLOCKS = re.compile(r"\n\s*\n|(?<=\n)(?=#)|(?<=^#)\n")
+_HEADING = re.compile(r"#{1,6}\s")
+_MARKS = (
+    (re.compile(r"<!--.*?-->|</?[a-zA-Z][^>]*>", re.DOTALL), ""),
+    (re.compile(r"!\[([^\]]*)\]\([^)]*\)"), r"\1"),
+    (re.compile(r"\[([^\]]*)\]\([^)]*\)"), r"\1"),
+    (re.compile(r"(\*\*|__|`+|~~)"), ""),
+    (re.compile(r"(?<!\w)[*_](?=\S)([^*_]+)(?<=\S)[*_](?!\w)"), r"\1"),
+    (re.compile(r"^\s*(?:[-*+>]|#+)\s+", re.MULTILINE), ""),
+)
+_BETWEEN_WORDS = re.compile(r"[-_\s]+")
+
 
 @dataclass(frozen=True, kw_only=True)
 class Dashboard:
@@ -43,8 +56,10 @@ class Dashboard:
         return (os.fspath(self.path), self.modified_ns, self.size)
 
 
-def dashboards_in(root: Path, group: str | None = None) -> tuple[Dashboard, ...]:
-    """All notebooks of all folders, or of the one of a group, sorted by folder and title. Links out
+def dashboards_in(
+    root: Path, group: str | None = None, name: str | None = None
+) -> tuple[Dashboard, ...]:
+    """All notebooks, or those of a group or of a name alone, sorted by folder and title. Links out
     of a folder are left out.
 
     Raises OSError when the root itself cannot be read.
@@ -53,7 +68,7 @@ def dashboards_in(root: Path, group: str | None = None) -> tuple[Dashboard, ...]
     for folder in os.scandir(root):
         is_asked = group is None or folder.name == group
         if is_asked and not folder.name.startswith(".") and folder.is_dir(follow_symlinks=False):
-            found.extend(dashboards_of(Path(folder.path)))
+            found.extend(dashboards_of(Path(folder.path), name))
     return tuple(sorted(found, key=lambda d: (d.group, d.title.casefold(), d.name)))
 
 
@@ -79,14 +94,17 @@ def find(dashboards: Iterable[Dashboard], group: str, name: str) -> Dashboard | 
     return next((d for d in dashboards if d.group == group and d.name == name), None)
 
 
-def dashboards_of(folder: Path) -> Iterable[Dashboard]:
-    """The notebooks of one folder; none, if this server cannot read it."""
+def dashboards_of(folder: Path, name: str | None = None) -> Iterable[Dashboard]:
+    """The notebooks of one folder, or the one of a name alone; none, if this server cannot read
+    the folder."""
     try:
         entries = list(os.scandir(folder))
     except OSError:
         return
     for entry in entries:
         if entry.name.startswith(".") or not entry.name.endswith(".ipynb"):
+            continue
+        if name is not None and entry.name != f"{name}.ipynb":
             continue
         try:
             path = Path(entry.path).resolve(strict=True)
@@ -152,9 +170,9 @@ def _first_words(cells: list[dict[str, Any]]) -> tuple[str, str]:
     if not isinstance(source, str):
         return "", ""
     heading = paragraph = ""
-    for block in re.split(r"\n\s*\n|(?<=\n)(?=#)|(?<=^#)\n", source[:20_000]):
+    for block in _BLOCKS.split(source[:20_000]):
         first, _, rest = block.strip().partition("\n")
-        if re.match(r"#{1,6}\s", first):
+        if _HEADING.match(first):
             heading = heading or plain_text(first.lstrip("#"))
             first, block = "", rest
         if not paragraph and block.strip():
@@ -164,12 +182,9 @@ def _first_words(cells: list[dict[str, Any]]) -> tuple[str, str]:
 
 def plain_text(markdown: str) -> str:
     """Markdown without its marks, on one line; what is left is text, not HTML."""
-    text = re.sub(r"<!--.*?-->|</?[a-zA-Z][^>]*>", "", markdown, flags=re.DOTALL)
-    text = re.sub(r"!\[([^\]]*)\]\([^)]*\)", r"\1", text)
-    text = re.sub(r"\[([^\]]*)\]\([^)]*\)", r"\1", text)
-    text = re.sub(r"(\*\*|__|`+|~~)", "", text)
-    text = re.sub(r"(?<!\w)[*_](?=\S)([^*_]+)(?<=\S)[*_](?!\w)", r"\1", text)
-    text = re.sub(r"^\s*(?:[-*+>]|#+)\s+", "", text, flags=re.MULTILINE)
+    text = markdown
+    for mark, left in _MARKS:
+        text = mark.sub(left, text)
     return " ".join(unescape(text).split())
 
 
@@ -179,5 +194,5 @@ def _short(text: str, length: int) -> str:
 
 
 def _from_file_name(name: str) -> str:
-    words = " ".join(re.split(r"[-_\s]+", name)).strip() or name
+    words = " ".join(_BETWEEN_WORDS.split(name)).strip() or name
     return words[:1].upper() + words[1:]

@@ -35,7 +35,7 @@ class DashboardHandler(PersonHandler):
 
     async def get(self, group: str, name: str) -> None:
         """Show a dashboard. What is forbidden and what is missing are answered alike."""
-        shared = await self.site.shared_with(self.person, group)
+        shared = await self.site.shared_with(self.person, group, name)
         dashboard = find(shared, group, name)
         if dashboard is None or not self._is_served_or_sent_on(dashboard):
             self.show(replace(NOT_HERE, ask_url=ask_url(self.site.settings, group, name)), 404)

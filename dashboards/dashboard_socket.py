@@ -28,7 +28,7 @@ class DashboardSocket(OwnerSocket):
     async def prepare(self) -> None:
         """The same checks as for the page; 403 for everybody else."""
         await super().prepare()
-        shared = await self.site.shared_with(self.visitor, self.path_args[0])
+        shared = await self.site.shared_with(self.visitor, *self.path_args)
         session = self._asked_for()
         serves_admin = self.site.settings.serves_admin
         if (

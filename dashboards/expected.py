@@ -30,7 +30,7 @@ async def open_expected(site: Site) -> None:
     request = request_from(told)
     place = str(request.path).removeprefix(site.settings.prefix + "dashboards/").rstrip("/")
     group, _, name = map(unquote, place.partition("/"))
-    dashboard = find(visible(site.dashboards(group), owner.groups), group, name)
+    dashboard = find(visible(site.dashboards(group, name), owner.groups), group, name)
     if (
         dashboard is not None
         and served_here(dashboard, serves_admin=site.settings.serves_admin)

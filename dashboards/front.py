@@ -15,6 +15,8 @@ import signal
 import socket
 from collections.abc import Mapping
 
+from aiohttp.resolver import ThreadedResolver
+from jupyterhub.httpclient import JupyterHubHTTPClient
 from tornado.httpserver import HTTPServer
 
 from dashboards.expected import open_expected
@@ -61,6 +63,8 @@ async def serve(settings: Settings, channel: socket.socket, line: socket.socket 
     stopped = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stopped.set)
+    # What the library would take for it starts a thread in every server, to find the one hub.
+    JupyterHubHTTPClient.instance().connector_options = {"resolver": ThreadedResolver()}
     processes = Processes(channel)
     site = Site(settings, processes)
     server = HTTPServer(Routes(site), xheaders=True, trusted_downstream=["127.0.0.1", "::1"])

@@ -56,20 +56,23 @@ class Site:
         parts = urlparse(self.settings.files_url)
         return f"{parts.scheme}://{parts.netloc}" if parts.netloc else ""
 
-    def dashboards(self, group: str | None = None) -> tuple[Dashboard, ...]:
-        """All dashboards there are now, or those of a group; a folder that went away has none."""
+    def dashboards(
+        self, group: str | None = None, name: str | None = None
+    ) -> tuple[Dashboard, ...]:
+        """All dashboards there are now, or those of a group or of a name alone; a folder that went
+        away has none."""
         try:
-            return dashboards_in(self.settings.notebooks, group)
+            return dashboards_in(self.settings.notebooks, group, name)
         except OSError as error:
             log.error("The folder of notebooks cannot be read: %s", error.strerror)
             return ()
 
     async def shared_with(
-        self, visitor: Visitor, group: str | None = None
+        self, visitor: Visitor, group: str | None = None, name: str | None = None
     ) -> tuple[Dashboard, ...]:
-        """What somebody may know of, of one group alone if it is named. Where the admin folder
-        cannot be read, the hub tells of it."""
-        found = self.dashboards(group)
+        """What somebody may know of, of one group or name alone if it is given. Where the admin
+        folder cannot be read, the hub tells of all that is in it."""
+        found = self.dashboards(group, name)
         if visitor.is_admin and not os.access(self.settings.notebooks / ADMIN, os.R_OK | os.X_OK):
             found += await self.hub.admin_dashboards()
         return visible(found, visitor.groups)

@@ -36,6 +36,8 @@ def _import_all() -> ModuleType:
     bokeh = importlib.import_module("bokeh.settings").settings
     bokeh.perform_document_validation = bokeh.perform_error_diagnostics = False
     importlib.import_module("panel")
+    for name in ("tornado.platform.asyncio", "encodings.ascii"):  # or every process imports them
+        importlib.import_module(name)
     if find_spec("dashboards.theme") is not None:
         importlib.import_module("dashboards.theme").apply()
     session_process = importlib.import_module("dashboards.session_process")
