@@ -7,13 +7,15 @@ Imports Bokeh: only `dashboards.warm` may import this module, when it is time fo
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Final
 
 import bokeh.model.util
 from bokeh.core.has_props import HasProps
-from bokeh.core.property.descriptors import PropertyDescriptor
+from bokeh.core.property.descriptors import PropertyDescriptor, UnsetValueError
+from bokeh.core.property.singletons import Undefined
+from bokeh.core.property.wrappers import PropertyValueContainer
 from bokeh.model import Model
 
 #: Nobody can change these, so all objects may have the same one.
@@ -40,8 +42,10 @@ def remember() -> None:
 
 @dataclass(frozen=True, slots=True)
 class _Defaults:
-    """Of a class: by the name of the property what was found out so far."""
+    """Of a class: the properties that pages get, and by the name of the property what was found
+    out so far."""
 
+    sent: tuple[PropertyDescriptor[Any], ...]
     overridden: dict[str, Any]
     unchanging: dict[str, Any] = field(default_factory=dict)
     unstable: dict[str, bool] = field(default_factory=dict)
@@ -50,7 +54,8 @@ class _Defaults:
 def _of(cls: type[HasProps]) -> _Defaults:
     found = cls.__dict__.get(_PLACE)
     if found is None:
-        found = _Defaults(_overridden_defaults(cls))
+        sent = tuple(prop for prop in cls.descriptors() if prop.serialized)
+        found = _Defaults(sent, _overridden_defaults(cls))
         setattr(cls, _PLACE, found)
     return found
 
@@ -84,25 +89,37 @@ def _remembered_unstable(self: PropertyDescriptor[Any], obj: HasProps) -> bool:
     return known[self.name]
 
 
-def _other_than_default(model: HasProps, names: Iterable[str]) -> list[str]:
-    """Those of the properties of which it is not known that they have an unchanging default."""
-    known, given = _of(type(model)).unchanging, model._property_values
-    themed = model.themed_values() or ()
-    return [name for name in names if name not in known or name in given or name in themed]
-
-
 def _values_to_send(
     self: HasProps, *, include_defaults: bool = True, include_undefined: bool = False
 ) -> dict[str, Any]:
     """As Bokeh's, which gets the value of every property before it leaves out the defaults."""
     if include_defaults:
         return _properties_with_values(self, include_undefined=include_undefined)
-    others = set(_other_than_default(self, self.properties(_with_props=True)))
-    return self.query_properties_with_values(
-        lambda prop: prop.name in others and prop.serialized,
-        include_defaults=False,
-        include_undefined=include_undefined,
+    defaults, result = _of(type(self)), {}
+    known, given, unstable = (
+        defaults.unchanging,
+        self._property_values,
+        self._unstable_default_values,
     )
+    themed = self.themed_values() or {}
+    for prop in defaults.sent:
+        name = prop.name
+        if name in known and name not in given and name not in themed:
+            continue
+        try:
+            value = prop.get_value(self)
+        except UnsetValueError:
+            if not include_undefined:
+                raise
+            value = Undefined
+        else:
+            if name not in themed:
+                if name not in given and name not in unstable:
+                    continue
+                if name in unstable and isinstance(value, PropertyValueContainer):
+                    continue
+        result[name] = value
+    return result
 
 
 def _visit_what_may_refer(value: Any, visitor: Callable[[Model], None]) -> None:
@@ -110,6 +127,9 @@ def _visit_what_may_refer(value: Any, visitor: Callable[[Model], None]) -> None:
     if not isinstance(value, HasProps):
         _visit_references(value, visitor)
         return
+    known, given = _of(type(value)).unchanging, value._property_values
+    themed = value.themed_values() or {}
     visit = bokeh.model.util.visit_value_and_its_immediate_references
-    for name in _other_than_default(value, value.properties_with_refs()):
-        visit(getattr(value, name), visitor)
+    for name in value.properties_with_refs():
+        if name not in known or name in given or name in themed:
+            visit(getattr(value, name), visitor)

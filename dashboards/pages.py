@@ -6,6 +6,7 @@ import logging
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
+import jupyterhub
 from jupyterhub.services.auth import HubOAuthCallbackHandler, HubOAuthenticated
 from tornado.httputil import url_concat
 from tornado.web import HTTPError, RequestHandler
@@ -174,6 +175,19 @@ class AdminServerHandler(NotHereHandler):
             super().get()
             return
         self.redirect(admin_server_url(self.site.settings, self.request.uri or ""))
+
+
+class VersionHandler(RequestHandler):
+    """`<prefix>api`: the hub asks it until a server that starts answers, and which JupyterHub it is
+    made for (JupyterHub's `wait_for_http_server`); the hub itself tells that everybody."""
+
+    def initialize(self, site: Site) -> None:
+        """Called by Tornado with what the route carries."""
+
+    def get(self) -> None:
+        """As JupyterHub's own servers answer."""
+        self.set_header("X-JupyterHub-Version", jupyterhub.__version__)
+        self.finish({"version": jupyterhub.__version__})
 
 
 class SignedInHandler(PlainHandler, HubOAuthCallbackHandler):

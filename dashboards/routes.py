@@ -14,7 +14,7 @@ from dashboards.dashboard_page import DashboardHandler
 from dashboards.dashboard_socket import socket_routes
 from dashboards.files import file_routes
 from dashboards.gallery import GalleryHandler
-from dashboards.pages import AdminServerHandler, NotHereHandler, SignedInHandler
+from dashboards.pages import AdminServerHandler, NotHereHandler, SignedInHandler, VersionHandler
 from dashboards.revoking import revoking_routes
 from dashboards.site import Site, log_request
 
@@ -60,6 +60,7 @@ def pages(site: Site) -> Application:
     return Application(
         [
             (prefix + r"oauth_callback", SignedInHandler, known),
+            (prefix + r"api", VersionHandler, known),
             *file_routes(prefix),
             *revoking_routes(prefix, site),
             *socket_routes(prefix),

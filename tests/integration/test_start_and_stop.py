@@ -8,11 +8,13 @@ import stat
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 
+import jupyterhub
 import pytest
 import requests
 
 from tests.conftest import StartHub
 from tests.hub import FEW_SERVERS, Hub, wait_until
+from tests.person import Person
 
 
 def test_a_start_makes_a_state_folder_that_is_private(hub: Hub) -> None:
@@ -43,6 +45,13 @@ def test_who_comes_while_the_hub_starts_is_asked_to_wait(start_hub: StartHub) ->
     assert any(status == 503 and "this page goes on by itself" in page for status, page in met)
     # Of the proxy itself, in the moment before it is told of the hub; no page of ours.
     assert not any(status == 404 and "Atrium" in page for status, page in met)
+
+
+def test_a_server_tells_its_version_and_nothing_else_to_a_stranger(hub: Hub) -> None:
+    Person(hub).sign_in("member@acme.test", "/user/member@acme.test/")
+    answer = requests.get(f"{hub.url}/user/member@acme.test/api", timeout=5)
+    assert answer.json() == {"version": jupyterhub.__version__}
+    assert "Single-user server has no version" not in hub.log_text()
 
 
 def test_ctrl_c_leaves_no_process_and_the_next_start_knows_everything(start_hub: StartHub) -> None:
