@@ -1,4 +1,5 @@
-"""An object that is looked up alone is loaded alone; lists bring what belongs to them."""
+"""An object that is looked up alone is loaded alone, without another question before; lists bring
+what belongs to them."""
 
 from __future__ import annotations
 
@@ -11,7 +12,7 @@ from sqlalchemy import event
 from sqlalchemy.orm import Session
 
 from hub_extensions import grants
-from hub_extensions.queries import let_go_of_deleted, load_one_alone
+from hub_extensions.queries import ask_at_once, let_go_of_deleted, load_one_alone
 from hub_extensions.signing_in import sessions
 
 
@@ -24,12 +25,12 @@ def asked(db: Session) -> Callable[[Callable[[], Any]], int]:
     db.add_all([*people, group, role])
     db.commit()
     load_one_alone(db)
+    ask_at_once(db)
     statements: list[str] = []
 
     @event.listens_for(db.get_bind(), "before_cursor_execute")
     def note(_connection: Any, _cursor: Any, statement: str, *_: Any) -> None:
-        if statement != "SELECT 1":  # JupyterHub's question whether the database is there
-            statements.append(statement)
+        statements.append(statement)
 
     def count(work: Callable[[], Any]) -> int:
         statements.clear()
