@@ -49,7 +49,7 @@ test-all: test ## The same as test, then the slow tests.
 benchmark-access: $(TEST_PACKAGES) $(PROJECT) $(PROXY) ## Measure how fast access ends and what that costs (half an hour; PARTS=peer, QUICK=--quick).
 	@$(BIN)/python -m tests.benchmarks.access $(QUICK) $(PARTS)
 
-benchmark: $(TEST_PACKAGES) $(PROJECT) $(PROXY) ## Measure how soon a dashboard is open, beside the peer (50 minutes; PARTS=thirty,idle, PAIRS=10, QUICK=--quick).
+benchmark: $(TEST_PACKAGES) $(PROJECT) $(PROXY) ## Measure how soon a dashboard is open, beside the peer (an hour; PARTS=thirty,idle, PAIRS=10, QUICK=--quick).
 	@.ci/setup peer
 	@CHROME="$$(.ci/setup chromium)" $(BIN)/python -m tests.benchmarks.opening $(QUICK) \
 	  $(if $(PARTS),--only $(PARTS)) $(if $(PAIRS),--pairs $(PAIRS))

@@ -19,7 +19,12 @@ Pair = tuple[float, float]
 
 @dataclass(frozen=True, kw_only=True)
 class Size:
-    """How much is measured. Times in seconds."""
+    """How much is measured. Times in seconds.
+
+    Attributes:
+        pairs: how often both are measured for each row that is compared; `idle` takes its time.
+        rounds: how often what has no bar is measured.
+    """
 
     pairs: int = 10
     rounds: int = 3

@@ -39,7 +39,7 @@ def thirty(size: Size) -> Iterator[Record]:
     """People sign in within one second, while the hub is asked for its health."""
     waits, answers = [], []
     with ours() as atrium, peer() as other, crowd() as people:
-        for _ in range(size.rounds):
+        for _ in range(size.pairs):
             found = [at_once(side, people, size.people) for side in (atrium, other)]
             waits.append(tuple(wait for wait, _ in found))
             answers.append(tuple(slow for _, slow in found))

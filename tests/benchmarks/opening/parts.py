@@ -74,10 +74,9 @@ def visits(size: Size) -> Iterator[Record]:
                 floor = opened(page, static.as_uri())
             found[compared.STATIC].append((pair[0].again, floor))
             found[compared.FIRST_SIGN_IN].append((pair[0].first_sign_in, floor))
-            if number < size.rounds:
-                sizes = memory(browser, atrium), memory(browser, other)
-                found[compared.MEMORY].append(tuple(one.pss for one in sizes))
-                unique.append(tuple(one.uss for one in sizes))
+            sizes = memory(browser, atrium), memory(browser, other)
+            found[compared.MEMORY].append(tuple(one.pss for one in sizes))
+            unique.append(tuple(one.uss for one in sizes))
             for row, pairs in found.items():
                 if row is compared.MEMORY:
                     middle = [round(statistics.median(one), 1) for one in zip(*unique, strict=True)]
