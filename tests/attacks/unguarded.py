@@ -18,7 +18,7 @@ from dashboards import (
 )
 
 # a link leads to a file of the same folder only
-def linked(folder):
+def linked(folder, name=None):
     for entry in os.scandir(folder):
         if entry.name.endswith(".ipynb"):
             path = Path(entry.path).resolve()
