@@ -95,14 +95,10 @@ def _values_to_send(
     """As Bokeh's, which gets the value of every property before it leaves out the defaults."""
     if include_defaults:
         return _properties_with_values(self, include_undefined=include_undefined)
-    defaults, result = _of(type(self)), {}
-    known, given, unstable = (
-        defaults.unchanging,
-        self._property_values,
-        self._unstable_default_values,
-    )
-    themed = self.themed_values() or {}
-    for prop in defaults.sent:
+    known, given = _of(type(self)).unchanging, self._property_values
+    themed, unstable = self.themed_values() or {}, self._unstable_default_values
+    result = {}
+    for prop in _of(type(self)).sent:
         name = prop.name
         if name in known and name not in given and name not in themed:
             continue

@@ -63,7 +63,7 @@ async def serve(settings: Settings, channel: socket.socket, line: socket.socket 
     stopped = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stopped.set)
-    # What the library would take for it starts a thread in every server, to find the one hub.
+    # aiohttp's first choice, c-ares, takes milliseconds to start in each server, for the one hub.
     JupyterHubHTTPClient.instance().connector_options = {"resolver": ThreadedResolver()}
     processes = Processes(channel)
     site = Site(settings, processes)

@@ -177,12 +177,9 @@ class AdminServerHandler(NotHereHandler):
         self.redirect(admin_server_url(self.site.settings, self.request.uri or ""))
 
 
-class VersionHandler(RequestHandler):
+class VersionHandler(PlainHandler):
     """`<prefix>api`: the hub asks it until a server that starts answers, and which JupyterHub it is
     made for (JupyterHub's `wait_for_http_server`); the hub itself tells that everybody."""
-
-    def initialize(self, site: Site) -> None:
-        """Called by Tornado with what the route carries."""
 
     def get(self) -> None:
         """As JupyterHub's own servers answer."""

@@ -31,10 +31,9 @@ def warm_up() -> ModuleType:
 def _import_all() -> ModuleType:
     os.environ["MPLBACKEND"] = "agg"
     importlib.import_module("dashboards.bokeh_defaults").remember()
-    # They help who writes a notebook, in their own JupyterLab, and here take some time whenever it
-    # opens: does every glyph find its column, does every callback take what it will be given?
-    bokeh = importlib.import_module("bokeh.settings").settings
-    bokeh.perform_document_validation = bokeh.perform_error_diagnostics = False
+    # Does every glyph find its column? That helps who writes a notebook, in their own JupyterLab;
+    # here it takes time whenever it opens, and would say so in a log alone.
+    importlib.import_module("bokeh.settings").settings.perform_document_validation = False
     importlib.import_module("panel")
     for name in ("tornado.platform.asyncio", "encodings.ascii"):  # or every process imports them
         importlib.import_module(name)

@@ -164,7 +164,7 @@ class DescopeAuthenticator(ConfirmingAuthenticator):
         self._check_role_map()
         log.keep_secrets_out()
         queries.write_ahead(app.db)
-        queries.ask_at_once(app.db)
+        queries.leave_out_pings(app.db)
         queries.load_one_alone(app.db)
         queries.let_go_of_deleted(app.db)
         turns.take_turns()

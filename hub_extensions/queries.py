@@ -20,12 +20,11 @@ def write_ahead(db: Session) -> None:
         db.commit()
 
 
-def ask_at_once(db: Session) -> None:
-    """Begin transactions without asking first whether the database still answers, where it is a
-    file and no server that may have gone.
+def leave_out_pings(db: Session) -> None:
+    """Begin transactions without JupyterHub's question whether the database still answers, where it
+    is a file and no server that may have gone.
 
-    JupyterHub asks before each of the about forty of a sign-in (SQLAlchemy, "Disconnect Handling -
-    Pessimistic").
+    A sign-in has about forty of them (SQLAlchemy, "Disconnect Handling - Pessimistic").
     """
     engine: Any = db.get_bind()
     if engine.dialect.name == "sqlite":

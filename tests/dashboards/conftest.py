@@ -96,6 +96,14 @@ def _write_notebooks(hub: PlainHub) -> None:
         markdown("# Broken <img src=x onerror=alert(1)> & more"),
         code("def fails():\n    raise ValueError('told to <b>nobody</b>')\nfails()"),
     )
+    write_notebook(
+        folder / "user/wrong_callback.ipynb",
+        code(
+            "from bokeh.models import Slider\nimport panel as pn\npn.extension()\n"
+            "slider = Slider(start=0, end=5, value=1)\n"
+            "slider.on_change('value', lambda: None)\npn.pane.Bokeh(slider).servable()"
+        ),
+    )
     write_notebook(folder / "user/leaves.ipynb", code("import sys\nsys.exit('bye')"))
     write_notebook(
         folder / "user/own.ipynb",

@@ -27,7 +27,7 @@ def asked(model):
         others = sorted(type(other).__name__ for other in collect_models(model))
     except Exception as error:
         others = type(error).__name__
-    return found, sorted(sent), others
+    return found, sorted(map(repr, sent.items())), others
 
 def plain(text):
     return re.sub(r"id='[^']*'|\\(id=[^)]*\\)|p\\d+|0x[0-9a-f]+", "", str(text))

@@ -321,7 +321,7 @@ def test_a_notebook_finds_no_token_and_runs_in_its_folder(plain_hub: PlainHub, b
             assert cookie.value not in peeked
 
 
-@pytest.mark.parametrize("name", ["broken", "leaves"])
+@pytest.mark.parametrize("name", ["broken", "leaves", "wrong_callback"])
 def test_a_broken_notebook_has_a_page_and_only_admins_see_why(
     plain_hub: PlainHub, ann: Guest, bob: Guest, name: str
 ) -> None:

@@ -12,7 +12,7 @@ from sqlalchemy import event
 from sqlalchemy.orm import Session
 
 from hub_extensions import grants
-from hub_extensions.queries import ask_at_once, let_go_of_deleted, load_one_alone
+from hub_extensions.queries import leave_out_pings, let_go_of_deleted, load_one_alone
 from hub_extensions.signing_in import sessions
 
 
@@ -25,7 +25,7 @@ def asked(db: Session) -> Callable[[Callable[[], Any]], int]:
     db.add_all([*people, group, role])
     db.commit()
     load_one_alone(db)
-    ask_at_once(db)
+    leave_out_pings(db)
     statements: list[str] = []
 
     @event.listens_for(db.get_bind(), "before_cursor_execute")
