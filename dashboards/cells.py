@@ -63,6 +63,11 @@ def cells_of(path: Path) -> tuple[Cell, ...]:
     return _read(path)[0]
 
 
+def cells_in(name: str, text: str) -> tuple[Cell, ...]:
+    """The cells of a notebook of this file name, from its text. Raises ValueError."""
+    return _parsed(name, text)[0]
+
+
 def leaves_address_to_us(path: Path) -> bool:
     """Whether the address of this dashboard follows its widgets.
 
@@ -85,10 +90,14 @@ def _read(path: Path) -> tuple[tuple[Cell, ...], object]:
 @lru_cache(maxsize=64)
 def _read_version(path: Path, modified_ns: int, size: int) -> tuple[tuple[Cell, ...], object]:
     """Cells and metadata of one version of a file: it is read, and compiled, once."""
-    notebook = json.loads(path.read_text(encoding="utf-8"))
+    return _parsed(path.name, path.read_text(encoding="utf-8"))
+
+
+def _parsed(name: str, text: str) -> tuple[tuple[Cell, ...], object]:
+    notebook = json.loads(text)
     if not isinstance(notebook, dict) or not isinstance(notebook.get("cells"), list):
         raise ValueError("This file is no notebook: it has no list of cells.")
-    return tuple(_cells(path.name, notebook["cells"])), notebook.get("metadata")
+    return tuple(_cells(name, notebook["cells"])), notebook.get("metadata")
 
 
 def names_used(cells: Iterable[Cell]) -> set[str]:

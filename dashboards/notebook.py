@@ -10,6 +10,7 @@ import secrets
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from types import ModuleType
 from typing import Any
 
@@ -21,7 +22,7 @@ from panel.io import handlers as panel_handlers
 from panel.io.state import set_curdoc, state
 from panel.template.base import BasicTemplate
 
-from dashboards import address_state
+from dashboards import address_state, compiled
 from dashboards.catalog import Dashboard
 from dashboards.cells import (
     SHOW,
@@ -36,6 +37,10 @@ from dashboards.failure import Failure, noted
 class NotebookHandler(Handler):
     """Makes the document of one version of a notebook, for its one session.
 
+    Args:
+        dashboard: the notebook.
+        code: where its code may be kept, see `dashboards.compiled`.
+
     Raises OSError or ValueError when the file cannot be read as a notebook.
 
     Attributes:
@@ -45,10 +50,12 @@ class NotebookHandler(Handler):
         ignored: what the address asked for in vain, `kind=foo`.
     """
 
-    def __init__(self, dashboard: Dashboard) -> None:
+    def __init__(self, dashboard: Dashboard, code: Path | None = None) -> None:
         super().__init__()
         self.dashboard = dashboard
         self.cells = cells_of(dashboard.path)
+        if code:
+            compiled.use_kept(self.cells, code)
         self.has_shared_cells = any(cell.is_shared for cell in self.cells)
         self.left: dict[str, Any] | Failure | None = None
         self.failure: Failure | None = None

@@ -152,7 +152,8 @@ class OpenDashboard:
 
     async def _open(self) -> None:
         order, key = self._order, secrets.token_bytes(32)
-        notebook = NotebookHandler(self.dashboard)
+        code = Path(order["code"]) if order["code"] else None
+        notebook = NotebookHandler(self.dashboard, code)
         application = Application(notebook)
         application.add(DocumentLifecycleHandler())
         self.context = ApplicationContext(application, io_loop=IOLoop.current(), url=order["url"])

@@ -17,6 +17,7 @@ from tornado.httputil import HTTPServerRequest
 
 from dashboards.addresses import address
 from dashboards.catalog import Dashboard, visible
+from dashboards.compiled import CODE
 from dashboards.failure import SessionEnded
 from dashboards.identity import CurrentUser
 from dashboards.processes import Processes
@@ -105,6 +106,7 @@ class Sessions:
         return {
             "environ": dict(os.environ),
             "dashboard": {**asdict(dashboard), "path": os.fspath(dashboard.path)},
+            "code": _code(settings, dashboard),
             "url": address(dashboard, settings).removeprefix(settings.prefix.rstrip("/")),
             "prefix": settings.prefix,
             "files": files,
@@ -174,6 +176,11 @@ class Sessions:
         """Called by a session that has ended."""
         if session in self._open:
             self._open.remove(session)
+
+
+def _code(settings: Settings, dashboard: Dashboard) -> str:
+    """Where the hub keeps the code of a folder's notebooks, "" if it does not."""
+    return os.fspath(settings.shared / dashboard.group / CODE) if settings.shared else ""
 
 
 def _access(settings: Settings) -> dict[str, str]:

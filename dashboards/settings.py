@@ -52,6 +52,8 @@ class Settings:
     files_url: str
     #: With it the hub says which groups the owner has now; without it nobody can.
     push_key: str = field(default="", repr=False)
+    #: What is the same for all viewers of a folder, see `dashboards.compiled`.
+    shared: Path | None = None
     #: The request for which this server is started, see `dashboards.expected`.
     expected: Mapping[str, Any] | None = None
 
@@ -118,6 +120,7 @@ def settings_from(environ: Mapping[str, str]) -> Settings:
         notebooks=notebooks.resolve(),
         files_url=environ.get("ATRIUM_FILES_URL", "")
         or _slashed(required("JUPYTERHUB_SERVICE_PREFIX")),
+        shared=Path(environ["ATRIUM_SHARED"]) if environ.get("ATRIUM_SHARED") else None,
         push_key=environ.get("ATRIUM_PUSH_KEY", ""),
         expected=json.loads(environ.get("ATRIUM_EXPECTED", "") or "null"),
     )

@@ -3,11 +3,9 @@
 `POST /hub/api/shared-data`, which people's servers call, answers with the file in which is what
 the cells tagged `shared` of a notebook have left. They run in `dashboards.shared_process`, when
 somebody asks first; again when the notebook's cells change, or a file of its folder, or when the
-time is over that it sets (`refresh_minutes` in its metadata `atrium`). What an earlier hub has kept
-is removed.
+time is over that it sets (`refresh_minutes` in its metadata `atrium`).
 
-The file is the hub's: the process gets it open, and has no right to any path. Who may read it is
-said by the access control list of its folder, which follows that of the notebooks' folder.
+The file is the hub's: the process gets it open, and has no right to any path.
 """
 
 from __future__ import annotations
@@ -33,10 +31,11 @@ from jupyterhub.user import User
 from tornado import web
 from tornado.log import app_log
 
-from .accounts import access_lists, unix_accounts
+from .accounts import unix_accounts
 from .claims_api import OwnServerHandler
 from .folders import dashboard_named, has_dashboard
 from .notebook_files import LARGEST
+from .shared_places import places
 from .spawner import DashboardSpawner
 
 _TAG: Final = "shared"
@@ -73,7 +72,6 @@ class SharedData:
         self._known: dict[tuple[str, str], Loaded] = {}
         self._turns: dict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
         self._few = asyncio.Semaphore(_AT_ONCE)
-        self._is_clean = False
 
     async def of(self, spawner: DashboardSpawner, group: str, name: str) -> dict[str, str]:
         """What to tell a server: `file`, or why there is none. Waits until the cells have run.
@@ -98,7 +96,9 @@ class SharedData:
     async def _load(self, spawner: DashboardSpawner, group: str, name: str) -> dict[str, str]:
         began = time.monotonic()
         try:
-            place = self._make_place(spawner, group)
+            place = places.of(
+                Path(spawner.shared), Path(spawner.notebooks) / group, bool(spawner.ids)
+            )
             path = place / secrets.token_hex(16)
             descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600)
         except OSError as error:
@@ -117,22 +117,6 @@ class SharedData:
                 path.unlink()
         app_log.info("Loaded the data of %s/%s in %.1f s", group, name, time.monotonic() - began)
         return {"file": str(path)}
-
-    def _make_place(self, spawner: DashboardSpawner, group: str) -> Path:
-        """The folder of what shared cells of a folder have left."""
-        whole = Path(spawner.shared)
-        if not self._is_clean:
-            shutil.rmtree(whole, ignore_errors=True)
-            self._is_clean = True
-        whole.mkdir(mode=0o700, exist_ok=True)
-        if spawner.ids:
-            whole.chmod(0o711)
-        place = whole / group
-        if not place.exists():
-            place.mkdir(mode=0o700)
-            if spawner.ids:  # who has lost the folder of notebooks has lost this one
-                access_lists.write(place, access_lists.read(Path(spawner.notebooks) / group))
-        return place
 
 
 async def _run(

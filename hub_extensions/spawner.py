@@ -223,6 +223,7 @@ class DashboardSpawner(AccountSpawner):
         if expected:
             env |= {"ATRIUM_EXPECTED": json.dumps(expected)}
         env |= {"HOME": str(self.home), "ATRIUM_NOTEBOOKS": self.notebooks}
+        env |= {"ATRIUM_SHARED": self.shared}
         env |= {"ATRIUM_PUSH_KEY": self.server_key, "ATRIUM_FILES_URL": self.files_url}
         env |= {"JUPYTERHUB_ACTIVITY_INTERVAL": str(self.activity_seconds)}
         env |= self.server_environment

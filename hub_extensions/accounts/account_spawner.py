@@ -42,7 +42,7 @@ class AccountSpawner(LocalProcessSpawner):
 
     notebooks = Unicode(config=True, help="The folder whose folders are the audiences.")
     homes = Unicode(config=True, help="The folder under which every person gets a home.")
-    shared = Unicode(config=True, help="The folder of what shared cells of notebooks leave.")
+    shared = Unicode(config=True, help="The folder of what is shared, see `shared_places`.")
     unix_ids = List(
         Integer(),
         config=True,
@@ -170,7 +170,7 @@ class AccountSpawner(LocalProcessSpawner):
                 self._guard(place, wanted, self.ids)
 
     def _places(self, folder: Path) -> list[Path]:
-        """A folder of notebooks, and that of what their shared cells have left."""
+        """A folder of notebooks, and that of what its viewers share."""
         left = Path(self.shared) / folder.name
         return [folder, left] if self.shared and left.is_dir() else [folder]
 
