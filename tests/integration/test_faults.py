@@ -401,7 +401,6 @@ def test_a_full_disk_ends_nothing_and_what_was_kept_is_kept(
         hub.stop()
 
 
-@pytest.mark.slow
 @pytest.mark.timeout(600)
 def test_two_hundred_sign_in_at_once(start_hub: StartHub) -> None:
     hub = start_hub(ATRIUM_SIGN_IN_LIMIT="20000")

@@ -65,7 +65,7 @@ class Crowd:
         async def visit(number: int) -> float:
             viewer = self._viewer()
             await asyncio.sleep(number / len(addresses))
-            page = await viewer.get(addresses[number])
+            page = await viewer.shown(addresses[number])
             if not has_outputs(page):
                 await viewer.see(page)
             return self._loop.time() - began

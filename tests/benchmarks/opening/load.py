@@ -60,23 +60,8 @@ def at_once(side: Side, people: Crowd, count: int) -> tuple[float, float]:
 def others(size: Size) -> Iterator[Record]:
     """Somebody in a browser moves a slider, while others do so elsewhere."""
     medians, moves, rates = [], [], []
-    with (
-        ours() as atrium,
-        peer() as other,
-        crowd() as at_ours,
-        crowd() as at_peer,
-        chromium() as browser,
-        new_page(browser) as ours_page,
-        new_page(browser) as peer_page,
-    ):
-        places = ((atrium, at_ours, ours_page), (other, at_peer, peer_page))
-        for side, people, page in places:
-            names = list(itertools.islice(new_people, size.others))
-            people.sign_in(side, names, FIRST)
-            until_drawn(side.click(page, next(new_people), FIRST)())
-            grasp(page)
-        for _ in range(size.pairs):
-            found = [_among_others(people, page) for _, people, page in places]
+    with ours() as atrium, peer() as other:
+        for found in among_others((atrium, other), size.others, size.pairs):
             medians.append(tuple(statistics.median(own) for own, _ in found))
             moves += zip(*(own for own, _ in found), strict=True)
             rates.append([rate for _, rate in found])
@@ -92,8 +77,28 @@ def others(size: Size) -> Iterator[Record]:
             )
 
 
+def among_others(
+    sides: tuple[Side, Side], count: int, rounds: int
+) -> Iterator[list[tuple[list[float], float]]]:
+    """For each round and side, how long each of one's own moves took, and how often all the others
+    moved in a second."""
+    with (
+        crowd() as at_one,
+        crowd() as at_other,
+        chromium() as browser,
+        new_page(browser) as one_page,
+        new_page(browser) as other_page,
+    ):
+        places = tuple(zip(sides, (at_one, at_other), (one_page, other_page), strict=True))
+        for side, people, page in places:
+            people.sign_in(side, list(itertools.islice(new_people, count)), FIRST)
+            until_drawn(side.click(page, next(new_people), FIRST)())
+            grasp(page)
+        for _ in range(rounds):
+            yield [_among_others(people, page) for _, people, page in places]
+
+
 def _among_others(people: Crowd, page: Page) -> tuple[list[float], float]:
-    """How long each of one's own moves took; and how often all the others moved in a second."""
     began = time.monotonic()
     with people.moving(_EVERY) as counts:
         page.wait_for_timeout(1000 * _EVERY)  # now everybody has begun
@@ -105,11 +110,11 @@ def _among_others(people: Crowd, page: Page) -> tuple[list[float], float]:
 def idle(size: Size) -> Iterator[Record | Detail]:
     """Everybody only looks, at ours as many as asked, at the peer as many as memory holds."""
     with ours() as atrium, crowd() as people:
-        own = _open_for(atrium, people, size.idle, size.window)
+        own = opened_by(atrium, people, size.idle, size.window)
     yield Detail("growth", f"ours {size.idle}", own)
     count = min(size.idle, fits())
     with peer() as other, crowd() as people:
-        theirs = _open_for(other, people, count, size.window)
+        theirs = opened_by(other, people, count, size.window)
     yield Detail("growth", f"peer {count}", theirs)
     pair = own["idle"], theirs["idle"]
     yield compared.record(compared.IDLE, [pair], viewers=size.idle, peer_viewers=count)
@@ -121,11 +126,11 @@ def growth(size: Size) -> Iterator[Detail]:
         with start() as side, crowd() as people:
             for count in size.growth:
                 if count <= most:
-                    point = _open_for(side, people, count, size.window / 3)
+                    point = opened_by(side, people, count, size.window / 3)
                     yield Detail("growth", f"{name} {count}", point)
 
 
-def _open_for(side: Side, people: Crowd, count: int, window: float) -> dict[str, float]:
+def opened_by(side: Side, people: Crowd, count: int, window: float) -> dict[str, float]:
     """People open a dashboard within one second, then look at it.
 
     Returns:

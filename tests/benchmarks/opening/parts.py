@@ -52,6 +52,14 @@ _ONCE: Final = (
     (compared.SECOND, "second"),
 )
 
+#: What is compared with the static file, in seconds of its own.
+_AGAINST_STATIC: Final = (
+    (compared.STATIC, "again"),
+    (compared.FIRST_SIGN_IN, "first_sign_in"),
+)
+#: Of these all numbers count, not the median of each round.
+_SLOWEST: Final = (compared.MOVED_SLOWEST, compared.OTHERS_SLOWEST)
+
 
 def visits(size: Size) -> Iterator[Record]:
     """One person in a browser, at both in turn."""
@@ -116,7 +124,8 @@ def _column(
     yield {"name": compared.MEMORY.name, key: round(memories[2] - memories[1], 1)}
     with crowd() as people:
         last = max(people.open([server.address] * size.people))
-    yield {"name": compared.THIRTY.name, key: round(last, 3)}
+        reloads = sum(one.reloads for one in people.viewers)
+    yield {"name": compared.THIRTY.name, key: round(last, 3), f"{key}_reloads": reloads}
 
 
 def _in_panel(page: Page, server: Shared) -> float:
@@ -150,19 +159,29 @@ def modes(size: Size) -> Iterator[Detail]:
         sides = (accounts, one_account)
         for _ in range(size.rounds):
             pair = [visit(browser, side) for side in sides]
-            for row, name in _ONCE:
+            for row, name in (*_ONCE, *_AGAINST_STATIC):
                 found[row].append(tuple(getattr(one, name) for one in pair))
             found[compared.MOVED].append(tuple(statistics.median(one.moves) for one in pair))
+            found[compared.MOVED_SLOWEST] += zip(*(one.moves for one in pair), strict=True)
             found[compared.MEMORY].append(tuple(memory(browser, side).pss for side in sides))
             many = [load.at_once(side, people, size.people) for side in sides]
             found[compared.THIRTY].append(tuple(last for last, _ in many))
             found[compared.HEALTH].append(tuple(slow for _, slow in many))
+    with ours() as accounts, ours(ATRIUM_UNIX_UIDS="off") as one_account:
+        for both in load.among_others((accounts, one_account), size.others, size.rounds):
+            found[compared.OTHERS].append(tuple(statistics.median(own) for own, _ in both))
+            found[compared.OTHERS_SLOWEST] += zip(*(own for own, _ in both), strict=True)
+    looked = []
+    for uids in ("", "off"):
+        with ours(**({"ATRIUM_UNIX_UIDS": uids} if uids else {})) as side, crowd() as people:
+            looked.append(load.opened_by(side, people, size.idle, size.window)["idle"])
+    found[compared.IDLE].append(tuple(looked))
     for row in compared.ROWS:
-        if row in found:
-            middle = [statistics.median(values) for values in zip(*found[row], strict=True)]
-            names = ("accounts of their own", "the hub's account")
-            values = dict(zip(names, (round(one, 3) for one in middle), strict=True))
-            yield Detail("modes", row.name, {"": row.name, **values, "unit": row.unit})
+        of = compared.slowest if row in _SLOWEST else statistics.median
+        middle = [of(values) for values in zip(*found[row], strict=True)]
+        names = ("accounts of their own", "the hub's account")
+        values = dict(zip(names, (round(one, 3) for one in middle), strict=True))
+        yield Detail("modes", row.name, {"": row.name, **values, "unit": row.unit})
 
 
 def catalogue(size: Size) -> Iterator[Detail]:

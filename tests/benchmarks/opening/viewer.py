@@ -80,6 +80,16 @@ class Viewer:
             await asyncio.sleep(1)
         return await self.get(url)
 
+    async def shown(self, url: str) -> Page:
+        """As somebody who loads anew a page without a dashboard: Voilà has some, if many come."""
+        for _ in range(_TRIES):
+            page = await self._answered_in_the_end(url)
+            if has_outputs(page) or _TOKEN.search(page.text):
+                return page
+            self.reloads += 1
+            await asyncio.sleep(1)
+        raise AssertionError(f"no dashboard at {url}: {page.text[-2000:]}")
+
     async def submit(self, page: Page, button: str = "", **fields: str) -> Page:
         """Send the first form of a page."""
         url, hidden = form_of(page.text, page.url, button)
