@@ -6,16 +6,7 @@ from hub_extensions; this file wires them together.
 
 from pathlib import Path
 
-from hub_extensions import (
-    compiled_notebooks,
-    local_service,
-    look,
-    roles,
-    services,
-    settings,
-    state,
-    template_process,
-)
+from hub_extensions import local_service, look, roles, services, settings, state, template_process
 from hub_extensions.accounts import unix_accounts
 
 folder = Path(__file__).resolve().parent
@@ -88,7 +79,6 @@ c.Spawner.mem_limit = given.memory_limit
 c.Spawner.cpu_limit = given.cpu_limit
 if given.template:  # servers are forked from it: they need no second to start
     template_process.start(kept.folder / "template", given.notebooks)
-compiled_notebooks.start(kept.folder / "shared", given.notebooks, bool(isolation.ids))
 c.JupyterHub.allow_named_servers = True
 c.JupyterHub.last_activity_interval = 0  # the proxy counts WebSocket pings; servers report people
 c.Spawner.http_timeout = 60

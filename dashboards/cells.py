@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import ast
+import hashlib
 import json
 import linecache
+import os
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
+from importlib.util import MAGIC_NUMBER
 from pathlib import Path
 from types import CodeType
 from typing import Any
@@ -55,17 +58,27 @@ class Cell:
         return compile(tree, self.place, "exec", dont_inherit=True)
 
 
-def cells_of(path: Path) -> tuple[Cell, ...]:
-    """The cells of a notebook, without its saved outputs.
+@dataclass(frozen=True, kw_only=True)
+class Content:
+    """A notebook without its saved outputs. `digest` names what it and its file's name are."""
+
+    cells: tuple[Cell, ...]
+    metadata: object
+    digest: str
+
+
+def content_of(path: Path) -> Content:
+    """What is in a notebook; of one version of a file it is read once.
 
     Raises OSError, or ValueError when the file is no notebook.
     """
-    return _read(path)[0]
+    info = path.stat()
+    return _content_of_version(path, info.st_mtime_ns, info.st_size)
 
 
-def cells_in(name: str, text: str) -> tuple[Cell, ...]:
-    """The cells of a notebook of this file name, from its text. Raises ValueError."""
-    return _parsed(name, text)[0]
+def cells_of(path: Path) -> tuple[Cell, ...]:
+    """The cells of a notebook. Raises as `content_of`."""
+    return content_of(path).cells
 
 
 def leaves_address_to_us(path: Path) -> bool:
@@ -73,31 +86,32 @@ def leaves_address_to_us(path: Path) -> bool:
 
     Not if its metadata has `atrium: {address: false}`, nor if it seems to use the address itself.
 
-    Raises OSError, or ValueError when the file is no notebook.
+    Raises as `content_of`.
     """
-    cells, metadata = _read(path)
+    content = content_of(path)
+    metadata = content.metadata
     own = metadata.get("atrium") if isinstance(metadata, dict) else None
     if isinstance(own, dict) and own.get("address") is False:
         return False
-    return not any(cell.is_code and _OWN_ADDRESS.search(cell.source) for cell in cells)
-
-
-def _read(path: Path) -> tuple[tuple[Cell, ...], object]:
-    info = path.stat()
-    return _read_version(path, info.st_mtime_ns, info.st_size)
+    return not any(cell.is_code and _OWN_ADDRESS.search(cell.source) for cell in content.cells)
 
 
 @lru_cache(maxsize=64)
-def _read_version(path: Path, modified_ns: int, size: int) -> tuple[tuple[Cell, ...], object]:
-    """Cells and metadata of one version of a file: it is read, and compiled, once."""
-    return _parsed(path.name, path.read_text(encoding="utf-8"))
+def _content_of_version(path: Path, modified_ns: int, size: int) -> Content:
+    return content_in(path.name, path.read_bytes())
 
 
-def _parsed(name: str, text: str) -> tuple[tuple[Cell, ...], object]:
-    notebook = json.loads(text)
+def content_in(name: str, file: bytes) -> Content:
+    """What is in a notebook of this file name. Raises ValueError when it is none."""
+    notebook = json.loads(file.decode())
     if not isinstance(notebook, dict) or not isinstance(notebook.get("cells"), list):
         raise ValueError("This file is no notebook: it has no list of cells.")
-    return tuple(_cells(name, notebook["cells"])), notebook.get("metadata")
+    return Content(
+        cells=tuple(_cells(name, notebook["cells"])),
+        metadata=notebook.get("metadata"),
+        # The hub makes the same (`hub_extensions.compiled_notebooks`).
+        digest=hashlib.sha256(b"\0".join((MAGIC_NUMBER, os.fsencode(name), file))).hexdigest(),
+    )
 
 
 def names_used(cells: Iterable[Cell]) -> set[str]:

@@ -1,90 +1,50 @@
 """The code of notebooks, compiled once for all who open them, and found again by its content.
 
-`python -I -m dashboards.compiled NOTEBOOKS SHARED` keeps the code of all notebooks, each folder's
-in `SHARED/<folder>/code`, for folders that are there: the hub makes them, and says who may enter.
-A process of its own: a file that is too much for the compiler ends only this one. It runs no
-notebook, and nobody else can write there, as what is kept runs in each viewer's process.
+`python -I -m dashboards.compiled NAME` reads the file NAME, a notebook, on standard input and
+writes its code to standard output, which is a file of the hub's. The hub keeps it where those can
+read it who see the folder, and only the hub can write. It runs no notebook.
 """
 
 from __future__ import annotations
 
-import contextlib
-import hashlib
-import json
 import marshal
-import os
 import resource
-import stat
 import sys
-from collections.abc import Iterable
-from dataclasses import asdict
-from importlib.util import MAGIC_NUMBER
+import warnings
 from pathlib import Path
 from types import CodeType
 
-from dashboards.catalog import Dashboard, dashboards_of
-from dashboards.cells import Cell, cells_in
+from dashboards.cells import Cell, Content, content_in
 from dashboards.this_process import be_ended_before, set_limits
 
-CODE = "code"
-"""The name of the folder in which a folder's code is."""
-
-_MEMORY = 1 << 30  # bytes that compiling may take
-_SECONDS = 60  # of processor time
+_LIMITS = {
+    resource.RLIMIT_DATA: 512 << 20,
+    resource.RLIMIT_FSIZE: 16 << 20,
+    resource.RLIMIT_CPU: 10,  # seconds
+    resource.RLIMIT_CORE: 0,
+}
 _OOM_SCORE = 1000
 
 Code = list[dict[str, CodeType]]
 """For each cell the attributes of `Cell` that are code; none for what is no Python."""
 
 
-def use_kept(cells: tuple[Cell, ...], place: Path) -> bool:
-    """Give cells the code that is kept for them; returns whether there is any.
+def use_kept(content: Content, place: Path) -> None:
+    """Give a notebook's cells the code that is kept for them, if there is any.
 
-    place: a folder in which only this program keeps something.
+    place: where the hub keeps what the viewers of the notebook's folder share.
     """
     try:
-        kept: Code = marshal.loads((place / _name(cells)).read_bytes())
+        kept: Code = marshal.loads((place / f"code-{content.digest}").read_bytes())
     except (OSError, EOFError, ValueError, TypeError):
-        return False
-    for cell, found in zip(cells, kept, strict=True):
+        return  # each cell is compiled as it is run
+    for cell, found in zip(content.cells, kept, strict=True):
         vars(cell).update(found)
-    return True
 
 
-def keep_all(notebooks: Path, shared: Path) -> None:
-    """Keep the code of all notebooks as they are now, and no other."""
-    for folder in os.scandir(shared):
-        place = Path(folder.path, CODE)
-        if place.is_dir():
-            kept = {_keep(found, place) for found in dashboards_of(notebooks / folder.name)}
-            for file in place.iterdir():
-                if file.name not in kept:
-                    file.unlink()
-
-
-def _keep(dashboard: Dashboard, place: Path) -> str:
-    """Keep the code of a notebook; returns its file's name, "" if that cannot be."""
-    try:
-        text, mode = _read(dashboard.path)
-        cells = cells_in(dashboard.path.name, text)
-        name = _name(cells)
-        if not (place / name).exists():
-            _write(place / name, marshal.dumps(list(map(_compiled, cells))))
-        (place / name).chmod(mode)
-    except (OSError, ValueError, RecursionError):
-        return ""
-    return name
-
-
-def _read(path: Path) -> tuple[str, int]:
-    """A notebook's text, and who may read it. Raises OSError, or ValueError if it is no text."""
-    # Its author may just now make a link of it, to what only we can read.
-    descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
-    with open(descriptor, encoding="utf-8") as file:
-        mode = os.fstat(descriptor).st_mode
-        if not stat.S_ISREG(mode):
-            raise OSError("no file")
-        return file.read(), stat.S_IMODE(mode) & 0o444
+def code_of(name: str, notebook: bytes) -> bytes:
+    """The code of a notebook of this file name, for `use_kept`. Raises ValueError."""
+    return marshal.dumps(list(map(_compiled, content_in(name, notebook).cells)))
 
 
 def _compiled(cell: Cell) -> dict[str, CodeType]:
@@ -96,24 +56,8 @@ def _compiled(cell: Cell) -> dict[str, CodeType]:
         return {}  # as whoever opens it is told
 
 
-def _write(path: Path, text: bytes) -> None:
-    """Write a file, whole or not at all. Raises OSError."""
-    unfinished = path.with_name("unfinished")
-    unfinished.unlink(missing_ok=True)
-    with open(os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
-        file.write(text)
-    unfinished.rename(path)
-
-
-def _name(cells: Iterable[Cell]) -> str:
-    """Names what compiling these cells, by this version of Python, comes to."""
-    told = json.dumps([asdict(cell) for cell in cells])
-    return hashlib.sha256(MAGIC_NUMBER + told.encode()).hexdigest()
-
-
 if __name__ == "__main__":
     be_ended_before(_OOM_SCORE)
-    with contextlib.suppress(OSError):
-        os.nice(10)  # nobody waits for it
-    set_limits([(resource.RLIMIT_DATA, _MEMORY), (resource.RLIMIT_CPU, _SECONDS)])
-    keep_all(Path(sys.argv[1]).resolve(), Path(sys.argv[2]))
+    set_limits(_LIMITS.items())
+    warnings.simplefilter("ignore")  # they are for the author
+    sys.stdout.buffer.write(code_of(sys.argv[1], sys.stdin.buffer.read()))

@@ -27,7 +27,7 @@ from dashboards.catalog import Dashboard
 from dashboards.cells import (
     SHOW,
     Cell,
-    cells_of,
+    content_of,
     leaves_address_to_us,
     remember_lines,
 )
@@ -39,7 +39,7 @@ class NotebookHandler(Handler):
 
     Args:
         dashboard: the notebook.
-        code: where its code may be kept, see `dashboards.compiled`.
+        shared: where the hub keeps what its viewers share, None if it does not.
 
     Raises OSError or ValueError when the file cannot be read as a notebook.
 
@@ -50,12 +50,13 @@ class NotebookHandler(Handler):
         ignored: what the address asked for in vain, `kind=foo`.
     """
 
-    def __init__(self, dashboard: Dashboard, code: Path | None = None) -> None:
+    def __init__(self, dashboard: Dashboard, shared: Path | None = None) -> None:
         super().__init__()
         self.dashboard = dashboard
-        self.cells = cells_of(dashboard.path)
-        if code:
-            compiled.use_kept(self.cells, code)
+        content = content_of(dashboard.path)
+        if shared:
+            compiled.use_kept(content, shared)
+        self.cells = content.cells
         self.has_shared_cells = any(cell.is_shared for cell in self.cells)
         self.left: dict[str, Any] | Failure | None = None
         self.failure: Failure | None = None

@@ -152,8 +152,8 @@ class OpenDashboard:
 
     async def _open(self) -> None:
         order, key = self._order, secrets.token_bytes(32)
-        code = Path(order["code"]) if order["code"] else None
-        notebook = NotebookHandler(self.dashboard, code)
+        shared = Path(order["shared"]) if order["shared"] else None
+        notebook = NotebookHandler(self.dashboard, shared)
         application = Application(notebook)
         application.add(DocumentLifecycleHandler())
         self.context = ApplicationContext(application, io_loop=IOLoop.current(), url=order["url"])

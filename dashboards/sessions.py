@@ -17,7 +17,6 @@ from tornado.httputil import HTTPServerRequest
 
 from dashboards.addresses import address
 from dashboards.catalog import Dashboard, visible
-from dashboards.compiled import CODE
 from dashboards.failure import SessionEnded
 from dashboards.identity import CurrentUser
 from dashboards.processes import Processes
@@ -106,7 +105,7 @@ class Sessions:
         return {
             "environ": dict(os.environ),
             "dashboard": {**asdict(dashboard), "path": os.fspath(dashboard.path)},
-            "code": _code(settings, dashboard),
+            "shared": _shared(settings, dashboard),
             "url": address(dashboard, settings).removeprefix(settings.prefix.rstrip("/")),
             "prefix": settings.prefix,
             "files": files,
@@ -178,9 +177,9 @@ class Sessions:
             self._open.remove(session)
 
 
-def _code(settings: Settings, dashboard: Dashboard) -> str:
-    """Where the hub keeps the code of a folder's notebooks, "" if it does not."""
-    return os.fspath(settings.shared / dashboard.group / CODE) if settings.shared else ""
+def _shared(settings: Settings, dashboard: Dashboard) -> str:
+    """Where the hub keeps what the viewers of a folder share, "" if it does not."""
+    return os.fspath(settings.shared / dashboard.group) if settings.shared else ""
 
 
 def _access(settings: Settings) -> dict[str, str]:

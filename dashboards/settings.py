@@ -52,7 +52,7 @@ class Settings:
     files_url: str
     #: With it the hub says which groups the owner has now; without it nobody can.
     push_key: str = field(default="", repr=False)
-    #: What is the same for all viewers of a folder, see `dashboards.compiled`.
+    #: In it a folder for each of the notebooks' folders, of what its viewers share.
     shared: Path | None = None
     #: The request for which this server is started, see `dashboards.expected`.
     expected: Mapping[str, Any] | None = None

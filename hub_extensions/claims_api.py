@@ -6,6 +6,7 @@ import json
 from typing import Any, Final
 
 from jupyterhub.apihandlers.base import APIHandler
+from jupyterhub.spawner import Spawner
 from jupyterhub.user import User
 from tornado import web
 
@@ -24,6 +25,14 @@ class OwnServerHandler(APIHandler):
         if not isinstance(user, User) or not is_own_server(self, user):
             raise web.HTTPError(403)
         return user
+
+    @property
+    def server(self) -> Spawner | None:
+        """The server that asks, None if it has ended."""
+        for spawner in self.owner.spawners.values():
+            if f"access:servers!server={self.owner.name}/{spawner.name}" in self.expanded_scopes:
+                return spawner
+        return None
 
 
 class ClaimsHandler(OwnServerHandler):

@@ -1,103 +1,163 @@
-"""Has the notebooks' code compiled when the hub starts, and when notebooks have changed.
+"""Code of notebooks that is compiled once, when somebody has opened them, for all who come later.
 
-`dashboards.compiled` does it, in a process of its own. Where it cannot, or has not yet, the process
-of each dashboard compiles for itself.
+`dashboards.compiled` compiles, in a process that can do nothing else. What it leaves is kept by the
+notebook's content in the place of its folder (`shared_places`). Where there is none, each
+dashboard's process compiles for itself.
 """
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
+import hashlib
 import os
+import signal
+import stat
 import sys
+from dataclasses import dataclass
+from importlib.util import MAGIC_NUMBER
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
+from tornado import web
 from tornado.log import app_log
 
-from .folders import audiences
+from .accounts import access_lists, unix_accounts
+from .folders import dashboard_named
 from .shared_places import places
+from .spawner import DashboardSpawner
 
-_CODE: Final = "code"  # as `dashboards.compiled` names it
-_LOOK: Final = 5.0  # seconds between two looks whether a notebook has changed
-_PATIENCE: Final = 120.0  # seconds that compiling them all may take
+_LARGEST: Final = 16 * 1024 * 1024  # bytes of a notebook, and of its code
+_PATIENCE: Final = 30.0  # seconds
+_OWNER: Final = "compiler"
 
-#: Of each notebook, what changes when it does.
-Versions = frozenset[tuple[str, int, int, int]]
+#: What changes when a file does.
+Version = tuple[int, int, int]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Kept:
+    """What has come of one version of a notebook: a file, or none."""
+
+    version: Version | None
+    file: Path | None
 
 
 class CompiledNotebooks:
-    """Follows the notebooks.
+    """Has notebooks compiled, one after the other."""
 
-    Args:
-        shared: see `SharedPlaces.of`, as `has_accounts`.
-        notebooks: the folder whose folders are the audiences.
+    def __init__(self) -> None:
+        self._kept: dict[Path, Kept] = {}
+        self._under_way: dict[Path, asyncio.Task[None]] = {}
+        self._one = asyncio.Lock()
+
+    def opened(self, spawner: DashboardSpawner, group: str, name: str) -> None:
+        """Somebody who may see a dashboard opens it: see to its code. Nobody waits for it."""
+        if dashboard_named(f"{group}/{name}") != (group, name):
+            return
+        folder = Path(spawner.notebooks).resolve() / group
+        path = (folder / f"{name}.ipynb").resolve()  # a link may lead to another of the folder
+        if path.parent != folder:
+            return
+        version, kept = _version(path), self._kept.get(path)
+        is_kept = kept is not None and kept.version == version
+        if version and not is_kept and path not in self._under_way:
+            task = asyncio.create_task(self._keep(spawner, path))
+            self._under_way[path] = task
+            task.add_done_callback(lambda _: self._under_way.pop(path))
+
+    async def _keep(self, spawner: DashboardSpawner, path: Path) -> None:
+        async with self._one:
+            try:
+                self._forget_changed(path.parent)
+                version = _version(path)
+                notebook = await asyncio.to_thread(_read, path, bool(spawner.ids))
+                file = None if notebook is None else await _compile(spawner, path, notebook)
+                self._kept[path] = Kept(version=version, file=file)
+            except (OSError, web.HTTPError) as error:  # tried again when the next one opens it
+                app_log.warning("The code of %s is not kept: %s", path, error)
+
+    def _forget_changed(self, folder: Path) -> None:
+        """Remove what is kept of notebooks of a folder that are gone, or are others by now."""
+        for path, kept in list(self._kept.items()):
+            if path.parent == folder and kept.version != _version(path):
+                del self._kept[path]
+                if kept.file:
+                    kept.file.unlink(missing_ok=True)
+
+
+def _version(path: Path) -> Version | None:
+    try:
+        info = path.stat()
+    except OSError:
+        return None
+    return info.st_mtime_ns, info.st_size, info.st_mode
+
+
+def _read(path: Path, has_accounts: bool) -> bytes | None:
+    """A notebook as it is; None for one whose code is not for all who may enter its folder.
+
+    has_accounts: servers run under accounts of their own, not under the hub's.
     """
-
-    def __init__(self, shared: Path, notebooks: Path, has_accounts: bool) -> None:
-        self.shared = shared
-        self.notebooks = notebooks
-        self.has_accounts = has_accounts
-
-    async def follow(self) -> None:
-        """Go on until cancelled."""
-        known: Versions | None = None
-        while True:
-            found = await asyncio.to_thread(_versions, self.notebooks)
-            if found != known:
-                known = found
-                try:
-                    self._make_places()
-                    await self._compile()
-                except OSError as error:
-                    app_log.warning("The notebooks' code is not kept: %s", error)
-            await asyncio.sleep(_LOOK)
-
-    def _make_places(self) -> None:
-        for folder in audiences(self.notebooks):
-            code = places.of(self.shared, folder, self.has_accounts) / _CODE
-            code.mkdir(exist_ok=True)
-            code.chmod(0o755)  # who may enter the place may read it
-
-    async def _compile(self) -> None:
-        process = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-I", "-m", "hub_extensions.end_with_parent", str(os.getpid())),
-            *(sys.executable, "-I", "-m", "dashboards.compiled"),
-            *(str(self.notebooks), str(self.shared)),
-            stdin=asyncio.subprocess.DEVNULL,
-            env={},
-            start_new_session=True,
-        )
-        try:
-            status = await asyncio.wait_for(process.wait(), _PATIENCE)
-        except TimeoutError:
-            status = "it takes too long"
-        finally:
-            with contextlib.suppress(ProcessLookupError):
-                process.kill()
-        if status:
-            app_log.warning("The notebooks' code is not kept: %s", status)
+    # Its author may just now make a link of it, to what only the hub can read, or a pipe.
+    descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+    with open(descriptor, "rb") as file:
+        info = os.fstat(descriptor)
+        is_for_all = info.st_mode & stat.S_IROTH and not access_lists.has_list(descriptor)
+        if not stat.S_ISREG(info.st_mode) or (has_accounts and not is_for_all):
+            return None
+        notebook = file.read(_LARGEST + 1)
+    return notebook if len(notebook) <= _LARGEST else None
 
 
-def _versions(notebooks: Path) -> Versions:
-    found: set[tuple[str, int, int, int]] = set()
-    for folder in audiences(notebooks):
-        for path in folder.glob("*.ipynb"):
-            with contextlib.suppress(OSError):
-                info = path.stat()
-                found.add((str(path), info.st_mtime_ns, info.st_size, info.st_mode))
-    return frozenset(found)
+async def _compile(spawner: DashboardSpawner, path: Path, notebook: bytes) -> Path | None:
+    """Have it compiled; returns the file of its code, None if that cannot be."""
+    place = places.of(Path(spawner.shared), path.parent, spawner.ids)
+    named = b"\0".join((MAGIC_NUMBER, os.fsencode(path.name), notebook))
+    file = place / f"code-{hashlib.sha256(named).hexdigest()}"  # as `dashboards.cells` does
+    unfinished = place / "unfinished"
+    unfinished.unlink(missing_ok=True)
+    descriptor = os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    try:
+        if await _run(spawner, path.name, notebook, descriptor):
+            os.fchmod(descriptor, 0o444)
+            unfinished.rename(file)
+            return file
+    finally:
+        os.close(descriptor)
+        unfinished.unlink(missing_ok=True)
+    app_log.warning("%s could not be compiled ahead", path)
+    return None
 
 
-_following: asyncio.Task[None] | None = None
+async def _run(spawner: DashboardSpawner, name: str, notebook: bytes, descriptor: int) -> bool:
+    """Run the compiler, which can do nothing but write into the file; whether it has."""
+    uid = spawner.unix_id(_OWNER) if spawner.ids else None
+    account: dict[str, Any] = {}
+    if uid is not None:
+        account = {"user": uid, "group": uid, "extra_groups": []}
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-I", "-m", "hub_extensions.end_with_parent", str(os.getpid())),
+        *(sys.executable, "-I", "-m", "dashboards.compiled", name),
+        stdin=asyncio.subprocess.PIPE,
+        stdout=descriptor,
+        cwd="/",
+        env={},
+        start_new_session=True,
+        **account,
+    )
+    try:
+        await asyncio.wait_for(process.communicate(notebook), _PATIENCE)
+    except TimeoutError:
+        return False
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        await process.wait()
+        if uid is not None:
+            unix_accounts.end_all(uid)
+    return process.returncode == 0
 
 
-def start(shared: Path, notebooks: Path, has_accounts: bool) -> None:
-    """Follow the notebooks as long as the hub runs. See `CompiledNotebooks`.
-
-    Called by the configuration; other commands that read it run no event loop, and follow nothing.
-    """
-    global _following
-    with contextlib.suppress(RuntimeError):
-        loop = asyncio.get_running_loop()
-        _following = loop.create_task(CompiledNotebooks(shared, notebooks, has_accounts).follow())
+notebooks: Final = CompiledNotebooks()
+"""The hub's."""

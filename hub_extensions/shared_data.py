@@ -27,7 +27,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from jupyterhub.user import User
 from tornado import web
 from tornado.log import app_log
 
@@ -96,9 +95,7 @@ class SharedData:
     async def _load(self, spawner: DashboardSpawner, group: str, name: str) -> dict[str, str]:
         began = time.monotonic()
         try:
-            place = places.of(
-                Path(spawner.shared), Path(spawner.notebooks) / group, bool(spawner.ids)
-            )
+            place = places.of(Path(spawner.shared), Path(spawner.notebooks) / group, spawner.ids)
             path = place / secrets.token_hex(16)
             descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600)
         except OSError as error:
@@ -262,11 +259,13 @@ class SharedDataHandler(OwnServerHandler):
 
     async def post(self) -> None:
         """Body: `group` and `dashboard`. 404 where there is nothing for this server."""
-        spawner = self._spawner(self.owner)
+        spawner = self.server
         asked = self.get_json_body()
         words = [asked.get(name) if isinstance(asked, dict) else None for name in _ASKED]
         named = dashboard_named("/".join(word if isinstance(word, str) else "" for word in words))
-        if spawner is None or named is None or not self._may_know(spawner, *named):
+        if not isinstance(spawner, DashboardSpawner) or named is None:
+            raise web.HTTPError(403)
+        if not self._may_know(spawner, *named):
             raise web.HTTPError(403)
         answer = await data.of(spawner, *named)
         if not spawner.ready or not self._may_know(spawner, *named):
@@ -274,14 +273,6 @@ class SharedDataHandler(OwnServerHandler):
         if "file" in answer:
             spawner.open_folders()
         self.finish(json.dumps(answer))
-
-    def _spawner(self, user: User) -> DashboardSpawner | None:
-        """That of the server that asks."""
-        for spawner in user.spawners.values():
-            scope = f"access:servers!server={user.name}/{spawner.name}"
-            if scope in self.expanded_scopes and isinstance(spawner, DashboardSpawner):
-                return spawner
-        return None
 
     @staticmethod
     def _may_know(spawner: DashboardSpawner, group: str, name: str) -> bool:

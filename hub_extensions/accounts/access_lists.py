@@ -27,6 +27,7 @@ _NAMED_GROUP: Final = 0x08
 
 #: Look into a folder and enter it.
 READ: Final = 0o5
+OWN: Final = 0o7
 NOTHING: Final = 0o0
 
 #: Whom an entry is about (a kind and an id), and the rights that it gives. In the order of their
@@ -63,6 +64,26 @@ def write(folder: Path, entries: Entries) -> None:
         _ENTRY.pack(kind, rights, id_) for (kind, id_), rights in sorted(entries.items())
     )
     os.setxattr(folder, _ATTRIBUTE, _VERSION + packed, follow_symlinks=False)
+
+
+def has_list(descriptor: int) -> bool:
+    """Whether an open file has a list of its own."""
+    try:
+        return _ATTRIBUTE in os.listxattr(descriptor)
+    except OSError:  # the file system knows no such lists
+        return False
+
+
+def let_in(folder: Path, entries: Entries, ids: range) -> None:
+    """Let those of these ids look into a folder who may look into another, whose list this is, and
+    nobody else but the owner. Raises OSError."""
+    named = {
+        who: rights & READ
+        for who, rights in entries.items()
+        if who[0] in {_NAMED_USER, _NAMED_GROUP} and who[1] in ids
+    }
+    only = {_OWNER: OWN, _GROUP: NOTHING, _OTHERS: NOTHING}
+    write(folder, only | named | ({_MASK: READ} if named else {}))
 
 
 def guard(folder: Path, wanted: Mapping[Who, int | None], ours: range = range(0)) -> None:

@@ -16,8 +16,10 @@ from limits.strategies import MovingWindowRateLimiter
 from tornado import web
 
 from ..claims_api import OwnServerHandler
+from ..compiled_notebooks import notebooks
 from ..folders import ADMIN
 from ..roles import READ_ACCESS
+from ..spawner import DashboardSpawner
 from .events import current, record
 from .reading import Query, as_csv, as_json_lines, entries
 from .trail import Trail
@@ -127,6 +129,8 @@ class OpenedHandler(OwnServerHandler):
                 record("rate-limited", user=user.name, by="hub", reason="opens too many dashboards")
             raise web.HTTPError(429)
         record("dashboard-opened", user=user.name, group=group, dashboard=dashboard)
+        if isinstance(spawner := self.server, DashboardSpawner):
+            notebooks.opened(spawner, group, dashboard)
         self.set_status(204)
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from hub_extensions.accounts import access_lists
-from hub_extensions.accounts.access_lists import NOTHING, READ, group, guard, read, user
+from hub_extensions.accounts.access_lists import NOTHING, READ, group, guard, let_in, read, user
 
 OURS = range(70_000, 70_100)
 
@@ -49,6 +49,17 @@ def test_a_copy_of_another_folder_does_not_bring_its_readers(folder: Path) -> No
     guard(folder, {group(70_001): READ, group(12): READ}, OURS)
     guard(folder, {group(70_009): READ}, OURS)
     assert named(folder) == {group(70_009): READ, group(12): READ}
+
+
+def test_a_place_lets_in_our_ids_to_read_and_nobody_else(folder: Path, tmp_path: Path) -> None:
+    guard(folder, {group(70_001): 0o7, user(70_002): NOTHING, user(12): 0o7}, OURS)
+    place = tmp_path / "place"
+    place.mkdir()
+    let_in(place, read(folder), OURS)
+    assert named(place) == {group(70_001): READ, user(70_002): NOTHING}
+    assert stat.S_IMODE(place.stat().st_mode) == 0o750  # the group's part shows the mask
+    let_in(place, {}, OURS)
+    assert stat.S_IMODE(place.stat().st_mode) == 0o700
 
 
 def test_a_folder_that_somebody_opens_again_is_shut_again(folder: Path) -> None:
