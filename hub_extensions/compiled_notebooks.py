@@ -19,7 +19,6 @@ from importlib.util import MAGIC_NUMBER
 from pathlib import Path
 from typing import Any, Final
 
-from tornado import web
 from tornado.log import app_log
 
 from .accounts import access_lists, unix_accounts
@@ -31,8 +30,8 @@ _LARGEST: Final = 16 * 1024 * 1024  # bytes of a notebook, and of its code
 _PATIENCE: Final = 30.0  # seconds
 _OWNER: Final = "compiler"
 
-#: What changes when a file does.
-Version = tuple[int, int, int]
+#: What changes when a file does, or who may read it.
+Version = tuple[int, int, int, int]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,15 +55,24 @@ class CompiledNotebooks:
         if dashboard_named(f"{group}/{name}") != (group, name):
             return
         folder = Path(spawner.notebooks).resolve() / group
-        path = (folder / f"{name}.ipynb").resolve()  # a link may lead to another of the folder
-        if path.parent != folder:
+        try:
+            path = (folder / f"{name}.ipynb").resolve()  # a link may lead to another of the folder
+        except (OSError, RuntimeError):
             return
-        version, kept = _version(path), self._kept.get(path)
-        is_kept = kept is not None and kept.version == version
-        if version and not is_kept and path not in self._under_way:
+        version = _version(path) if path.parent == folder else None
+        if version and not self._is_kept(path, version) and path not in self._under_way:
             task = asyncio.create_task(self._keep(spawner, path))
             self._under_way[path] = task
             task.add_done_callback(lambda _: self._under_way.pop(path))
+
+    def _is_kept(self, path: Path, version: Version) -> bool:
+        """Whether there is what can be kept of this version."""
+        kept = self._kept.get(path)
+        return (
+            kept is not None
+            and kept.version == version
+            and (kept.file is None or kept.file.exists())
+        )
 
     async def _keep(self, spawner: DashboardSpawner, path: Path) -> None:
         async with self._one:
@@ -74,16 +82,18 @@ class CompiledNotebooks:
                 notebook = await asyncio.to_thread(_read, path, bool(spawner.ids))
                 file = None if notebook is None else await _compile(spawner, path, notebook)
                 self._kept[path] = Kept(version=version, file=file)
-            except (OSError, web.HTTPError) as error:  # tried again when the next one opens it
+            except OSError as error:  # tried again when the next one opens it
                 app_log.warning("The code of %s is not kept: %s", path, error)
+            except Exception:
+                app_log.exception("The code of %s is not kept", path)
 
     def _forget_changed(self, folder: Path) -> None:
         """Remove what is kept of notebooks of a folder that are gone, or are others by now."""
         for path, kept in list(self._kept.items()):
             if path.parent == folder and kept.version != _version(path):
-                del self._kept[path]
                 if kept.file:
                     kept.file.unlink(missing_ok=True)
+                del self._kept[path]
 
 
 def _version(path: Path) -> Version | None:
@@ -91,7 +101,7 @@ def _version(path: Path) -> Version | None:
         info = path.stat()
     except OSError:
         return None
-    return info.st_mtime_ns, info.st_size, info.st_mode
+    return info.st_ino, info.st_ctime_ns, info.st_mtime_ns, info.st_size
 
 
 def _read(path: Path, has_accounts: bool) -> bytes | None:
@@ -102,9 +112,10 @@ def _read(path: Path, has_accounts: bool) -> bytes | None:
     # Its author may just now make a link of it, to what only the hub can read, or a pipe.
     descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
     with open(descriptor, "rb") as file:
-        info = os.fstat(descriptor)
-        is_for_all = info.st_mode & stat.S_IROTH and not access_lists.has_list(descriptor)
-        if not stat.S_ISREG(info.st_mode) or (has_accounts and not is_for_all):
+        mode = os.fstat(descriptor).st_mode
+        if not stat.S_ISREG(mode):
+            return None
+        if has_accounts and (not mode & stat.S_IROTH or access_lists.has_list(descriptor)):
             return None
         notebook = file.read(_LARGEST + 1)
     return notebook if len(notebook) <= _LARGEST else None
@@ -113,8 +124,7 @@ def _read(path: Path, has_accounts: bool) -> bytes | None:
 async def _compile(spawner: DashboardSpawner, path: Path, notebook: bytes) -> Path | None:
     """Have it compiled; returns the file of its code, None if that cannot be."""
     place = places.of(Path(spawner.shared), path.parent, spawner.ids)
-    named = b"\0".join((MAGIC_NUMBER, os.fsencode(path.name), notebook))
-    file = place / f"code-{hashlib.sha256(named).hexdigest()}"  # as `dashboards.cells` does
+    file = place / await asyncio.to_thread(_file_name, path.name, notebook)
     unfinished = place / "unfinished"
     unfinished.unlink(missing_ok=True)
     descriptor = os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
@@ -130,17 +140,25 @@ async def _compile(spawner: DashboardSpawner, path: Path, notebook: bytes) -> Pa
     return None
 
 
+def _file_name(name: str, notebook: bytes) -> str:
+    """As `dashboards.compiled` asks for it."""
+    named = b"\0".join((MAGIC_NUMBER, os.fsencode(name), notebook))
+    return f"code-{hashlib.sha256(named).hexdigest()}"
+
+
 async def _run(spawner: DashboardSpawner, name: str, notebook: bytes, descriptor: int) -> bool:
     """Run the compiler, which can do nothing but write into the file; whether it has."""
     uid = spawner.unix_id(_OWNER) if spawner.ids else None
     account: dict[str, Any] = {}
     if uid is not None:
+        await asyncio.to_thread(unix_accounts.end_all, uid)  # as an earlier hub may have left
         account = {"user": uid, "group": uid, "extra_groups": []}
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-I", "-m", "hub_extensions.end_with_parent", str(os.getpid())),
         *(sys.executable, "-I", "-m", "dashboards.compiled", name),
         stdin=asyncio.subprocess.PIPE,
         stdout=descriptor,
+        stderr=asyncio.subprocess.DEVNULL,  # it would say what the notebook has it say
         cwd="/",
         env={},
         start_new_session=True,
@@ -155,7 +173,7 @@ async def _run(spawner: DashboardSpawner, name: str, notebook: bytes, descriptor
             os.killpg(process.pid, signal.SIGKILL)
         await process.wait()
         if uid is not None:
-            unix_accounts.end_all(uid)
+            await asyncio.to_thread(unix_accounts.end_all, uid)
     return process.returncode == 0
 
 

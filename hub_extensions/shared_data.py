@@ -63,6 +63,12 @@ class Loaded:
     until: float
     answer: dict[str, str]
 
+    @property
+    def is_good(self) -> bool:
+        """Whether it is to be told still; its folder may have been away meanwhile."""
+        is_there = "file" not in self.answer or Path(self.answer["file"]).exists()
+        return is_there and time.monotonic() <= self.until
+
 
 class SharedData:
     """Has shared cells run, one notebook of a folder after the other, and remembers the outcome."""
@@ -82,7 +88,7 @@ class SharedData:
             if plan is None:
                 raise web.HTTPError(404)
             known = self._known.get((group, name))
-            if known is None or known.version != plan.version or known.until < time.monotonic():
+            if known is None or known.version != plan.version or not known.is_good:
                 async with self._few:
                     answer = await self._load(spawner, group, name)
                 holds = plan.refresh if "file" in answer else _AGAIN
@@ -111,7 +117,7 @@ class SharedData:
         finally:
             os.close(descriptor)
             if not is_there:
-                path.unlink()
+                path.unlink(missing_ok=True)
         app_log.info("Loaded the data of %s/%s in %.1f s", group, name, time.monotonic() - began)
         return {"file": str(path)}
 

@@ -41,8 +41,16 @@ class SharedPlaces:
         if not place.exists():
             place.mkdir(mode=0o700)
             if ids:  # who has lost the folder of notebooks has lost this one
-                access_lists.let_in(place, access_lists.read(folder), ids)
+                _follow(place, folder, ids)
         return place
+
+
+def _follow(place: Path, folder: Path, ids: range) -> None:
+    try:
+        access_lists.let_in(place, access_lists.read(folder), ids)
+    except OSError:
+        place.rmdir()
+        raise
 
 
 places: Final = SharedPlaces()

@@ -67,11 +67,8 @@ def write(folder: Path, entries: Entries) -> None:
 
 
 def has_list(descriptor: int) -> bool:
-    """Whether an open file has a list of its own."""
-    try:
-        return _ATTRIBUTE in os.listxattr(descriptor)
-    except OSError:  # the file system knows no such lists
-        return False
+    """Whether an open file has a list of its own. Raises OSError."""
+    return _ATTRIBUTE in os.listxattr(descriptor)
 
 
 def let_in(folder: Path, entries: Entries, ids: range) -> None:

@@ -9,9 +9,10 @@ import contextlib
 import ctypes
 import os
 import resource
+import shutil
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any, Final
 
@@ -151,8 +152,9 @@ class AccountSpawner(LocalProcessSpawner):
         """
         if not self.account:
             return
-        readable = self.readable()
-        for folder in audiences(Path(self.notebooks)):
+        readable, folders = self.readable(), audiences(Path(self.notebooks))
+        self._remove_places_but(folders)
+        for folder in folders:
             may = folder.name in readable
             change = access_lists.READ if may else access_lists.NOTHING
             wanted: dict[access_lists.Who, int | None]
@@ -173,6 +175,14 @@ class AccountSpawner(LocalProcessSpawner):
         """A folder of notebooks, and that of what its viewers share."""
         left = Path(self.shared) / folder.name
         return [folder, left] if self.shared and left.is_dir() else [folder]
+
+    def _remove_places_but(self, folders: Collection[Path]) -> None:
+        """Remove what is shared of folders that are gone: nobody says any more who may read it."""
+        names = {folder.name for folder in folders}
+        with contextlib.suppress(OSError):
+            for place in os.scandir(self.shared) if self.shared else ():
+                if place.name not in names:
+                    shutil.rmtree(place.path, ignore_errors=True)
 
     def readable(self) -> set[str]:
         """The folders that this server may read now."""

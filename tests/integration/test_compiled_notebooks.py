@@ -233,3 +233,15 @@ def test_who_may_write_into_the_folder_may_not_write_what_is_kept(
     assert not others
     assert place.stat().st_mode & 0o007 == 0
     assert can_read(server(hub, ANALYST), place)
+
+
+def test_nothing_stays_of_a_folder_that_goes(hub_with_accounts: Hub, analyst: Known) -> None:
+    hub = hub_with_accounts
+    put_into_finance(hub, analyst)
+    place = hub.state / "shared" / "finance"
+    (hub.notebooks / "finance").rename(hub.notebooks / "moved")
+    try:
+        wait_until(lambda: not place.exists(), "the end of what was shared")
+    finally:
+        (hub.notebooks / "moved").rename(hub.notebooks / "finance")
+    put_into_finance(hub, analyst)

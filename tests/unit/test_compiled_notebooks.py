@@ -15,6 +15,9 @@ from tests.dashboards.notebooks import code, write_notebook
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="accounts need Linux")
 
 
+MASK = (0x10, 0xFFFFFFFF)
+
+
 @pytest.fixture
 def path(tmp_path: Path) -> Path:
     path = write_notebook(tmp_path / "one.ipynb", code("password = 'secret'"))
@@ -38,7 +41,7 @@ def test_with_accounts_one_that_not_all_may_read_is_left_out(path: Path) -> None
 
 def test_with_accounts_one_that_is_shut_to_some_is_left_out(path: Path) -> None:
     nobody = {access_lists.user(70_001): access_lists.NOTHING}
-    access_lists.write(path, access_lists.read(path) | nobody | {(0x10, 0xFFFFFFFF): 0o4})
+    access_lists.write(path, access_lists.read(path) | nobody | {MASK: 0o4})
     assert path.stat().st_mode & 0o004
     assert read(path, has_accounts=True) is None
 
@@ -59,3 +62,11 @@ def test_a_pipe_holds_nobody_up(path: Path) -> None:
 def test_a_large_one_is_left_out(path: Path) -> None:
     os.truncate(path, compiled_notebooks._LARGEST + 1)
     assert read(path) is None
+
+
+def test_a_version_is_of_who_may_read_it_too(path: Path) -> None:
+    before = compiled_notebooks._version(path)
+    assert before == compiled_notebooks._version(path)
+    access_lists.write(path, access_lists.read(path) | {access_lists.user(70_001): 0o0, MASK: 0o4})
+    assert compiled_notebooks._version(path) != before
+    assert compiled_notebooks._version(path.with_name("none")) is None
