@@ -259,7 +259,8 @@ def test_a_template_that_is_killed_while_it_forks_holds_nobody_up(
         opened.result()
     server = hub.server_of(visit.name)
     assert server is not None
-    assert "dashboards.server" in server.cmdline()  # it is no fork
+    # Without a template; or by the next one, if this one was killed before it had the order.
+    assert "dashboards.server" in server.cmdline() or server.ppid() == template(hub).pid
     assert_each_has_their_own(visits[:3])
 
 
