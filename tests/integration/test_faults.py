@@ -228,10 +228,14 @@ def hub(start_hub: StartHub) -> Hub:
 @pytest.fixture(scope="module")
 def visits(hub: Hub) -> list[Visit]:
     """Twenty people who have come at once, and waited in line."""
-    visits = make_people(hub, 20)
+    visits, warm = make_people(hub, 20), template(hub)
     all_at_once(Visit.sign_in, visits)
-    with health_asked(hub) as answers:
-        all_at_once(Visit.come, visits)
+    warm.send_signal(signal.SIGSTOP)  # it is too fast for a line to be seen
+    with health_asked(hub) as answers, ThreadPoolExecutor() as threads:
+        coming = threads.submit(all_at_once, Visit.come, visits)
+        wait_until(lambda: any(visit.places for visit in visits), "a line")
+        warm.send_signal(signal.SIGCONT)
+        coming.result()
     assert answers
     assert set(answers) == {200}
     return visits
