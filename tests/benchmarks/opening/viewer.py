@@ -12,6 +12,7 @@ import json
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from html import unescape
 from typing import Any, Final
 from urllib.parse import urljoin, urlsplit
 
@@ -27,6 +28,8 @@ _TOKEN: Final = re.compile(r'"token":"([^"]+)"')
 #: The document as some pages bring it: the WebSocket then says whether it is still the same.
 _FIRST_STATE: Final = re.compile(r'<script [^>]*id="first-state">(.*?)</script>', re.DOTALL)
 _PROGRESS: Final = re.compile(r'EventSource\(("[^"]+")\)')
+#: Where JupyterHub offers to start a server that has ended: one of the peer's does, now and then.
+_LAUNCH: Final = re.compile(r'<a id="start"[^>]*\bhref="([^"]+)"')
 _RELOADS: Final = "<script>location.reload();</script>"
 #: What a browser says when it has drawn the document; Panel holds plots back until then.
 _READY: Final = {
@@ -105,6 +108,10 @@ class Viewer:
         while not (token := _TOKEN.search(page.text)):
             if progress := _PROGRESS.search(page.text):
                 await self._until_ready(urljoin(page.url, json.loads(progress[1])))
+            elif launch := _LAUNCH.search(page.text):
+                self.reloads += 1
+                page = await self._answered_in_the_end(urljoin(page.url, unescape(launch[1])))
+                continue
             else:
                 assert _RELOADS in page.text, f"no dashboard at {page.url}: {page.text[:2000]}"
             page = await self._answered_in_the_end(page.url)
