@@ -8,20 +8,17 @@ dashboard's process compiles for itself.
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import hashlib
 import os
-import signal
 import stat
-import sys
 from dataclasses import dataclass
 from importlib.util import MAGIC_NUMBER
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 from tornado.log import app_log
 
-from .accounts import access_lists, unix_accounts
+from .accounts import access_lists, apart
 from .folders import dashboard_named
 from .shared_places import places
 from .spawner import DashboardSpawner
@@ -148,33 +145,17 @@ def _file_name(name: str, notebook: bytes) -> str:
 
 async def _run(spawner: DashboardSpawner, name: str, notebook: bytes, descriptor: int) -> bool:
     """Run the compiler, which can do nothing but write into the file; whether it has."""
-    uid = spawner.unix_id(_OWNER) if spawner.ids else None
-    account: dict[str, Any] = {}
-    if uid is not None:
-        await asyncio.to_thread(unix_accounts.end_all, uid)  # as an earlier hub may have left
-        account = {"user": uid, "group": uid, "extra_groups": []}
-    process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-I", "-m", "hub_extensions.end_with_parent", str(os.getpid())),
-        *(sys.executable, "-I", "-m", "dashboards.compiled", name),
-        stdin=asyncio.subprocess.PIPE,
+    status = await apart.run(
+        *("dashboards.compiled", name),
+        given=notebook,
+        seconds=_PATIENCE,
+        uid=spawner.unix_id(_OWNER) if spawner.ids else None,
         stdout=descriptor,
         stderr=asyncio.subprocess.DEVNULL,  # it would say what the notebook has it say
         cwd="/",
         env={},
-        start_new_session=True,
-        **account,
     )
-    try:
-        await asyncio.wait_for(process.communicate(notebook), _PATIENCE)
-    except TimeoutError:
-        return False
-    finally:
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(process.pid, signal.SIGKILL)
-        await process.wait()
-        if uid is not None:
-            await asyncio.to_thread(unix_accounts.end_all, uid)
-    return process.returncode == 0
+    return status == 0
 
 
 notebooks: Final = CompiledNotebooks()

@@ -18,10 +18,7 @@ import os
 import resource
 import secrets
 import shutil
-import signal
-import sys
 import time
-from asyncio.subprocess import PIPE, Process
 from collections import defaultdict
 from dataclasses import dataclass
 from pathlib import Path
@@ -30,7 +27,7 @@ from typing import Any, Final
 from tornado import web
 from tornado.log import app_log
 
-from .accounts import unix_accounts
+from .accounts import apart, unix_accounts
 from .claims_api import OwnServerHandler
 from .folders import dashboard_named, has_dashboard
 from .notebook_files import LARGEST
@@ -135,28 +132,20 @@ async def _run(
         "seconds": spawner.shared_seconds,
         "limits": list(_limits(spawner, uid).items()),
     }
-    account: dict[str, Any] = {}
-    if uid is not None:
-        account = {"user": uid, "group": uid, "extra_groups": [spawner.folder_id(group)]}
-    process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-I", "-m", "hub_extensions.end_with_parent", str(os.getpid())),
-        *(sys.executable, "-I", "-m", "dashboards.shared_process"),
-        stdin=PIPE,
+    status = await apart.run(
+        "dashboards.shared_process",
+        given=json.dumps(order).encode(),
+        seconds=spawner.shared_seconds + _LAST_MOMENT,
+        uid=uid,
+        groups=[spawner.folder_id(group)] if uid is not None else [],
         pass_fds=[descriptor],
         cwd=home,
         env=_environ(spawner, home),
         umask=0o077,
-        start_new_session=True,
-        **account,
     )
-    try:
-        work = process.communicate(json.dumps(order).encode())
-        await asyncio.wait_for(work, spawner.shared_seconds + _LAST_MOMENT)
-    except TimeoutError:
+    if status is None:
         app_log.error("Loading the data of %s does not come to an end", notebook)
-    finally:
-        await _end(process, uid)
-    return None if process.returncode == 0 else _explained(descriptor)
+    return None if status == 0 else _explained(descriptor)
 
 
 def _limits(spawner: DashboardSpawner, uid: int | None) -> dict[int, int]:
@@ -173,15 +162,6 @@ def _limits(spawner: DashboardSpawner, uid: int | None) -> dict[int, int]:
 def _environ(spawner: DashboardSpawner, home: Path) -> dict[str, str]:
     kept = {name: os.environ[name] for name in spawner.env_keep if name in os.environ}
     return kept | spawner.server_environment | {"HOME": str(home), "MPLBACKEND": "agg"}
-
-
-async def _end(process: Process, uid: int | None) -> None:
-    """End all that has come of it."""
-    with contextlib.suppress(ProcessLookupError):
-        os.killpg(process.pid, signal.SIGKILL)
-    await process.wait()
-    if uid is not None:
-        unix_accounts.end_all(uid)
 
 
 def _explained(descriptor: int) -> dict[str, str]:

@@ -155,12 +155,16 @@ def hub_with_accounts() -> Iterator[Hub]:
 
 @pytest.fixture(scope="module")
 def analyst(hub_with_accounts: Hub) -> Known:
-    """A member of `finance`, at the beginning of each test."""
     return signed_in(hub_with_accounts, ANALYST)
 
 
+@pytest.fixture
+def finance(hub_with_accounts: Hub, analyst: Known) -> Path:
+    """What the viewers of `finance` share, of whom the analyst is one."""
+    return put_into_finance(hub_with_accounts, analyst)
+
+
 def put_into_finance(hub: Hub, analyst: Known) -> Path:
-    """The place of the folder."""
     assert hub.api("/groups/finance/users", "POST", json={"users": [ANALYST]}).ok
     wait_until(lambda: "money" in page(analyst, "one", "finance"), "the dashboard")
     becomes_kept(hub, "one.ipynb, cell 1", "finance")
@@ -168,10 +172,9 @@ def put_into_finance(hub: Hub, analyst: Known) -> Path:
 
 
 def test_a_notebook_changes_no_code_and_reads_that_of_its_folders_alone(
-    hub_with_accounts: Hub, analyst: Known
+    hub_with_accounts: Hub, finance: Path
 ) -> None:
     hub = hub_with_accounts
-    finance = put_into_finance(hub, analyst)
     member = signed_in(hub, MEMBER)
     page(member, "tampers")
     kept = becomes_kept(hub, "tampers.ipynb, cell 1")
@@ -186,10 +189,9 @@ def test_a_notebook_changes_no_code_and_reads_that_of_its_folders_alone(
 
 
 def test_who_loses_a_folder_loses_its_code_also_by_what_was_open(
-    hub_with_accounts: Hub, analyst: Known
+    hub_with_accounts: Hub, finance: Path
 ) -> None:
     hub = hub_with_accounts
-    place = put_into_finance(hub, analyst)
     process = server(hub, ANALYST)
     status = Path(f"/proc/{process.pid}/status").read_text()
     groups = re.search(r"^Groups:\t(.*)", status, re.MULTILINE)[1].split()  # pyright: ignore
@@ -202,7 +204,7 @@ def test_who_loses_a_folder_loses_its_code_also_by_what_was_open(
     )
     command = ["setpriv", f"--reuid={uid}", f"--regid={uid}", f"--groups={','.join(groups)}"]
     with subprocess.Popen(
-        [*command, "/usr/bin/python3", "-c", look, str(place)],
+        [*command, "/usr/bin/python3", "-c", look, str(finance)],
         stdin=reader,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
@@ -212,7 +214,7 @@ def test_who_loses_a_folder_loses_its_code_also_by_what_was_open(
         assert looks.stdout
         assert looks.stdout.readline().strip() == "1"
         assert hub.api("/groups/finance/users", "DELETE", json={"users": [ANALYST]}).ok
-        wait_until(lambda: not can_read(process, place), "the loss of the code")
+        wait_until(lambda: not can_read(process, finance), "the loss of the code")
         os.close(writer)
         assert looks.wait(20) != 0
 
@@ -235,13 +237,13 @@ def test_who_may_write_into_the_folder_may_not_write_what_is_kept(
     assert can_read(server(hub, ANALYST), place)
 
 
-def test_nothing_stays_of_a_folder_that_goes(hub_with_accounts: Hub, analyst: Known) -> None:
+def test_nothing_stays_of_a_folder_that_goes(
+    hub_with_accounts: Hub, analyst: Known, finance: Path
+) -> None:
     hub = hub_with_accounts
-    put_into_finance(hub, analyst)
-    place = hub.state / "shared" / "finance"
     (hub.notebooks / "finance").rename(hub.notebooks / "moved")
     try:
-        wait_until(lambda: not place.exists(), "the end of what was shared")
+        wait_until(lambda: not finance.exists(), "the end of what was shared")
     finally:
         (hub.notebooks / "moved").rename(hub.notebooks / "finance")
     put_into_finance(hub, analyst)
