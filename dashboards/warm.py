@@ -11,6 +11,7 @@ import os
 from importlib.util import find_spec
 from types import ModuleType
 
+from dashboards.full_pools import fill_pools
 from dashboards.huge_pages import use_huge_pages
 from dashboards.immortal import immortalize
 
@@ -53,5 +54,6 @@ def prepare_forks() -> None:
     importlib.import_module("dashboards.sample").draw()
     gc.collect()
     immortalize()
+    fill_pools()
     gc.freeze()
     use_huge_pages()
