@@ -169,6 +169,19 @@ class Hub:
         """The hub has said unasked what it knows of the owner, just now."""
         self._answers["claims"] = known, time.monotonic() + FRESH_FOR
 
+    def know_visitor(self, session: str, token: str) -> None:
+        """The hub has said unasked who will come in the browser of this session: the owner, of whom
+        `know` has been told, with the token of this SHA-256 digest. They need not be asked about.
+        """
+        groups = self._answers["claims"][0].get("groups")
+        # The key is HubAuth's own: under another one the answer would not be found, and asked for.
+        self.auth.cache[f"token:{session}:{token}"] = {
+            "kind": "user",
+            "name": self.settings.user,
+            "groups": groups,
+            "scopes": sorted(self.settings.access_scopes),
+        }
+
     def ask_ahead(self) -> None:
         """Ask for what is known of the owner, as the browser is on its way to the page that needs
         it."""

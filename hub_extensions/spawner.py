@@ -11,7 +11,7 @@ import hmac
 import json
 import signal
 import sys
-from collections.abc import AsyncIterator, Collection
+from collections.abc import AsyncIterator, Callable, Collection
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, ClassVar, Final
@@ -147,9 +147,12 @@ class DashboardSpawner(AccountSpawner):
 
     # -- what the server is told -------------------------------------------------------------
 
-    expected: dict[str, Any] | None = None
-    """The request for which the server is started, if it is for a dashboard; told once, see
-    `dashboards.expected`."""
+    expected: Callable[[], dict[str, Any] | None] | None = None
+    """Says for which request the server is started, if it is for a dashboard; asked once, as the
+    process is started, see `dashboards.expected`."""
+
+    groups_told: frozenset[str] | None = None
+    """The groups of its owner that the server was told as it was started, None: none."""
 
     @property
     def server_key(self) -> str:
@@ -219,8 +222,9 @@ class DashboardSpawner(AccountSpawner):
 
     def user_env(self, env: dict[str, str]) -> dict[str, str]:
         """A dashboard server's environment, beside JupyterHub's own names."""
-        expected, self.expected = self.expected, None
-        if expected:
+        ask, self.expected, self.groups_told = self.expected, None, None
+        if ask and (expected := ask()):
+            self.groups_told = frozenset(expected["known"]["groups"])
             env |= {"ATRIUM_EXPECTED": json.dumps(expected)}
         env |= {"HOME": str(self.home), "ATRIUM_NOTEBOOKS": self.notebooks}
         env |= {"ATRIUM_SHARED": self.shared}

@@ -33,7 +33,7 @@ class Told:
     Attributes:
         answers_by: when it must have answered for the first time, by `time.monotonic`: until then
             it may show more than its owner has now, above all after a restart of the hub.
-        groups: what it has taken over; None as long as it has answered nothing.
+        groups: what it was started with or has taken over; None as long as that is not known.
         failures: pushes in a row that it has left without an answer.
     """
 
@@ -79,7 +79,8 @@ class Servers:
         answers_by = time.monotonic() + self._first_answer
         self._first_answer = max(self.seconds, _FIRST_ANSWER)
         for key, (user, spawner, groups) in running.items():
-            told = self._told.setdefault(key, Told(answers_by=answers_by))
+            began_with = getattr(spawner, "groups_told", None)
+            told = self._told.setdefault(key, Told(answers_by=answers_by, groups=began_with))
             if key in self.busy:
                 continue
             if user.id not in signed_in and spawner.name in sign_out.DASHBOARD_SERVERS:

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
+from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, Final
+from weakref import WeakKeyDictionary
 
 from jupyterhub import orm
 from jupyterhub.handlers import BaseHandler
@@ -25,6 +28,19 @@ _PATIENCE: Final = 1
 _HEADERS: Final = ("User-Agent", "Accept-Language", "Host")
 
 
+@dataclass(frozen=True, kw_only=True)
+class _ServerToken:
+    """What the cookie of a server is made of, and for which browser and start of the server."""
+
+    token: str = field(repr=False)
+    session: str
+    start: str = field(repr=False)
+
+
+#: Made as servers were started; each is handed to its browser once.
+_made: WeakKeyDictionary[Any, _ServerToken] = WeakKeyDictionary()
+
+
 async def open_server(handler: BaseHandler, user: User, next_url: str) -> str:
     """Start the user's server, if that is where they are going.
 
@@ -42,7 +58,7 @@ async def open_server(handler: BaseHandler, user: User, next_url: str) -> str:
     expected = None
     if next_url and not spawner.active and _one_host(handler):
         known = await known_of(handler.authenticator, user)
-        expected = {**_expected(handler, own), "known": known}
+        expected = partial(_expected, handler, spawner, cookie_id, own, known)
     if not spawner.active:
         try:
             spawner.check_allowed()
@@ -75,21 +91,33 @@ def set_server_cookie(handler: BaseHandler, spawner: Any, cookie_id: str) -> Non
         cookie_id: the hub's own cookie of this browser. If they were signed out meanwhile, it is
             another one's by now, and the browser gets nothing.
     """
-    user, app = spawner.user, handler.app
     client, secret = spawner.orm_spawner.oauth_client, getattr(spawner, "cookie_secret", None)
-    if not (_one_host(handler) and client and secret) or user.cookie_id != cookie_id:
+    if not (_one_host(handler) and client and secret) or spawner.user.cookie_id != cookie_id:
         return
+    made = _made.pop(spawner, None)
+    if made is None or (made.session, made.start) != (_session(handler), spawner.api_token):
+        made = _new_token(handler, spawner)
+    name = client.identifier
+    signed = web.create_signed_value(secret, name, made.token)
+    path = spawner.server.base_url
+    handler._set_cookie(name, signed, encrypted=False, path=path, expires_days=30)
+
+
+def _new_token(handler: BaseHandler, spawner: Any) -> _ServerToken:
+    """A token with which this browser is let in to the server, and nothing else."""
+    client = spawner.orm_spawner.oauth_client
     token = orm.APIToken.new(
-        user=user.orm_user,
+        user=spawner.user.orm_user,
         oauth_client=client,
         scopes=identify_scopes() | access_scopes(client),
         session_id=handler.get_session_cookie(),
-        expires_in=app.oauth_token_expires_in,
+        expires_in=handler.app.oauth_token_expires_in,
     )
-    name = client.identifier
-    signed = web.create_signed_value(secret, name, token)
-    path = spawner.server.base_url
-    handler._set_cookie(name, signed, encrypted=False, path=path, expires_days=30)
+    return _ServerToken(token=token, session=_session(handler), start=spawner.api_token)
+
+
+def _session(handler: BaseHandler) -> str:
+    return handler.get_session_cookie() or ""
 
 
 def _one_host(handler: BaseHandler) -> bool:
@@ -97,12 +125,22 @@ def _one_host(handler: BaseHandler) -> bool:
     return not (handler.app.subdomain_host or handler.app.cookie_host_prefix_enabled)
 
 
-def _expected(handler: BaseHandler, address: str) -> dict[str, Any]:
-    """The request with which this browser will ask its server for a dashboard, as far as a notebook
-    may know of it (`dashboards.expected`)."""
-    request = handler.request
+def _expected(
+    handler: BaseHandler, spawner: Any, cookie_id: str, address: str, known: dict[str, Any]
+) -> dict[str, Any] | None:
+    """The request with which this browser will ask the server for a dashboard, as far as a notebook
+    may know of it; what is known of its person; and the token that it will come with, by its digest
+    (`dashboards.expected`). Called as the server is started, maybe after a time in line: None for
+    who was signed out meanwhile."""
+    user, request = spawner.user, handler.request
+    if user.cookie_id != cookie_id:
+        return None
     headers = {name: request.headers[name] for name in _HEADERS if name in request.headers}
+    made = _made[spawner] = _new_token(handler, spawner)
     return {
+        "known": known | {"groups": sorted(str(group.name) for group in user.groups)},
+        "session": made.session,
+        "token": hashlib.sha256(made.token.encode()).hexdigest(),
         "uri": address,
         "protocol": request.protocol,
         "host": request.host,

@@ -568,7 +568,7 @@ GUARDS: dict[str, tuple[tuple[Any, str, Any], list[Step]]] = {
         (
             servers,
             "Told",
-            lambda answers_by: Told(answers_by, groups=_BelievedToKnow()),  # type: ignore[arg-type]
+            lambda answers_by, groups: Told(answers_by, groups=_BelievedToKnow()),  # type: ignore[arg-type]
         ),
         [("take", 0, "analysts"), ("crash",), ("time_passes", 8)],
     ),

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import json
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -129,6 +131,64 @@ def test_an_answer_from_before_the_hub_told_of_a_change_is_not_kept(tmp_path: Pa
 
     _, seen = ask(tmp_path, use, (200, {"name": "ann", "tenant": "acme"}))
     assert len(seen) == 2
+
+
+Asked = list[str]
+
+
+def announced(hub: Hub, answer: dict[str, Any] | None) -> Asked:
+    """Tell of ann, who will come in the session "one" with the token "good"; returns the tokens of
+    which the hub is asked, and answers this."""
+    asked: Asked = []
+
+    async def ask_hub(_method: str, _url: str, *, headers: dict[str, str], **_: Any) -> Any:
+        asked.append(headers["Authorization"])
+        return answer
+
+    hub.auth._api_request = ask_hub
+    hub.know({"name": "ann", "groups": ["user", "finance"]})
+    hub.know_visitor("one", hashlib.sha256(b"good").hexdigest())
+    return asked
+
+
+def comes(session: str, token: str) -> Any:
+    """A request of a browser with these cookies."""
+    return SimpleNamespace(
+        request=SimpleNamespace(headers={"Sec-Fetch-Mode": "navigate"}, method="GET", path="/"),
+        get_argument=lambda _name, default="": default,
+        get_cookie=lambda name, default="": session if "session" in name else default,
+        get_secure_cookie=lambda _name: token.encode(),
+        clear_cookie=lambda _name, **_: None,
+        settings={},
+    )
+
+
+@pytest.mark.parametrize(
+    ("session", "token", "is_known"),
+    [("one", "good", True), ("other", "good", False), ("one", "bad", False), ("", "bad", False)],
+)
+def test_who_is_announced_is_known_by_their_token_and_session(
+    tmp_path: Path, session: str, token: str, is_known: bool
+) -> None:
+    async def use(settings: Settings) -> None:
+        asked = announced(hub := Hub(settings), None)
+        visitor = await hub.visitor(comes(session, token))
+        assert visitor == (replace(ANN, groups={"user", "finance"}) if is_known else None)
+        assert asked == ([] if is_known else [f"token {token}"])
+
+    ask(tmp_path, use)
+
+
+def test_who_was_announced_is_asked_about_when_the_groups_have_changed(tmp_path: Path) -> None:
+    async def use(settings: Settings) -> None:
+        scopes = ["access:servers!server=ann/"]
+        before = {"kind": "user", "name": "ann", "groups": ["user", "finance"], "scopes": scopes}
+        asked = announced(hub := Hub(settings), before)
+        hub.told(frozenset({"user"}))
+        assert await hub.visitor(comes("one", "good")) == ANN
+        assert asked == ["token good"]
+
+    ask(tmp_path, use)
 
 
 def test_use_is_reported_once_and_silence_not_at_all(tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ from tests.conftest import StartHub
 from tests.dashboards.notebooks import code, write_notebook
 from tests.hub import Hub, wait_until
 from tests.person import Person
+from tests.requests_page import give, take
 
 MEMBER = "member@acme.test"
 LINK = "/hub/user-redirect/dashboards/"
@@ -90,6 +91,23 @@ def test_another_browser_gets_its_own_run(hub: Hub, member: Person) -> None:
     wait_until(lambda: runs(hub), "the run that nobody will see")
     assert '"token":"' in member.get(url, headers={"Accept-Language": "de"}).text
     assert len(runs(hub)) == 2
+
+
+def test_what_is_taken_on_the_way_is_not_shown(hub: Hub, member: Person) -> None:
+    give(hub, "finance", MEMBER)
+    url = on_the_way(member, f"{LINK}finance/counted")
+    wait_until(lambda: runs(hub), "its run")
+    take(hub, "finance", MEMBER)
+    wait_until(lambda: not sessions(hub), "its end")
+    assert member.get(url).status_code == 404
+
+
+def test_another_browser_with_the_address_is_not_let_in(hub: Hub, member: Person) -> None:
+    url = on_the_way(member, f"{LINK}user/counted")
+    stranger = Person(hub)
+    stranger.cookies.set("jupyterhub-session-id", member.cookies["jupyterhub-session-id"])
+    assert "E-mail" in stranger.get(url).text
+    assert '"token":"' in member.get(url).text
 
 
 def test_what_is_not_shared_is_not_run(hub: Hub, member: Person) -> None:

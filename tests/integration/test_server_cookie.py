@@ -42,11 +42,25 @@ def tokens(hub: Hub) -> list[dict[str, Any]]:
     return sorted(theirs, key=lambda token: token["created"])
 
 
-def test_the_hub_is_not_asked_who_came(hub: Hub) -> None:
-    before = hub.log_text().count("/hub/api/oauth2/authorize")
+@pytest.mark.parametrize(
+    ("runs", "questions"),
+    [
+        (True, ["/hub/api/oauth2/authorize"]),
+        # A server that is started for them is told by which token to know them.
+        (False, ["/hub/api/oauth2/authorize", f"GET /hub/api/user ({MEMBER}", f"PUT {ADDRESS}"]),
+    ],
+)
+def test_the_hub_is_not_asked_who_came(hub: Hub, runs: bool, questions: list[str]) -> None:
+    if runs:
+        signed_in(hub)
+    else:
+        hub.api(f"/users/{MEMBER}/server", "DELETE")
+        wait_until(lambda: hub.server_of(MEMBER) is None, "its end")
+    before = len(hub.log_text())
     person = signed_in(hub)
-    assert person.get(DASHBOARD).ok
-    assert hub.log_text().count("/hub/api/oauth2/authorize") == before
+    said = hub.log_text()[before:]
+    assert f"GET {ADDRESS}dashboards/" in said
+    assert not [question for question in questions if question in said]
     [cookie] = cookies_of(person)
     assert cookie.path == ADDRESS
     assert cookie.has_nonstandard_attr("HttpOnly")

@@ -432,6 +432,24 @@ async def test_a_server_of_somebody_who_is_not_signed_in_is_ended(
     assert gone.told == [frozenset()]
 
 
+async def test_what_a_server_was_started_with_it_is_told_when_it_has_changed(
+    db: Any, stopped: list[str], tmp_path: Path
+) -> None:
+    sign_in(db, 2)
+    following = follower(db, None)
+    same, changed = with_servers(following, db, tmp_path, "analysts", "finance")
+    for user in (same, changed):
+        user.server.groups_told = frozenset({"analysts", "finance"})
+    del changed.groups[1]
+    await following.enforce()
+    await until(lambda: changed.told and not following.servers.busy)
+    assert changed.told == [frozenset({"analysts"})]
+    assert same.told == stopped == []
+    del same.groups[0]
+    await following.enforce()
+    await until(lambda: same.told == [frozenset({"finance"})])
+
+
 async def test_folders_that_cannot_be_shut_keep_no_server_from_being_told(
     db: Any, stopped: list[str], tmp_path: Path
 ) -> None:
