@@ -23,7 +23,7 @@ from ..folders import dashboard_in
 from ..spawner import DashboardSpawner
 
 #: Seconds; a server that takes longer is waited for on JupyterHub's page for that.
-_PATIENCE: Final = 1
+_PATIENCE: Final = 2
 #: As `dashboards.sessions.HEADERS`: with others, what is begun is not what the browser asks for.
 _HEADERS: Final = ("User-Agent", "Accept-Language", "Host")
 
