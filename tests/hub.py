@@ -316,10 +316,11 @@ def _name(process: psutil.Process) -> str:
 
 
 def start_hub(folder: Path, running: list[Hub], **environment: str) -> Hub:
-    """Start one more hub below `folder` and note it in `running`."""
+    """Start one more hub below `folder` and note it in `running`; one that stops no idle servers,
+    which is a process less in each."""
     home = folder / f"hub-{len(running)}"
     home.mkdir()
-    hub = Hub(home, **environment)
+    hub = Hub(home, **{"ATRIUM_IDLE_MINUTES": "0", **environment})
     running.append(hub)
     return hub.start()
 

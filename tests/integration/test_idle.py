@@ -7,13 +7,21 @@ import sys
 from urllib.parse import urlsplit
 
 import psutil
+import pytest
 
+from tests.conftest import StartHub
 from tests.hub import Hub, wait_until
 from tests.person import Person
 
 MEMBER = "member@acme.test"
 #: Those of the role, and what JupyterHub reads into them.
 SCOPES = {"list:users", "read:users:activity", "read:servers", "delete:servers", "read:users:name"}
+
+
+@pytest.fixture(scope="module")
+def hub(start_hub: StartHub) -> Hub:
+    """One that stops them, after as long as it does by itself."""
+    return start_hub(ATRIUM_IDLE_MINUTES="60")
 
 
 def culler(hub: Hub) -> psutil.Process:
