@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import re
 import sys
-import tempfile
+from contextlib import suppress
 
 _POOLS = re.compile(r"^ *\d+ +(?P<size>\d+) +\d+ +\d+ +(?P<free>\d+)$", re.MULTILINE)
 """Of each size of block, in `sys._debugmallocstats()`: how many are free in pools in use."""
@@ -42,16 +42,17 @@ def _object_of(size: int, number: int) -> object:
 
 
 def _told() -> str:
-    """What Python tells of its memory, which it only writes to the standard error."""
-    if not hasattr(sys, "_debugmallocstats"):
-        return ""
-    with tempfile.TemporaryFile() as file:
-        error = os.dup(2)
-        os.dup2(file.fileno(), 2)
-        try:
-            sys._debugmallocstats()
-        finally:
-            os.dup2(error, 2)
-            os.close(error)
-        file.seek(0)
-        return file.read().decode()
+    """What Python tells of its memory, which it only writes to the standard error; "" where it does
+    not, or where that cannot be kept."""
+    if hasattr(sys, "_debugmallocstats") and hasattr(os, "memfd_create"):
+        with suppress(OSError), open(os.memfd_create("memory"), "w+b") as file:
+            error = os.dup(2)
+            os.dup2(file.fileno(), 2)
+            try:
+                sys._debugmallocstats()
+            finally:
+                os.dup2(error, 2)
+                os.close(error)
+            file.seek(0)
+            return file.read().decode()
+    return ""

@@ -55,7 +55,7 @@ class Settings:
     #: In it a folder for each of the notebooks' folders, of what its viewers share.
     shared: Path | None = None
     #: The request for which this server is started, see `dashboards.expected`.
-    expected: Mapping[str, Any] | None = None
+    expected: Mapping[str, Any] | None = field(default=None, repr=False)
 
     @property
     def hub_prefix(self) -> str:

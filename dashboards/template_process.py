@@ -1,8 +1,8 @@
 """`python -I -m dashboards.template_process FD [FOLDER]`: the warm parent of all servers.
 
 It has imported what dashboards are made of, and what the notebooks in FOLDER name in their import
-lines, drawn a sample of ours and played a visit to it, so that a fork of it shows a dashboard at
-once. It never runs a notebook, and knows no secret of the hub and no person.
+lines, and drawn a sample of ours, so that a fork of it shows a dashboard at once. It never runs a
+notebook, and knows no secret of the hub and no person.
 
 The hub orders on the socket FD (`dashboards.forking`) and writes into the socket of a fork, once it
 knows the fork, two messages of JSON, each after its length in 4 bytes: who to be, `home`, `limits`
@@ -27,7 +27,6 @@ from typing import Any, NoReturn
 
 from dashboards.forking import ForkServer, has_threads, stay_single_threaded
 from dashboards.page_templates import load_templates
-from dashboards.rehearsal import rehearse
 from dashboards.server import serve_forked
 from dashboards.this_process import be_ended_before, gain_no_privilege, hide_memory, set_limits
 from dashboards.warm import prepare_forks, warm_up
@@ -57,10 +56,6 @@ def main(descriptor: int, folder: str = "", *left_out: str) -> None:
         os.execv(sys.executable, again)
     channel.set_inheritable(False)
     load_templates()
-    try:
-        rehearse()
-    except Exception as error:  # forks take a little longer
-        sys.stderr.write(f"No visit could be played before the first one: {error!r}\n")
     prepare_forks()
     channel.send(json.dumps({"ready": True, "left_out": left_out}).encode() + b"\n")
     ForkServer(channel, partial(become_server, warm), stopped=lambda: os._exit(0)).serve()

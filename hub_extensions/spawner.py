@@ -217,6 +217,7 @@ class DashboardSpawner(AccountSpawner):
             self.log.info("%s starts without the template process: %s", self._log_name, reason)
             return await super().start_process()
         self.pid = self.proc.pid
+        self.open_folders()  # what was taken since: the template may not have answered at once
         await self.proc.tell(order, self.get_env())
         return self.ip or "127.0.0.1", self.port
 

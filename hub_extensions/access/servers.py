@@ -35,11 +35,13 @@ class Told:
             it may show more than its owner has now, above all after a restart of the hub.
         groups: what it was started with or has taken over; None as long as that is not known.
         failures: pushes in a row that it has left without an answer.
+        unheard: the groups in them; it may have learned of those in another way.
     """
 
     answers_by: float
     groups: frozenset[str] | None = None
     failures: int = 0
+    unheard: frozenset[str] = frozenset()
 
 
 class Servers:
@@ -79,14 +81,14 @@ class Servers:
         answers_by = time.monotonic() + self._first_answer
         self._first_answer = max(self.seconds, _FIRST_ANSWER)
         for key, (user, spawner, groups) in running.items():
-            began_with = getattr(spawner, "groups_told", None)
+            began_with = getattr(spawner, "groups_told", None) or None  # with none it is to end
             told = self._told.setdefault(key, Told(answers_by=answers_by, groups=began_with))
             if key in self.busy:
                 continue
             if user.id not in signed_in and spawner.name in sign_out.DASHBOARD_SERVERS:
                 self.busy.add(key)
                 self._beside(self._leave(key, user, spawner.name))
-            elif told.groups != groups:
+            elif told.groups != groups or told.unheard - groups:
                 self.busy.add(key)
                 self._beside(self._tell(key, told, user, spawner, groups))
 
@@ -119,7 +121,9 @@ class Servers:
             if told.groups is None:
                 lost_patience = time.monotonic() + _PUSH > told.answers_by
             else:
-                lost_patience = bool(told.groups - groups) or told.failures > _PATIENCE
+                is_taken = bool((told.groups | told.unheard) - groups)
+                lost_patience = is_taken or told.failures > _PATIENCE
+            told.unheard = frozenset() if heard else told.unheard | groups
             if not heard and lost_patience:
                 self.log.warning("%s does not let go of its dashboards; it is ended", user.name)
                 audit.record("server-stopped", user=user.name, by="hub", reason="no answer")

@@ -21,6 +21,7 @@ from tornado.httputil import url_concat
 from ..claims_api import known_of
 from ..folders import dashboard_in
 from ..spawner import DashboardSpawner
+from . import sessions
 
 #: Seconds; a server that takes longer is waited for on JupyterHub's page for that.
 _PATIENCE: Final = 2
@@ -30,15 +31,19 @@ _HEADERS: Final = ("User-Agent", "Accept-Language", "Host")
 
 @dataclass(frozen=True, kw_only=True)
 class _ServerToken:
-    """What the cookie of a server is made of, and for which browser and start of the server."""
+    """What the cookie of a server is made of, and for which browser and start of the server.
+
+    `cookie_id`: by which the hub knew the person then; a sign-out gives them another.
+    """
 
     token: str = field(repr=False)
-    session: str
+    session: str = field(repr=False)
+    cookie_id: str = field(repr=False)
     start: str = field(repr=False)
 
 
-#: Made as servers were started; each is handed to its browser once.
-_made: WeakKeyDictionary[Any, _ServerToken] = WeakKeyDictionary()
+#: Announced to servers as they were started; each is handed to its browser once.
+_announced: WeakKeyDictionary[Any, _ServerToken] = WeakKeyDictionary()
 
 
 async def open_server(handler: BaseHandler, user: User, next_url: str) -> str:
@@ -58,7 +63,7 @@ async def open_server(handler: BaseHandler, user: User, next_url: str) -> str:
     expected = None
     if next_url and not spawner.active and _one_host(handler):
         known = await known_of(handler.authenticator, user)
-        expected = partial(_expected, handler, spawner, cookie_id, own, known)
+        expected = partial(_expected, handler, spawner, cookie_id, own, known, _seen(user))
     if not spawner.active:
         try:
             spawner.check_allowed()
@@ -67,7 +72,7 @@ async def open_server(handler: BaseHandler, user: User, next_url: str) -> str:
         if isinstance(spawner, DashboardSpawner):
             spawner.expected = expected
         starting = asyncio.ensure_future(handler.spawn_single_user(user))
-        starting.add_done_callback(partial(_started, spawner))
+        starting.add_done_callback(partial(_started, spawner, expected))
         await asyncio.wait([starting], timeout=_PATIENCE)
         if starting.done() and (error := starting.exception()):
             handler.log.warning("%s did not start at the sign-in: %s", spawner._log_name, error)
@@ -94,30 +99,49 @@ def set_server_cookie(handler: BaseHandler, spawner: Any, cookie_id: str) -> Non
     client, secret = spawner.orm_spawner.oauth_client, getattr(spawner, "cookie_secret", None)
     if not (_one_host(handler) and client and secret) or spawner.user.cookie_id != cookie_id:
         return
-    made = _made.pop(spawner, None)
-    if made is None or (made.session, made.start) != (_session(handler), spawner.api_token):
-        made = _new_token(handler, spawner)
+    token = _take_announced(handler, spawner) or _new_token(handler, spawner)
     name = client.identifier
-    signed = web.create_signed_value(secret, name, made.token)
+    signed = web.create_signed_value(secret, name, token)
     path = spawner.server.base_url
     handler._set_cookie(name, signed, encrypted=False, path=path, expires_days=30)
 
 
-def _new_token(handler: BaseHandler, spawner: Any) -> _ServerToken:
+def _take_announced(handler: BaseHandler, spawner: Any) -> str | None:
+    """The token that the server was told of for this very browser. None if there is none, or if
+    the person's groups are others by now, of which the server has not been told yet: it asks the
+    hub about who comes with another token."""
+    made = _announced.get(spawner)
+    now = (_session(handler), spawner.user.cookie_id, spawner.api_token)
+    if made is None or (made.session, made.cookie_id, made.start) != now:
+        return None
+    del _announced[spawner]
+    return made.token if spawner.groups_told == _groups(spawner.user) else None
+
+
+def _new_token(handler: BaseHandler, spawner: Any) -> str:
     """A token with which this browser is let in to the server, and nothing else."""
     client = spawner.orm_spawner.oauth_client
-    token = orm.APIToken.new(
+    return orm.APIToken.new(
         user=spawner.user.orm_user,
         oauth_client=client,
         scopes=identify_scopes() | access_scopes(client),
         session_id=handler.get_session_cookie(),
         expires_in=handler.app.oauth_token_expires_in,
     )
-    return _ServerToken(token=token, session=_session(handler), start=spawner.api_token)
 
 
 def _session(handler: BaseHandler) -> str:
     return handler.get_session_cookie() or ""
+
+
+def _groups(user: User) -> frozenset[str]:
+    return frozenset(str(group.name) for group in user.groups)
+
+
+def _seen(user: User) -> str:
+    """Tells what the provider said of somebody last from what it said before."""
+    session = user.db.get(sessions.Session, user.id)
+    return session.seen if session else ""
 
 
 def _one_host(handler: BaseHandler) -> bool:
@@ -126,21 +150,29 @@ def _one_host(handler: BaseHandler) -> bool:
 
 
 def _expected(
-    handler: BaseHandler, spawner: Any, cookie_id: str, address: str, known: dict[str, Any]
+    handler: BaseHandler,
+    spawner: Any,
+    cookie_id: str,
+    address: str,
+    known: dict[str, Any],
+    seen: str,
 ) -> dict[str, Any] | None:
     """The request with which this browser will ask the server for a dashboard, as far as a notebook
     may know of it; what is known of its person; and the token that it will come with, by its digest
     (`dashboards.expected`). Called as the server is started, maybe after a time in line: None for
-    who was signed out meanwhile."""
+    who was signed out meanwhile, or of whom the provider has said something else."""
     user, request = spawner.user, handler.request
-    if user.cookie_id != cookie_id:
+    if user.cookie_id != cookie_id or _seen(user) != seen:
         return None
     headers = {name: request.headers[name] for name in _HEADERS if name in request.headers}
-    made = _made[spawner] = _new_token(handler, spawner)
+    token, session = _new_token(handler, spawner), _session(handler)
+    _announced[spawner] = _ServerToken(
+        token=token, session=session, cookie_id=cookie_id, start=spawner.api_token
+    )
     return {
-        "known": known | {"groups": sorted(str(group.name) for group in user.groups)},
-        "session": made.session,
-        "token": hashlib.sha256(made.token.encode()).hexdigest(),
+        "known": known | {"groups": sorted(_groups(user))},
+        "session": session,
+        "token": hashlib.sha256(token.encode()).hexdigest(),
         "uri": address,
         "protocol": request.protocol,
         "host": request.host,
@@ -162,9 +194,10 @@ class PendingHandler(SpawnPendingHandler):
         super().redirect(url, *args, **kwargs)
 
 
-def _started(spawner: Any, starting: asyncio.Future[None]) -> None:
+def _started(spawner: Any, expected: object, starting: asyncio.Future[None]) -> None:
     """What it was started for is no later start's; an error that comes later has been told."""
-    spawner.expected = None
+    if getattr(spawner, "expected", None) is expected:
+        spawner.expected = None
     if not starting.cancelled():
         starting.exception()
 

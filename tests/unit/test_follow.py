@@ -247,6 +247,7 @@ class FakeUser:
         self.id, self.name, self.orm_user = orm_user.id, orm_user.name, orm_user
         self.groups = [SimpleNamespace(name=group) for group in groups]
         self.told: list[frozenset[str]] = []
+        self.answers = True
         self.server = SimpleNamespace(
             name="",
             _log_name=self.name,
@@ -260,7 +261,7 @@ class FakeUser:
 
     async def tell_groups(self, groups: frozenset[str], *, ended: bool = False) -> bool:
         self.told.append(groups)
-        return True
+        return self.answers
 
 
 def with_servers(following: Follower, db: Any, folder: Path, *groups: str) -> list[FakeUser]:
@@ -448,6 +449,45 @@ async def test_what_a_server_was_started_with_it_is_told_when_it_has_changed(
     del same.groups[0]
     await following.enforce()
     await until(lambda: same.told == [frozenset({"finance"})])
+
+
+async def test_a_server_that_was_started_with_nothing_is_ended(
+    db: Any, stopped: list[str], tmp_path: Path
+) -> None:
+    """The last group was taken while it waited for its process."""
+    sign_in(db, 1)
+    following = follower(db, None)
+    (user,) = with_servers(following, db, tmp_path, "analysts")
+    user.server.groups_told, user.groups = frozenset(), []
+    await following.enforce()
+    await until(lambda: user.name in stopped)
+
+
+async def test_what_a_server_may_know_without_having_answered_is_taken_from_it(
+    db: Any, stopped: list[str], tmp_path: Path
+) -> None:
+    """It did not take over that a group was given, and could ask the hub by itself."""
+    sign_in(db, 1)
+    following = follower(db, None)
+    (user,) = with_servers(following, db, tmp_path, "analysts")
+    user.server.groups_told = frozenset({"analysts"})
+    user.answers = False
+    user.groups.append(SimpleNamespace(name="finance"))
+    await following.enforce()
+    await until(lambda: user.told and not following.servers.busy)
+    del user.groups[-1]
+    user.answers = True
+    await following.enforce()
+    await until(lambda: not following.servers.busy)
+    assert user.told == [frozenset({"analysts", "finance"}), frozenset({"analysts"})]
+    assert not stopped
+    user.answers = False
+    user.groups.append(SimpleNamespace(name="finance"))
+    await following.enforce()
+    await until(lambda: len(user.told) == 3 and not following.servers.busy)
+    del user.groups[-1]
+    await following.enforce()
+    await until(lambda: user.name in stopped)
 
 
 async def test_folders_that_cannot_be_shut_keep_no_server_from_being_told(

@@ -30,8 +30,10 @@ def given(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
 
 def a_server() -> Any:
     spawner = Spawner(name="", cookie_secret=b"secret", api_token="of this start")
-    spawner.user = SimpleNamespace(name="ada", cookie_id="mine", orm_user=None)
+    spawner.user = SimpleNamespace(name="ada", cookie_id="mine", id=1, orm_user=None)
     spawner.user.groups = [SimpleNamespace(name="user")]
+    spawner.user.db = SimpleNamespace(get=lambda *_which: SimpleNamespace(seen="roles"))
+    spawner.groups_told = frozenset({"user"})
     spawner.server = SimpleNamespace(base_url="/user/ada/")
     client = SimpleNamespace(identifier="jupyterhub-user-ada", spawner=spawner)
     spawner.orm_spawner = SimpleNamespace(oauth_client=client)
@@ -58,9 +60,12 @@ def handed(cookie_id: str = "mine", **of_the_hub: Any) -> list[str]:
     return browser.cookies
 
 
-def announced(browser: Any, spawner: Any, cookie_id: str = "mine") -> dict[str, Any] | None:
+def announced(
+    browser: Any, spawner: Any, cookie_id: str = "mine", seen: str = "roles"
+) -> dict[str, Any] | None:
     """What a server is told as it starts."""
-    return _expected(browser, spawner, cookie_id, "/user/ada/x", {"name": "ada", "groups": []})
+    known = {"name": "ada", "groups": []}
+    return _expected(browser, spawner, cookie_id, "/user/ada/x", known, seen)
 
 
 def test_a_token_for_this_server_and_no_more(given: list[Any]) -> None:
@@ -100,21 +105,37 @@ def test_the_token_that_was_announced_is_handed_to_its_browser_once(given: list[
     assert len(given) == 2
 
 
-@pytest.mark.parametrize("another", ["browser", "start", "server"])
-def test_it_is_not_handed_to_another(given: list[Any], another: str) -> None:
-    server, browser = a_server(), a_browser()
+@pytest.mark.parametrize("another", ["browser", "start", "server", "sign-in", "groups"])
+def test_another_token_is_made_for_another(given: list[Any], another: str) -> None:
+    server, browser, cookie_id = a_server(), a_browser(), "mine"
     announced(browser, server)
     match another:
+        case "sign-in":  # after a sign-out in another browser
+            server.user.cookie_id = cookie_id = "mine again"
+        case "groups":  # which the server has not been told: it is to ask the hub
+            server.user.groups = []
         case "browser":
             browser = a_browser("another session")
         case "start":
             server.api_token = "of the next start"
         case "server":
             server = a_server()
+    set_server_cookie(browser, server, cookie_id)
+    assert len(given) == 2
+    assert len(browser.cookies) == 1
+
+
+def test_another_browser_does_not_use_it_up(given: list[Any]) -> None:
+    server, browser = a_server(), a_browser()
+    announced(browser, server)
+    set_server_cookie(a_browser("another session"), server, "mine")
     set_server_cookie(browser, server, "mine")
     assert len(given) == 2
 
 
-def test_nobody_is_announced_who_was_signed_out_in_line(given: list[Any]) -> None:
+def test_nobody_is_announced_who_was_signed_out_or_given_other_roles_in_line(
+    given: list[Any],
+) -> None:
     assert announced(a_browser(), a_server(), "of a session that is over") is None
+    assert announced(a_browser(), a_server(), seen="other roles") is None
     assert not given
