@@ -24,7 +24,7 @@ async def open_expected(site: Site) -> None:
     if told is None:
         return
     site.hub.know(told["known"])
-    site.hub.know_visitor(told["session"], told["token"])
+    site.hub.know_visitor(told["session"], told["token"], told["known"]["groups"])
     owner = await site.hub.owner()
     if owner is None:
         return

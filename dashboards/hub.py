@@ -6,7 +6,7 @@ import asyncio
 import json
 import logging
 import time
-from collections.abc import Coroutine
+from collections.abc import Collection, Coroutine
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -169,16 +169,14 @@ class Hub:
         """The hub has said unasked what it knows of the owner, just now."""
         self._answers["claims"] = known, time.monotonic() + FRESH_FOR
 
-    def know_visitor(self, session: str, token: str) -> None:
-        """The hub has said unasked who will come in the browser of this session: the owner, of whom
-        `know` has been told, with the token of this SHA-256 digest. They need not be asked about.
-        """
-        groups = self._answers["claims"][0].get("groups")
+    def know_visitor(self, session: str, token: str, groups: Collection[str]) -> None:
+        """The hub has said unasked who will come in the browser of this session: the owner, who has
+        these groups, with the token of this SHA-256 digest. It need not be asked about them."""
         # The key is HubAuth's own: under another one the answer would not be found, and asked for.
         self.auth.cache[f"token:{session}:{token}"] = {
             "kind": "user",
             "name": self.settings.user,
-            "groups": groups,
+            "groups": list(groups),
             "scopes": sorted(self.settings.access_scopes),
         }
 

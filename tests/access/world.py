@@ -259,6 +259,7 @@ class Server:
 
     Attributes:
         groups: what it was told, or has asked the hub.
+        groups_told: what it was started with; the next hub does not know that.
         blocks: it answers nothing.
     """
 
@@ -266,6 +267,7 @@ class Server:
 
     def __init__(self, owner: str, notebooks: Path, groups: frozenset[str], number: int) -> None:
         self.notebooks, self.groups, self.blocks = str(notebooks), groups, False
+        self.groups_told: frozenset[str] | None = groups
         self.orm_spawner = SimpleNamespace(started=number)
         self._log_name = f"{owner}:"
 
@@ -370,6 +372,7 @@ class World:
         self.settings = settings
         for user_id, server in self.servers.items():  # as JupyterHub finds them again
             users[user_id].spawners[""] = server
+            server.groups_told = None
         grants._listeners.clear()
         directory = _Directory(self.provider) if self.by_directory else None
         self.loop.run_until_complete(self._follow(directory))

@@ -146,8 +146,7 @@ def announced(hub: Hub, answer: dict[str, Any] | None) -> Asked:
         return answer
 
     hub.auth._api_request = ask_hub
-    hub.know({"name": "ann", "groups": ["user", "finance"]})
-    hub.know_visitor("one", hashlib.sha256(b"good").hexdigest())
+    hub.know_visitor("one", hashlib.sha256(b"good").hexdigest(), ["user", "finance"])
     return asked
 
 

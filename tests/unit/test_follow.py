@@ -294,6 +294,12 @@ async def until(holds: Any) -> None:
             await asyncio.sleep(0.01)
 
 
+async def look(following: Follower) -> None:
+    """Look at all servers once, until what comes of that is done."""
+    await following.enforce()
+    await until(lambda: not following.servers.busy)
+
+
 @pytest.mark.parametrize(
     ("is_back", "tells_when", "ends"),
     [(False, True, ["U1"]), (True, False, ["U1"]), (True, True, [])],
@@ -442,13 +448,12 @@ async def test_what_a_server_was_started_with_it_is_told_when_it_has_changed(
     for user in (same, changed):
         user.server.groups_told = frozenset({"analysts", "finance"})
     del changed.groups[1]
-    await following.enforce()
-    await until(lambda: changed.told and not following.servers.busy)
+    await look(following)
     assert changed.told == [frozenset({"analysts"})]
     assert same.told == stopped == []
     del same.groups[0]
-    await following.enforce()
-    await until(lambda: same.told == [frozenset({"finance"})])
+    await look(following)
+    assert same.told == [frozenset({"finance"})]
 
 
 async def test_a_server_that_was_started_with_nothing_is_ended(
@@ -459,8 +464,8 @@ async def test_a_server_that_was_started_with_nothing_is_ended(
     following = follower(db, None)
     (user,) = with_servers(following, db, tmp_path, "analysts")
     user.server.groups_told, user.groups = frozenset(), []
-    await following.enforce()
-    await until(lambda: user.name in stopped)
+    await look(following)
+    assert user.name in stopped
 
 
 async def test_what_a_server_may_know_without_having_answered_is_taken_from_it(
@@ -473,21 +478,18 @@ async def test_what_a_server_may_know_without_having_answered_is_taken_from_it(
     user.server.groups_told = frozenset({"analysts"})
     user.answers = False
     user.groups.append(SimpleNamespace(name="finance"))
-    await following.enforce()
-    await until(lambda: user.told and not following.servers.busy)
+    await look(following)
     del user.groups[-1]
     user.answers = True
-    await following.enforce()
-    await until(lambda: not following.servers.busy)
+    await look(following)
     assert user.told == [frozenset({"analysts", "finance"}), frozenset({"analysts"})]
     assert not stopped
     user.answers = False
     user.groups.append(SimpleNamespace(name="finance"))
-    await following.enforce()
-    await until(lambda: len(user.told) == 3 and not following.servers.busy)
+    await look(following)
     del user.groups[-1]
-    await following.enforce()
-    await until(lambda: user.name in stopped)
+    await look(following)
+    assert user.name in stopped
 
 
 async def test_folders_that_cannot_be_shut_keep_no_server_from_being_told(
@@ -496,8 +498,7 @@ async def test_folders_that_cannot_be_shut_keep_no_server_from_being_told(
     sign_in(db, 1)
     following = follower(db, None)
     (user,) = with_servers(following, db, tmp_path, "analysts")
-    await following.enforce()
-    await until(lambda: user.told and not following.servers.busy)
+    await look(following)
     user.groups = []
 
     def open_folders() -> None:
@@ -505,8 +506,8 @@ async def test_folders_that_cannot_be_shut_keep_no_server_from_being_told(
 
     assert stopped == []
     user.server.open_folders = open_folders
-    await following.enforce()
-    await until(lambda: user.name in stopped)
+    await look(following)
+    assert user.name in stopped
 
 
 async def test_without_an_answer_of_the_directory_each_one_is_asked_for_their_roles(
