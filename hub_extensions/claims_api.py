@@ -13,6 +13,7 @@ from .access.request_queue import open_requests
 from .claims import notebook_claims
 from .folders import ADMIN
 from .own_server import OwnServerHandler
+from .usage import favourites, openings
 
 
 class ClaimsHandler(OwnServerHandler):
@@ -24,7 +25,8 @@ class ClaimsHandler(OwnServerHandler):
 
 async def known_of(authenticator: Any, user: User) -> dict[str, Any]:
     """Name, groups, tenant and allow-listed claims of somebody, which of their roles do not count
-    for how they signed in, and what waits for them as a manager. Never tokens.
+    for how they signed in, what waits for them as a manager, and which dashboards they have as
+    favourites and opened last, as `[group, dashboard]`. Never tokens.
     """
     auth_state = await user.get_auth_state() or {}
     claims = auth_state.get(authenticator.user_auth_state_key) or {}
@@ -43,6 +45,8 @@ async def known_of(authenticator: Any, user: User) -> dict[str, Any]:
             for folder in folder_secrets.folders(Path(authenticator.state_folder))
             if not {folder, ADMIN}.isdisjoint(groups)
         ),
+        "favourites": favourites.favourites_of(user.db, user.orm_user),
+        "recent": openings.recent_of(user.db, user.orm_user),
     }
 
 

@@ -5,14 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any, Final
 
-#: Read who may see what and why, and the audit trail.
+#: Read who may see what and why, who opens what, and the audit trail.
 READ_ACCESS: Final = "custom:atrium:read"
 
 #: Sign anybody out everywhere.
 SIGN_OUT: Final = "custom:atrium:sign-out"
 
 CUSTOM_SCOPES: Final[dict[str, dict[str, Any]]] = {
-    READ_ACCESS: {"description": "Read who may see what and why, and the audit trail"},
+    READ_ACCESS: {
+        "description": "Read who may see what and why, who opens what, and the audit trail"
+    },
     SIGN_OUT: {"description": "See who is signed in, and sign people out everywhere"},
 }
 
