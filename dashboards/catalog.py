@@ -23,6 +23,9 @@ from dashboards.settings import ADMIN
 LARGEST = 64 * 1024 * 1024
 """No notebook that is larger than this many bytes is read."""
 
+#: Of the groups of those who publish, which are no audiences.
+_PUBLISHERS = ".publish"
+
 # Compiled with the module, so before a server is forked.
 _BLOCKS = re.compile(r"\n\s*\n|(?<=\n)(?=#)|(?<=^#)\n")
 _HEADING = re.compile(r"#{1,6}\s")
@@ -67,7 +70,8 @@ def dashboards_in(
     found: list[Dashboard] = []
     for folder in os.scandir(root):
         is_asked = group is None or folder.name == group
-        if is_asked and not folder.name.startswith(".") and folder.is_dir(follow_symlinks=False):
+        is_audience = not folder.name.startswith(".") and not folder.name.endswith(_PUBLISHERS)
+        if is_asked and is_audience and folder.is_dir(follow_symlinks=False):
             found.extend(dashboards_of(Path(folder.path), name))
     return tuple(sorted(found, key=lambda d: (d.group, d.title.casefold(), d.name)))
 
