@@ -81,14 +81,11 @@ def cells_of(path: Path) -> tuple[Cell, ...]:
     return content_of(path).cells
 
 
-def leaves_address_to_us(path: Path) -> bool:
+def leaves_address_to_us(content: Content) -> bool:
     """Whether the address of this dashboard follows its widgets.
 
     Not if its metadata has `atrium: {address: false}`, nor if it seems to use the address itself.
-
-    Raises as `content_of`.
     """
-    content = content_of(path)
     metadata = content.metadata
     own = metadata.get("atrium") if isinstance(metadata, dict) else None
     if isinstance(own, dict) and own.get("address") is False:

@@ -12,7 +12,7 @@ import os
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import Any
+from typing import Any, NoReturn
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,8 +43,13 @@ class CurrentUser:
         return info
 
 
+class NeedsViewer(RuntimeError):
+    """A notebook asks who looks at it where nobody does."""
+
+
 _viewer: CurrentUser | None = None
-_is_nobodys = False
+_why_nobody = ""
+_was_asked = False
 
 
 def user_from(
@@ -76,10 +81,11 @@ def current_user() -> CurrentUser:
     In a dashboard it works at the top of a notebook, in its callbacks and in periodic ones.
     Outside of one, as in JupyterLab, it names the person who runs the notebook.
 
-    Raises RuntimeError in a cell tagged `shared`, which runs for everybody at once.
+    Raises NeedsViewer in a cell tagged `shared`, which runs for everybody at once, and where a
+    notebook is only tried.
     """
-    if _is_nobodys:
-        raise RuntimeError("A shared cell runs for all viewers at once: it has no current user.")
+    if _why_nobody:
+        refuse()
     if _viewer is not None:
         return _viewer
     return CurrentUser(name=os.environ.get("JUPYTERHUB_USER") or getpass.getuser())
@@ -91,10 +97,23 @@ def remember(user: CurrentUser) -> None:
     _viewer = user
 
 
-def belong_to_nobody() -> None:
-    """From now on this process runs for everybody: nobody is its current user."""
-    global _is_nobodys
-    _is_nobodys = True
+def belong_to_nobody(why: str) -> None:
+    """From now on this process runs for everybody: nobody is its current user. `why`: a sentence
+    for who asks."""
+    global _why_nobody, _was_asked
+    _why_nobody, _was_asked = why, False
+
+
+def refuse() -> NoReturn:
+    """Say that there is nobody who could be told of, and remember that it was asked."""
+    global _was_asked
+    _was_asked = True
+    raise NeedsViewer(_why_nobody)
+
+
+def was_asked() -> bool:
+    """Whether it was asked who looks at this, since it is for nobody; also if that was caught."""
+    return _was_asked
 
 
 def install(state_type: type) -> None:

@@ -27,6 +27,7 @@ from dashboards.catalog import Dashboard
 from dashboards.cells import (
     SHOW,
     Cell,
+    Content,
     content_of,
     leaves_address_to_us,
     remember_lines,
@@ -40,6 +41,7 @@ class NotebookHandler(Handler):
     Args:
         dashboard: the notebook.
         shared: where the hub keeps what its viewers share, None if it does not.
+        content: what is in the notebook, where that is not in its file.
 
     Raises OSError or ValueError when the file cannot be read as a notebook.
 
@@ -50,10 +52,12 @@ class NotebookHandler(Handler):
         ignored: what the address asked for in vain, `kind=foo`.
     """
 
-    def __init__(self, dashboard: Dashboard, shared: Path | None = None) -> None:
+    def __init__(
+        self, dashboard: Dashboard, shared: Path | None = None, content: Content | None = None
+    ) -> None:
         super().__init__()
         self.dashboard = dashboard
-        content = content_of(dashboard.path)
+        content = content or content_of(dashboard.path)
         if shared:
             compiled.use_kept(content, shared)
         self.cells = content.cells
@@ -62,7 +66,7 @@ class NotebookHandler(Handler):
         self.failure: Failure | None = None
         self.ignored: list[str] = []
         remember_lines(self.cells)
-        self._follows = leaves_address_to_us(dashboard.path)
+        self._follows = leaves_address_to_us(content)
 
     def modify_document(self, doc: Document) -> None:
         """Run all cells. An error ends up in `failure`."""

@@ -16,10 +16,9 @@ import errno
 import importlib
 import json
 import os
-import signal
 import sys
 from pathlib import Path
-from types import FrameType, ModuleType
+from types import ModuleType
 from typing import Any, Final, NoReturn
 
 from dashboards import identity
@@ -32,12 +31,14 @@ from dashboards.this_process import (
     gain_no_privilege,
     hide_memory,
     set_limits,
+    status_of,
 )
 
 RAISED: Final = "A cell that loads its data failed."
 TOO_LONG: Final = "Loading its data took longer than {:g} seconds."
 TOO_MUCH: Final = "Loading its data took more memory than it may."
 ENDED: Final = "Loading its data ended before it was done, perhaps for want of memory."
+FOR_ALL: Final = "A shared cell runs for all viewers at once: it has no current user."
 NO_ROOM: Final = "There is no room to keep its data."
 
 _LONGEST: Final = 20_000  # characters of a traceback
@@ -60,7 +61,7 @@ def main() -> int:
     if not child:
         end_with_parent(parent)
         _run_in_child(Path(order["notebook"]), file)
-    status = _wait(child, order["seconds"])
+    status = status_of(child, order["seconds"])
     end_all_but([])
     if status is None:
         _explain(file, TOO_LONG.format(order["seconds"]))
@@ -69,22 +70,6 @@ def main() -> int:
     else:
         return status
     return 1
-
-
-def _wait(child: int, seconds: float) -> int | None:
-    """The child's exit status, as subprocess tells it; None if it takes longer."""
-    signal.signal(signal.SIGALRM, _raise_timeout)
-    signal.setitimer(signal.ITIMER_REAL, seconds)
-    try:
-        return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
-    except TimeoutError:
-        return None
-    finally:
-        signal.setitimer(signal.ITIMER_REAL, 0)
-
-
-def _raise_timeout(_number: int, _frame: FrameType | None) -> NoReturn:
-    raise TimeoutError
 
 
 def _explain(file: int, sentence: str, summary: str = "", traceback: str = "") -> None:
@@ -118,7 +103,7 @@ def run_shared(cells: tuple[Cell, ...], notebook: Path) -> dict[str, Any]:
     other cell. Raises whatever a cell raises.
     """
     remember_lines(cells)
-    identity.belong_to_nobody()
+    identity.belong_to_nobody(FOR_ALL)
     os.chdir(notebook.parent)
     sys.path.insert(0, os.fspath(notebook.parent))
     module = ModuleType("shared_cells")

@@ -12,6 +12,7 @@ import sys
 import time
 from collections.abc import Collection, Iterable
 from pathlib import Path
+from types import FrameType
 from typing import NoReturn
 
 import psutil
@@ -48,6 +49,22 @@ def end_with_parent(parent: int) -> None:
     _prctl(_SET_PDEATHSIG, signal.SIGKILL)
     if os.getppid() != parent:  # it has ended before
         os._exit(1)
+
+
+def status_of(child: int, seconds: float) -> int | None:
+    """A child's exit status, as subprocess tells it, once it has ended; None if it takes longer."""
+    signal.signal(signal.SIGALRM, _raise_timeout)
+    signal.setitimer(signal.ITIMER_REAL, seconds)
+    try:
+        return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+    except TimeoutError:
+        return None
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+
+
+def _raise_timeout(_number: int, _frame: FrameType | None) -> NoReturn:
+    raise TimeoutError
 
 
 def adopt_orphans() -> None:

@@ -130,7 +130,7 @@ async def _run(
         "notebook": str(notebook),
         "file": descriptor,
         "seconds": spawner.shared_seconds,
-        "limits": list(_limits(spawner, uid).items()),
+        "limits": list(limits_of(spawner, uid).items()),
     }
     status = await apart.run(
         "dashboards.shared_process",
@@ -140,7 +140,7 @@ async def _run(
         groups=[spawner.folder_id(group)] if uid is not None else [],
         pass_fds=[descriptor],
         cwd=home,
-        env=_environ(spawner, home),
+        env=environment_of(spawner, home),
         umask=0o077,
     )
     if status is None:
@@ -148,18 +148,22 @@ async def _run(
     return None if status == 0 else _explained(descriptor)
 
 
-def _limits(spawner: DashboardSpawner, uid: int | None) -> dict[int, int]:
+def limits_of(spawner: DashboardSpawner, uid: int | None) -> dict[int, int]:
+    """What a process of this account (None: the hub's) that runs a notebook for all its viewers can
+    use up of each resource."""
     most = {**unix_accounts.LIMITS, resource.RLIMIT_CORE: 0}
     if uid is None:  # of an account that has other processes too
         del most[resource.RLIMIT_NPROC]
     if spawner.mem_limit:
         most[resource.RLIMIT_DATA] = spawner.mem_limit
-    free = shutil.disk_usage(spawner.shared).free  # the hub's database may be on the same disk
+    # The hub's database may be on the same disk.
+    free = shutil.disk_usage(Path(spawner.shared).parent).free
     most[resource.RLIMIT_FSIZE] = min(most[resource.RLIMIT_FSIZE], free // 2)
     return most
 
 
-def _environ(spawner: DashboardSpawner, home: Path) -> dict[str, str]:
+def environment_of(spawner: DashboardSpawner, home: Path) -> dict[str, str]:
+    """The environment of such a process: nothing of the hub's."""
     kept = {name: os.environ[name] for name in spawner.env_keep if name in os.environ}
     return kept | spawner.server_environment | {"HOME": str(home), "MPLBACKEND": "agg"}
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import nbformat
 import pytest
 
-from dashboards.cells import leaves_address_to_us
+from dashboards.cells import content_of, leaves_address_to_us
 from tests.notebooks.shipped import NOTEBOOKS, cells, run
 
 ids = [f"{path.parent.name}/{path.stem}" for path in NOTEBOOKS]
@@ -102,4 +102,4 @@ print(labelled("Roles", ["<b>x</b>"], "none"))
 def test_whom_an_admin_looks_at_does_not_stand_in_the_address() -> None:
     """Nobody's e-mail in a link; and who can be chosen is not known yet when the page is made."""
     access = next(path for path in NOTEBOOKS if path.stem == "access")
-    assert not leaves_address_to_us(access)
+    assert not leaves_address_to_us(content_of(access))

@@ -1,0 +1,119 @@
+"""`python -I -m dashboards.trial_run`: runs a whole notebook once, for nobody; tells how it went.
+
+The hub starts it, under an account that can read the folder and nothing else where there are such.
+On standard input come a line of JSON, the order, and the notebook as it is, which need not be in
+the folder yet. The order: `folder`, `name`; `file`, an open descriptor that is all it can give
+back; `began`, when by `time.monotonic`; `seconds` that it may take; `limits`, pairs of resource
+and most; `nice`.
+
+The notebook runs in a child, and whatever it leaves running ends with it. The file then holds a
+line of JSON, how it went (`Outcome`); and a second one, if there are pictures of what it shows: by
+colour scheme, a PNG in base64. All of it may be the notebook's word.
+"""
+
+from __future__ import annotations
+
+import importlib
+import json
+import os
+import sys
+import time
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Final, NoReturn
+
+from dashboards.cells import content_in
+from dashboards.this_process import (
+    adopt_orphans,
+    be_ended_before,
+    end_all_but,
+    end_with_parent,
+    gain_no_privilege,
+    hide_memory,
+    set_limits,
+    status_of,
+)
+
+FOR_NOBODY: Final = "This run is a trial: nobody looks at it, so it has no current user."
+NO_NOTEBOOK: Final = "This file is no notebook."
+TOO_LONG: Final = "It was not there after {:g} seconds."
+ENDED: Final = "It ended by itself before it was there, perhaps for want of memory."
+
+DRAWING: Final = 30.0
+"""Seconds that its pictures may take, beyond those that the notebook may."""
+
+_OOM_SCORE: Final = 800  # before people's servers
+
+
+@dataclass(frozen=True, kw_only=True)
+class Outcome:
+    """How a trial run went, as `hub_extensions.trial_runs.Trial` has it."""
+
+    problem: str = ""
+    cell: str = ""
+    traceback: str = ""
+    seconds: float = 0.0
+    memory: int = 0
+    needs_viewer: bool = False
+    missing: tuple[str, ...] = ()
+
+
+def main() -> int:
+    """Have the notebook run; returns the exit status, 0 if the file tells how that went."""
+    order = json.loads(sys.stdin.buffer.readline())
+    notebook = sys.stdin.buffer.read()
+    os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
+    be_ended_before(_OOM_SCORE)
+    hide_memory()
+    gain_no_privilege()
+    adopt_orphans()  # what the notebook leaves behind stays below this process
+    os.nice(order["nice"])
+    set_limits(order["limits"])
+    parent = os.getpid()
+    child = os.fork()
+    if not child:
+        end_with_parent(parent)
+        _run_in_child(order, notebook)
+    status = _wait(child, order["file"], order["seconds"])
+    end_all_but([])
+    if os.fstat(order["file"]).st_size:
+        return 0
+    problem = TOO_LONG.format(order["seconds"]) if status is None else ENDED
+    tell(order["file"], Outcome(problem=problem, seconds=time.monotonic() - order["began"]))
+    return 0
+
+
+def _wait(child: int, file: int, seconds: float) -> int | None:
+    """As `status_of`; what has told how it went may go on for a while, and draw."""
+    status = status_of(child, seconds)
+    if status is None and os.fstat(file).st_size:
+        status = status_of(child, DRAWING)
+    return status
+
+
+def tell(file: int, outcome: Outcome) -> None:
+    """Put into the file how it went."""
+    os.pwrite(file, json.dumps(asdict(outcome)).encode() + b"\n", 0)
+
+
+def _run_in_child(order: dict[str, Any], notebook: bytes) -> NoReturn:
+    """Run it and end, with every thread that it has begun."""
+    own, path = os.getpid(), Path(order["folder"], f"{order['name']}.ipynb")
+    try:
+        try:
+            content = content_in(path.name, notebook)
+        except (ValueError, RecursionError):
+            tell(order["file"], Outcome(problem=NO_NOTEBOOK))
+            os._exit(0)
+        # Panel, which the parent does without: it waits, and a small process does that best.
+        importlib.import_module("dashboards.warm").warm_up()
+        trial = importlib.import_module("dashboards.trial")
+        for line in trial.lines(path, content, order["began"]):
+            if os.getpid() == own:  # not what a cell has forked, and has let go on
+                os.write(order["file"], line)
+    finally:
+        os._exit(1)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,174 @@
+"""Trial runs: a whole notebook, run once and for nobody, in a process of its folder's own.
+
+So it is known whether a notebook runs before it is published, and what it looks like before
+somebody opens it. `dashboards.trial_run` runs it, and can give back nothing but what it writes into
+one file of the hub's. That is the notebook's word: it is bounded and checked here.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import json
+import os
+import shutil
+import tempfile
+import time
+from collections import defaultdict
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Annotated, Final
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
+from tornado.log import app_log
+
+from .accounts import apart, unix_accounts
+from .folders import ADMIN
+from .pictures import LARGEST, is_picture
+from .shared_data import environment_of, limits_of
+from .spawner import DashboardSpawner
+
+_LAST_MOMENTS: Final = 45.0  # seconds beyond those of the notebook: for its pictures, and to end
+_SCHEMES: Final = ("light", "dark")
+_LONGEST: Final = 200_000  # bytes of how it went
+_ALL: Final = _LONGEST + 3 * LARGEST
+_NO_WORD: Final = "It did not come to an end of which there is anything to tell."
+_NOT_TRIED: Final = "What only admins see is not tried: it asks the hub, which a trial may not."
+_NICE: Final = 19
+
+
+@dataclass(frozen=True, kw_only=True)
+class Trial:
+    """How a trial run went.
+
+    Attributes:
+        problem: a sentence, "" when the notebook ran. Text of a notebook's, as the others: escape
+            it.
+        cell: the one that failed, as `cell 3`; "" if none did.
+        traceback: from the notebook's own code on; "" where there is none.
+        seconds: from the start of the process to the first view, all imports included. A viewer's
+            process has imported most of it before.
+        memory: the most bytes that it had at its first view, imports included; 0 where unknown.
+        needs_viewer: it asks who looks at it, also if it goes on when nobody does. It was tried
+            as far as it came, and nothing of it is drawn.
+        missing: the packages that it imports and that are not installed.
+        pictures: by colour scheme, `light` and `dark`, a PNG; none where it cannot be drawn.
+    """
+
+    problem: str = ""
+    cell: str = ""
+    traceback: str = ""
+    seconds: float = 0.0
+    memory: int = 0
+    needs_viewer: bool = False
+    missing: tuple[str, ...] = ()
+    pictures: dict[str, bytes] = field(default_factory=dict)
+
+
+_Word = Annotated[str, StringConstraints(max_length=200)]
+
+
+class _Told(BaseModel):
+    """What the process says of how it went, within bounds."""
+
+    model_config = ConfigDict(extra="forbid")
+    problem: _Word
+    cell: _Word
+    traceback: Annotated[str, StringConstraints(max_length=20_000)]
+    seconds: float = Field(ge=0, le=1e6, allow_inf_nan=False)
+    memory: int = Field(ge=0, le=1 << 50)
+    needs_viewer: bool
+    missing: tuple[_Word, ...] = Field(max_length=100)
+
+
+_turns: Final[dict[str, asyncio.Lock]] = defaultdict(asyncio.Lock)
+
+
+async def trial(
+    spawner: DashboardSpawner,
+    folder: str,
+    name: str,
+    notebook: bytes,
+    *,
+    in_background: bool = False,
+) -> Trial:
+    """Run a notebook from top to bottom; one of a folder after the other.
+
+    Args:
+        spawner: of anybody's server; it knows the limits and the accounts.
+        folder: the group in whose folder it runs, as if it were there.
+        name: of the notebook, without its ending.
+        notebook: the file itself.
+        in_background: nobody waits for it: others go first.
+
+    Raises:
+        web.HTTPError: 503, no account is left to run it.
+    """
+    if folder == ADMIN:  # its notebooks have a token of the hub's, and that is for its own server
+        return Trial(problem=_NOT_TRIED)
+    async with _turns[folder]:
+        try:
+            with tempfile.TemporaryFile() as file:
+                nice = _NICE if in_background else 0
+                await _run(spawner, folder, name, notebook, file.fileno(), nice)
+                return await asyncio.to_thread(told_in, file.fileno())
+        except OSError as error:
+            app_log.error("%s/%s cannot be tried: %s", folder, name, error)
+            return Trial(problem="There is no room to try it just now.")
+
+
+async def _run(
+    spawner: DashboardSpawner, folder: str, name: str, notebook: bytes, file: int, nice: int
+) -> None:
+    owner = f"trial {folder}"
+    uid = spawner.unix_id(owner) if spawner.ids else None
+    home = Path(spawner.homes) / owner
+    unix_accounts.make_home(home, uid)
+    order = {
+        "folder": str(Path(spawner.notebooks).resolve() / folder),
+        "name": name,
+        "file": file,
+        "began": time.monotonic(),
+        "seconds": spawner.shared_seconds,
+        "limits": list(limits_of(spawner, uid).items()),
+        "nice": nice,
+    }
+    try:
+        await apart.run(
+            "dashboards.trial_run",
+            given=json.dumps(order).encode() + b"\n" + notebook,
+            seconds=spawner.shared_seconds + _LAST_MOMENTS,
+            uid=uid,
+            groups=[spawner.folder_id(folder)] if uid is not None else [],
+            pass_fds=[file],
+            cwd=home,
+            env=environment_of(spawner, home) | {"TMPDIR": str(home)},
+            umask=0o077,
+            stdout=asyncio.subprocess.DEVNULL,
+            stderr=asyncio.subprocess.DEVNULL,  # what it says is the notebook's, not the log's
+        )
+    finally:  # the next one begins with nothing
+        await asyncio.to_thread(shutil.rmtree, home, ignore_errors=True)
+
+
+def told_in(file: int) -> Trial:
+    """What the process has written, as far as it can be true."""
+    first, _, second = os.pread(file, _ALL, 0).partition(b"\n")
+    try:
+        told = _Told.model_validate_json(first[:_LONGEST])
+    except ValidationError:
+        return Trial(problem=_NO_WORD)
+    trial = Trial(**dict(told))
+    if trial.problem or trial.needs_viewer:
+        return trial
+    return Trial(**dict(told), pictures=_pictures(second))
+
+
+def _pictures(line: bytes) -> dict[str, bytes]:
+    """Pictures of both schemes, or none."""
+    try:
+        texts = json.loads(line)
+        found = {name: base64.b64decode(texts[name], validate=True) for name in _SCHEMES}
+    except (ValueError, TypeError, KeyError, RecursionError):
+        return {}
+    return found if all(map(is_picture, found.values())) else {}
