@@ -159,6 +159,10 @@ class Hub:
         waiting = (await self._known()).get("open_requests")
         return waiting if isinstance(waiting, int) else None
 
+    async def publishes(self) -> bool:
+        """Whether the owner may publish dashboards."""
+        return (await self._known()).get("publishes") is True
+
     async def _known(self) -> dict[str, Any]:
         """What the hub has from the identity provider; {} where it has nothing."""
         known = await self._ask("claims")

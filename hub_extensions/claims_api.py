@@ -13,6 +13,7 @@ from tornado import web
 from .access.request_queue import open_requests
 from .claims import notebook_claims
 from .folders import ADMIN
+from .publishing.rights import publishes_anywhere
 
 
 class OwnServerHandler(APIHandler):
@@ -56,9 +57,15 @@ async def known_of(authenticator: Any, user: User) -> dict[str, Any]:
         "claims": notebook_claims(claims),
         "roles_held_back": sorted(authenticator.roles_held_back(claims)),
         # What is wrong just now is for those who can do something about it.
-        "notice": authenticator.follower.notice if ADMIN in groups else "",
+        "notice": _notice(authenticator) if ADMIN in groups else "",
         "open_requests": open_requests(user),
+        "publishes": publishes_anywhere(groups, is_hub_admin=user.admin)
+        and not authenticator.publishing_obstacle,
     }
+
+
+def _notice(authenticator: Any) -> str:
+    return " ".join(filter(None, (authenticator.follower.notice, authenticator.publishing_warning)))
 
 
 def is_own_server(handler: APIHandler, user: User) -> bool:

@@ -141,7 +141,7 @@ class Versions:
     def _content(self, commit: ObjectID, place: Place) -> bytes | None:
         repo = self._open()
         try:
-            _, blob = tree_lookup_path(repo.__getitem__, repo[commit].tree, place.path)
+            _, blob = tree_lookup_path(repo.__getitem__, _commit(repo, commit).tree, place.path)
         except KeyError:
             return None
         found = repo[blob]
@@ -161,7 +161,7 @@ class Versions:
         Returns the commit's id. Raises OSError.
         """
         repo, head = self._make(), self._head()
-        root = repo[repo[head].tree] if head else Tree()
+        root = repo[_commit(repo, head).tree] if head else Tree()
         assert isinstance(root, Tree)
         folder, file = place.folder.encode(), file_name(place.name).encode()
         tree = repo[root[folder][1]] if folder in root else Tree()
@@ -215,8 +215,7 @@ class Versions:
             (self._place / f"{ref.decode()}.lock").unlink(missing_ok=True)
         with contextlib.suppress(KeyError):
             pending = repo.refs[_PENDING]
-            commit = repo[pending]
-            assert isinstance(commit, Commit)
+            commit = _commit(repo, pending)
             said = dict(_TRAILER.findall(commit.message.decode().rpartition("\n\n")[2]))
             place = Place(folder=said["Folder"], name=said["Dashboard"])
             is_next = commit.parents == ([head] if (head := self._head()) else [])
@@ -261,6 +260,12 @@ class Versions:
                 config.write_to_path()
             unfinished.rename(self._place)
         return self._open()
+
+
+def _commit(repo: Repo, commit_id: bytes) -> Commit:
+    commit = repo[commit_id]
+    assert isinstance(commit, Commit)
+    return commit
 
 
 def _subject(action: str, place: Place) -> str:
