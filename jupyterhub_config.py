@@ -8,6 +8,7 @@ from pathlib import Path
 
 from hub_extensions import local_service, look, roles, services, settings, state, template_process
 from hub_extensions.accounts import unix_accounts
+from hub_extensions.publishing import rights
 
 folder = Path(__file__).resolve().parent
 given = settings.load(folder)  # one sentence and an end, if something is missing or wrong
@@ -57,6 +58,8 @@ if given.is_local:  # it starts with the hub, so it cannot be asked for its endp
     c.DescopeAuthenticator.provider_metadata = local_service.endpoints(given, kept)
     c.DescopeAuthenticator.management_key = kept.secret(local_service.MANAGEMENT_KEY)
     c.DescopeAuthenticator.management_uri = local_service.direct_uri(given, kept)
+c.DescopeAuthenticator.publishing_obstacle = rights.obstacle(given, isolation)
+c.DescopeAuthenticator.publishing_warning = rights.warning(given, isolation)
 c.Authenticator.auth_refresh_strict = True  # a refusal ends tokens as it ends cookies
 c.Authenticator.refresh_pre_spawn = False  # the sign-in a moment ago has asked already
 c.JupyterHub.custom_scopes = roles.CUSTOM_SCOPES

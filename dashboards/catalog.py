@@ -25,6 +25,8 @@ LARGEST = 64 * 1024 * 1024
 """No notebook that is larger than this many bytes is read."""
 
 _MOST_TAGS, _LONGEST_TAG = 8, 30
+#: Of the groups of those who publish, which are no audiences.
+_PUBLISHERS = ".publish"
 
 # Compiled with the module, so before a server is forked.
 _BLOCKS = re.compile(r"\n\s*\n|(?<=\n)(?=#)|(?<=^#)\n")
@@ -79,7 +81,8 @@ def dashboards_in(
     found: list[Dashboard] = []
     for folder in os.scandir(root):
         is_asked = group is None or folder.name == group
-        if is_asked and not folder.name.startswith(".") and folder.is_dir(follow_symlinks=False):
+        is_audience = not folder.name.startswith(".") and not folder.name.endswith(_PUBLISHERS)
+        if is_asked and is_audience and folder.is_dir(follow_symlinks=False):
             found.extend(dashboards_of(Path(folder.path), name))
     return tuple(sorted(found, key=lambda d: (d.group, d.title.casefold(), d.name)))
 

@@ -101,6 +101,7 @@ class GalleryHandler(PersonHandler):
                     may_manage=person.may_manage,
                     notice=await self.site.hub.notice(),
                     open_requests=await self.site.hub.open_requests(),
+                    publishes=await self.site.hub.publishes(),
                     roles_held_back=await self.site.hub.roles_held_back(),
                     scripts=[self.files_url + script for script in usual_scripts()],
                 )

@@ -196,6 +196,10 @@ class Hub:
             favourites=_dashboards(known["favourites"]), recent=_dashboards(known.get("recent"))
         )
 
+    async def publishes(self) -> bool:
+        """Whether the owner may publish dashboards."""
+        return (await self._known()).get("publishes") is True
+
     async def _known(self) -> dict[str, Any]:
         """What the hub has from the identity provider; {} where it has nothing."""
         known = await self._ask("claims")

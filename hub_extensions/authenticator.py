@@ -19,6 +19,8 @@ from .access.follow import Follower
 from .accounts import server_api
 from .audit import api as audit_api
 from .claims import RefusedClaims
+from .publishing import api as publishing_api
+from .publishing import pages as publishing_pages
 from .settings import SettingsError
 from .signing_in import (
     back_channel,
@@ -83,6 +85,12 @@ class DescopeAuthenticator(ConfirmingAuthenticator):
         config=True, help="Networks of the proxies whose X-Forwarded-For is believed."
     )
     state_folder = Unicode(config=True, help="The hub's state folder, for the audit trail.")
+    publishing_obstacle = Unicode(
+        config=True, help="Why nobody can publish here, a sentence; empty if they can."
+    )
+    publishing_warning = Unicode(
+        config=True, help="What admins are told of publishing here, a sentence; empty for nothing."
+    )
     audit_key = Unicode(config=True, help="The key of the audit trail's chain, in hexadecimal.")
 
     def __init__(self, **kwargs: Any) -> None:
@@ -159,6 +167,8 @@ class DescopeAuthenticator(ConfirmingAuthenticator):
             *deep_links.handlers,
             *closed.handlers,
             *asking.handlers,
+            *publishing_api.handlers,
+            *publishing_pages.handlers,
             *look.handlers(),
         ]
 

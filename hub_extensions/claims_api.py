@@ -13,6 +13,7 @@ from .access.request_queue import open_requests
 from .claims import notebook_claims
 from .folders import ADMIN
 from .own_server import OwnServerHandler
+from .publishing.rights import publishes_anywhere
 from .usage import favourites, openings
 
 
@@ -38,7 +39,7 @@ async def known_of(authenticator: Any, user: User) -> dict[str, Any]:
         "claims": notebook_claims(claims),
         "roles_held_back": sorted(authenticator.roles_held_back(claims)),
         # What is wrong just now is for those who can do something about it.
-        "notice": authenticator.follower.notice if ADMIN in groups else "",
+        "notice": _notice(authenticator) if ADMIN in groups else "",
         "open_requests": open_requests(user),
         "folders_with_secrets": sorted(
             folder
@@ -47,7 +48,13 @@ async def known_of(authenticator: Any, user: User) -> dict[str, Any]:
         ),
         "favourites": favourites.favourites_of(user.db, user.orm_user),
         "recent": openings.recent_of(user.db, user.orm_user),
+        "publishes": publishes_anywhere(groups, is_hub_admin=user.admin)
+        and not authenticator.publishing_obstacle,
     }
+
+
+def _notice(authenticator: Any) -> str:
+    return " ".join(filter(None, (authenticator.follower.notice, authenticator.publishing_warning)))
 
 
 handlers: Final = [(r"/api/claims", ClaimsHandler)]

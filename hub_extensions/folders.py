@@ -8,6 +8,8 @@ from typing import Final
 from urllib.parse import unquote
 
 ADMIN: Final = "admin"
+#: The group `<x>.publish` may publish to the folder `<x>`; it is no audience itself.
+PUBLISHERS_SUFFIX: Final = ".publish"
 _LONGEST_NAME: Final = 100
 _LONGEST_FILE_NAME: Final = 200
 
@@ -21,6 +23,11 @@ def is_folder_name(name: str, longest: int = _LONGEST_NAME) -> bool:
         and name.isprintable()
         and not set(name) & set("/\\")
     )
+
+
+def is_audience(name: str) -> bool:
+    """Whether a folder of this name is an audience; one of those who publish is none."""
+    return is_folder_name(name) and not name.endswith(PUBLISHERS_SUFFIX)
 
 
 def dashboard_named(text: str) -> tuple[str, str] | None:
@@ -62,7 +69,10 @@ def audiences(notebooks: Path) -> list[Path]:
         return sorted(
             entry
             for entry in notebooks.iterdir()
-            if entry.is_dir() and not entry.is_symlink() and not entry.name.startswith(".")
+            if entry.is_dir()
+            and not entry.is_symlink()
+            and not entry.name.startswith(".")
+            and not entry.name.endswith(PUBLISHERS_SUFFIX)
         )
     except OSError:
         return []
