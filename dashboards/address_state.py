@@ -9,6 +9,7 @@ Imports Panel: only `dashboards.warm` may import this module, when it is time fo
 
 from __future__ import annotations
 
+import contextlib
 import copy
 import logging
 import math
@@ -101,7 +102,11 @@ def follow(doc: Document, arguments: Mapping[str, Sequence[bytes]]) -> list[str]
     that could not be taken over, with their values: `kind=foo`; the first few of them.
     """
     followed = {one.name: one for one in _followed(doc)}
-    ignored = _take_over(followed, _asked(arguments))
+    texts = {
+        name: [value.decode("utf-8", "replace") for value in values]
+        for name, values in arguments.items()
+    }
+    ignored = _take_over(followed, _asked(texts))
     for one in followed.values():
         one.widget.param.watch(partial(_tell, doc, one), "value")
     doc.on_message(GO, partial(_go, doc, followed))
@@ -118,7 +123,14 @@ def _take_over(followed: Mapping[str, Followed], asked: Mapping[str, Texts]) -> 
             followed[name].take_over(texts)
         except (KeyError, ValueError):
             ignored += [f"{name}={text}"[:80] for text in texts[:1]]
+            _make_usual(followed.get(name))
     return ignored[:_TOLD]
+
+
+def _make_usual(one: Followed | None) -> None:
+    with contextlib.suppress(ValueError):
+        if one:
+            one.take_over(one.usual)
 
 
 def _go(doc: Document, followed: Mapping[str, Followed], query: object) -> None:
@@ -128,23 +140,16 @@ def _go(doc: Document, followed: Mapping[str, Followed], query: object) -> None:
     """
     if not isinstance(query, str):
         return
-    asked = _asked(parse_qs(query.encode(), keep_blank_values=True))
-    unnamed = {name: one.usual for name, one in followed.items() if name not in asked}
+    asked = _asked(parse_qs(query, keep_blank_values=True))
     with set_curdoc(doc):
-        _take_over(followed, unnamed)  # what is as it was refuses nothing that a person is told of
+        for name in followed.keys() - asked.keys():
+            _make_usual(followed[name])
         tell_page(doc, GO, {"ignored": _take_over(followed, asked)})
 
 
-def _asked(arguments: Mapping[Any, Sequence[bytes]]) -> dict[str, Texts]:
-    named = {
-        name.decode("utf-8", "replace") if isinstance(name, bytes) else name: values
-        for name, values in arguments.items()
-    }
-    return {
-        name: [value.decode("utf-8", "replace") for value in values]
-        for name, values in named.items()
-        if not re.fullmatch(r"redirects|utm_\w+", name)  # of the hub's, and of those who count
-    }
+def _asked(arguments: Mapping[str, Texts]) -> dict[str, Texts]:
+    ours = r"redirects|utm_\w+"  # of the hub's, and of those who count
+    return {name: texts for name, texts in arguments.items() if not re.fullmatch(ours, name)}
 
 
 def _tell(doc: Document, one: Followed, _: object) -> None:

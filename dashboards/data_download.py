@@ -10,9 +10,11 @@ Imports Panel: only `dashboards.session_process` may import this module.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator
+import re
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
@@ -20,7 +22,7 @@ import numpy as np
 import pandas as pd
 import panel as pn
 from bokeh.document import Document
-from bokeh.models import ColumnDataSource, GlyphRenderer, Plot
+from bokeh.models import GlyphRenderer, Plot
 from panel.io.state import set_curdoc
 from panel.widgets.tables import BaseTable
 
@@ -37,6 +39,9 @@ DATA = "atrium-data"
 
 LARGEST = 64 << 20
 """Characters of a table that can be downloaded in this way."""
+
+_SERIES = "series"
+"""The column that tells lines or points of one plot apart."""
 
 _FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")
 
@@ -62,10 +67,17 @@ def tables_of(doc: Document) -> list[Table]:
     for part in _of_panel(doc):
         with _left_out_if_unknown(part):
             found += _PARTS[next(kind for kind in _PARTS if isinstance(part, kind))](part)
-    for number, plot in enumerate(doc.select({"type": Plot}), start=1):
+    plots = sorted(doc.select({"type": Plot}), key=lambda plot: (len(plot.id), plot.id))
+    for number, plot in enumerate(plots, start=1):  # in the order in which they were made
         with _left_out_if_unknown(plot):
             found += _of_plot(plot, number)
-    return [table for table in found if table.rows]
+    counted: Counter[str] = Counter()
+    named = []
+    for table in (table for table in found if table.rows):
+        counted[table.title] += 1
+        number = f" {counted[table.title]}" if counted[table.title] > 1 else ""
+        named.append(replace(table, title=table.title + number))
+    return named
 
 
 def as_csv(frame: pd.DataFrame) -> str:
@@ -76,7 +88,7 @@ def as_csv(frame: pd.DataFrame) -> str:
         column = frame.iloc[:, place]
         if not (pd.api.types.is_numeric_dtype(kind) or pd.api.types.is_datetime64_any_dtype(kind)):
             frame.isetitem(place, column.astype(object).map(_harmless, na_action="ignore"))
-    return frame.to_csv(index=False)
+    return frame.to_csv(index=False, lineterminator="\r\n")
 
 
 def _harmless(cell: Any) -> Any:
@@ -105,19 +117,19 @@ def _of_table(widget: BaseTable) -> Iterator[Table]:
     view = widget.current_view
     if isinstance(view, pd.DataFrame):
         hidden = set(getattr(widget, "hidden_columns", ()))
-        yield _table(widget.name, view, index=bool(widget.show_index), hidden=hidden)
+        yield _table(widget, view, index=bool(widget.show_index), hidden=hidden)
 
 
 def _of_pane(pane: Any) -> Iterator[Table]:
     frame = getattr(pane.object, "data", pane.object)  # of a styled one
     if isinstance(frame, pd.DataFrame):
-        yield _table(pane.name, frame, index=bool(getattr(pane, "index", True)))
+        yield _table(pane, frame, index=bool(getattr(pane, "index", True)))
 
 
 def _of_altair(pane: Any) -> Iterator[Table]:
     frame = getattr(pane.object, "data", None)
     if isinstance(frame, pd.DataFrame):
-        yield _table(pane.name, frame, index=False)
+        yield _table(pane, frame, index=False)
 
 
 def _of_plotly(pane: Any) -> Iterator[Table]:
@@ -132,34 +144,58 @@ def _of_plotly(pane: Any) -> Iterator[Table]:
         yield from _of_columns(title or "Plot", columns)
 
 
-def _table(title: str, frame: pd.DataFrame, *, index: bool, hidden: Any = ()) -> Table:
+def _table(part: Any, frame: pd.DataFrame, *, index: bool, hidden: Any = ()) -> Table:
     def shown() -> pd.DataFrame:
         whole = frame.reset_index() if index else frame
         return whole.drop(columns=[name for name in whole.columns if name in hidden])
 
-    # Panel gives a name to what has none: the kind of the part and a number.
-    named = "" if title[-5:].isdigit() else title
-    return Table(title=named or "Table", rows=len(frame), frame=shown)
+    name = getattr(part, "label", "") or part.name or ""
+    # Panel gives a name to what has none: its kind and a number.
+    is_given = not re.fullmatch(rf"{type(part).__name__}\d+", name)
+    return Table(title=name if name and is_given else "Table", rows=len(frame), frame=shown)
 
 
 def _of_plot(plot: Any, number: int) -> Iterator[Table]:
-    """The columns of its lines, points and bars; those of one shape in one table."""
-    labels = _labels(plot)
-    shapes: dict[tuple[str, ...], list[pd.DataFrame]] = {}
-    for renderer in plot.select({"type": GlyphRenderer}):
-        if not isinstance(renderer.data_source, ColumnDataSource) or not renderer.visible:
+    """The columns of its lines, points and bars: those with the same columns and a name of their
+    own below each other, those with the same first column beside each other."""
+    labels, shapes = _labels(plot), dict[tuple[str, ...], list[pd.DataFrame]]()
+    for renderer in plot.renderers:
+        if not isinstance(renderer, GlyphRenderer) or not renderer.visible:
             continue
         data = renderer.data_source.data
         used = [field for field in _fields(renderer.glyph) if field in data]
         for table in _of_columns("", {field: np.asarray(data[field]) for field in used}):
             frame = table.frame()
-            frame.insert(0, "series", labels.get(renderer.id, renderer.name or ""))
+            frame[_SERIES] = labels.get(renderer.id, renderer.name or "")
             shapes.setdefault(tuple(used), []).append(frame)
-    for frames in shapes.values():
-        whole = pd.concat(frames, ignore_index=True)
-        if whole["series"].nunique() < 2:
-            whole = whole.drop(columns="series")
+    frames = (whole for alike in shapes.values() for whole in _below(alike))
+    for whole in _beside(frames):
         yield Table(title=_title(plot, number), rows=len(whole), frame=lambda whole=whole: whole)
+
+
+def _below(frames: list[pd.DataFrame]) -> list[pd.DataFrame]:
+    names = {frame[_SERIES].iat[0] for frame in frames if len(frame)}
+    if 1 < len(names) == len(frames):
+        return [pd.concat(frames, ignore_index=True)]
+    return [frame.drop(columns=_SERIES) for frame in frames]
+
+
+def _beside(frames: Iterable[pd.DataFrame]) -> list[pd.DataFrame]:
+    found: list[pd.DataFrame] = []
+    for frame in frames:
+        for place, other in enumerate(found):
+            if _SERIES not in other and _SERIES not in frame and _begins_alike(other, frame):
+                found[place] = pd.concat(
+                    [other, frame.drop(columns=list(other), errors="ignore")], axis=1
+                )
+                break
+        else:
+            found.append(frame)
+    return found
+
+
+def _begins_alike(one: pd.DataFrame, other: pd.DataFrame) -> bool:
+    return one.columns[0] == other.columns[0] and one.iloc[:, 0].equals(other.iloc[:, 0])
 
 
 def _of_columns(title: str, columns: dict[str, np.ndarray[Any, Any]]) -> Iterator[Table]:

@@ -51,23 +51,13 @@
     for (const doc of docs) doc._trigger_on_change(new MessageSentEvent(doc, GO, location.search.slice(1)));
   }
 
-  // As the template says it of the address that a page was opened by.
+  // The sentence stands in the page, as of the address that it was opened by.
   function note(ignored) {
-    document.getElementById("ignored")?.remove();
-    const place = document.getElementById("dashboard");
-    if (ignored.length === 0 || !place) return;
-    const words = document.createElement("p");
-    words.className = "note";
-    words.id = "ignored";
-    words.setAttribute("role", "status");
-    words.append("This address asks for ");
-    ignored.forEach((asked, number) => {
-      const code = document.createElement("code");
-      code.textContent = asked;
-      words.append(number ? ", " : "", code);
-    });
-    words.append(", which cannot be taken over; the rest is shown as it says.");
-    place.before(words);
+    const words = document.getElementById("ignored");
+    if (!words) return; // a page of the notebook's own
+    words.hidden = ignored.length === 0;
+    const codes = ignored.map((asked) => Object.assign(document.createElement("code"), { textContent: asked }));
+    words.querySelector("span").replaceChildren(...codes.flatMap((code, n) => (n ? [", ", code] : [code])));
   }
 
   document.addEventListener("atrium-document", ({ detail: doc }) => {

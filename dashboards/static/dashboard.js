@@ -40,11 +40,17 @@
   const PATIENCE = 120000; // milliseconds until it is said that there is no answer at all; see kept.js for the way back
   const look = () => document.dispatchEvent(new Event("atrium-look"));
 
-  function say() {
-    if (lost || leaving) return;
-    lost = true;
+  function lose() {
+    if (lost || leaving) return false;
+    lost = window.atriumIsLost = true;
     document.dispatchEvent(new Event("atrium-lost"));
     busy(false);
+    fetch_later();
+    return true;
+  }
+
+  function say() {
+    if (!lose()) return;
     show("Connection lost. What you see may be out of date; it comes back by itself.", { "Try now": look });
     setTimeout(() => {
       show(
@@ -57,10 +63,7 @@
 
   // Its process has ended by itself; the person's other dashboards go on.
   function ended() {
-    if (lost || leaving) return;
-    lost = true;
-    document.dispatchEvent(new Event("atrium-lost"));
-    busy(false);
+    if (!lose()) return;
     const text = "This dashboard has stopped; most likely it needed more memory than there is.";
     show(text, { "Open it again": () => location.reload() });
   }

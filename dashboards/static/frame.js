@@ -8,7 +8,7 @@
   const told = bar.dataset;
   const title = bar.querySelector("h1").textContent;
   const docs = () => window.Bokeh?.documents ?? [];
-  let isLost = false;
+  let isLost = window.atriumIsLost === true;
   document.addEventListener("atrium-lost", () => { isLost = true; });
 
   function element(kind, values = {}, ...children) {
@@ -206,10 +206,9 @@
     canvas.width = (right - left + 2 * EDGE) * scale;
     canvas.height = (bottom - top + HEAD + 2 * EDGE) * scale;
     const draw = canvas.getContext("2d");
-    const page = getComputedStyle(document.body), look = getComputedStyle(bar);
+    const look = getComputedStyle(bar);
     draw.scale(scale, scale);
-    const isClear = page.backgroundColor === "rgba(0, 0, 0, 0)";
-    draw.fillStyle = host || isClear ? look.backgroundColor : page.backgroundColor;
+    draw.fillStyle = look.backgroundColor;
     draw.fillRect(0, 0, canvas.width, canvas.height);
     draw.fillStyle = look.color;
     draw.font = `600 20px ${look.fontFamily}`;

@@ -4,7 +4,8 @@
   const KEPT = "atrium-kept", FRESH = 3600000; // milliseconds
   const TRIES = "atrium-tries", MOST = 3, HOLDS = 30000;
   const touched = new Set();
-  let isLost = false;
+  const docs = window.Bokeh?.documents ?? [];
+  let isLost = window.atriumIsLost === true;
 
   function stored(key) {
     try {
@@ -29,7 +30,7 @@
   // What a person can set, with a name that finds it in another page of the same notebook. No password, no file.
   function* widgets() {
     const counted = new Map();
-    for (const doc of Bokeh.documents) {
+    for (const doc of docs) {
       for (const model of doc.all_models) {
         const { value, active, disabled, title, label } = model.properties;
         if (!disabled || !(value ?? active) || /Password|File/.test(model.type)) continue;
@@ -84,11 +85,10 @@
     location.reload();
   }
 
-  for (const doc of Bokeh.documents) {
+  for (const doc of docs) {
     doc.on_change(({ kind, sync, attr, model }) => {
       if (kind === "ModelChanged" && sync !== false && (attr === "value" || attr === "active")) touched.add(model);
     });
-    doc.on_event("connection_lost", () => { isLost = true; });
   }
   set_again();
   setTimeout(() => { if (!isLost) store(TRIES, null); }, HOLDS);
@@ -97,4 +97,5 @@
   // Taken away, or signed out: then nothing of it stays in this tab.
   document.addEventListener("atrium-closed", ({ detail }) => { if (detail !== "stopped") isLost = false; });
   window.addEventListener("pagehide", keep);
+  if (isLost) document.dispatchEvent(new Event("atrium-look"));
 })();

@@ -23,15 +23,15 @@ template = pn.template.{name}(title="A page of its own")
 template.main[0:3, 0:12] = pn.Column(window, said, plot)
 template.servable()
 """
-_CUSTOM = '''
+_CUSTOM = """
 template = pn.Template(
-    "{% extends base %}{% block contents %}<header style='position:fixed;inset:0 0 auto;height:40px;"
-    "background:#123;color:#fff'>A page of its own</header><div style='margin-top:48px'>"
-    "{{ embed(roots.all) }}</div>{% endblock %}"
+    "{% extends base %}{% block contents %}<header style='position:fixed;inset:0 0 auto;"
+    "height:40px;background:#123;color:#fff'>A page of its own</header>"
+    "<div style='margin-top:48px'>{{ embed(roots.all) }}</div>{% endblock %}"
 )
 template.add_panel("all", pn.Column(window, said, plot))
 template.servable()
-'''
+"""
 
 TEMPLATES = {
     **{
