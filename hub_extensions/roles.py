@@ -8,15 +8,27 @@ from typing import Any, Final
 #: Read who may see what and why, and the audit trail.
 READ_ACCESS: Final = "custom:atrium:read"
 
+#: Publish notebooks, to the folders to which their owner may.
+PUBLISH: Final = "custom:atrium:publish"
+
 #: Sign anybody out everywhere.
 SIGN_OUT: Final = "custom:atrium:sign-out"
 
 CUSTOM_SCOPES: Final[dict[str, dict[str, Any]]] = {
     READ_ACCESS: {"description": "Read who may see what and why, and the audit trail"},
+    PUBLISH: {"description": "Publish notebooks, to the folders to which their owner may"},
     SIGN_OUT: {"description": "See who is signed in, and sign people out everywhere"},
 }
 
 ROLES: Final[list[dict[str, Any]]] = [
+    {
+        "name": "user",  # JupyterHub's own, of everybody
+        "description": "Standard user privileges",
+        "scopes": [
+            "self",  # all that is their own, as JupyterHub has it;
+            PUBLISH,  # and publish, where the groups say so. Servers' tokens have it not.
+        ],
+    },
     {
         "name": "group-manager",
         "description": "Members of the group admin: see people and manage groups",

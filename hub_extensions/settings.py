@@ -91,6 +91,7 @@ class Settings(BaseSettings):
     state: Path = Field(Path(".atrium"), alias="ATRIUM_STATE")
     db_url: str | None = Field(None, alias="ATRIUM_DB_URL", repr=False)
     unix_uids: UnixIds = Field((70_000, 99_999), alias="ATRIUM_UNIX_UIDS")
+    unisolated: bool = Field(False, alias="ATRIUM_UNISOLATED")
     template: bool = Field(True, alias="ATRIUM_TEMPLATE")
     starts_at_once: int = Field(
         default_factory=lambda: 2 * (os.cpu_count() or 1),
