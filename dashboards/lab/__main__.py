@@ -7,6 +7,7 @@ import shutil
 from pathlib import Path
 
 from dashboards.lab import work_folder
+from dashboards.log_lines import tell_no_session
 
 _HERE = Path(__file__).parent
 _FIRST = "first_dashboard.ipynb"
@@ -23,7 +24,9 @@ def main() -> None:
     os.environ["JUPYTERHUB_ROOT_DIR"] = os.fspath(folder)
     os.environ["JUPYTERHUB_DEFAULT_URL"] = start
     os.environ["JUPYTER_CONFIG_PATH"] = os.fspath(_HERE / "config")
-    # Read by JupyterHub as it is imported.
+    os.environ["JUPYTER_PATH"] = os.fspath(_HERE / "share")
+    tell_no_session()
+    # Reads the environment as it is imported.
     from jupyterhub.singleuser import main as serve
 
     serve()

@@ -267,4 +267,5 @@ async def _serve(
 
 if __name__ == "__main__":
     end_with_parent(os.getppid())
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the lab's
     run(partial(main, sys.argv[1]))

@@ -64,7 +64,7 @@ def viewers_of(folder: Path) -> tuple[Viewer, ...]:
         if file.stat().st_size > _LARGEST:
             raise ViewersError(f"{FILE} is too large.")
         told = json.loads(file.read_text("utf-8"))
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         raise ViewersError(f"{FILE} cannot be read: it has to be JSON.") from None
     if not isinstance(told, list) or len(told) > _MOST:
         raise ViewersError(f"{FILE} has to be a list of at most {_MOST} viewers.")
