@@ -11,6 +11,7 @@ import os
 import sys
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 PLACE = "preview"
 """The address of the preview, under the lab's own."""
@@ -21,6 +22,16 @@ _HERE = Path(__file__).parent
 def work_folder() -> Path:
     """Where the notebooks of this lab are; the hub keeps it between its starts."""
     return Path.home() / "work"
+
+
+def folder_name(*below: str) -> str:
+    """How previews know a folder below the work folder; share/…/remoteEntry.js says the same."""
+    return " · ".join((work_folder().name, *below))
+
+
+def place_of(folder: str, name: str) -> str:
+    """The end of a notebook's address in the preview, percent-encoded."""
+    return f"{quote(folder, safe='')}/{quote(name, safe='')}"
 
 
 def preview_server() -> dict[str, Any]:

@@ -11,12 +11,14 @@ from typing import Any
 
 from jupyter_server._tz import utcnow as _now
 from jupyter_server.auth.decorator import allow_unauthenticated
+from jupyter_server.base.handlers import JupyterHandler
 from jupyter_server.utils import url_path_join
 from tornado.ioloop import PeriodicCallback
-from tornado.web import HTTPError, RequestHandler
+from tornado.web import HTTPError, RequestHandler, authenticated
 from tornado.websocket import WebSocketHandler
 
 from dashboards.close_codes import SIGNED_OUT
+from dashboards.lab import PLACE, folder_name, place_of
 
 _LOOK = 60  # seconds between two looks whether a kernel computes
 
@@ -24,11 +26,28 @@ _LOOK = 60  # seconds between two looks whether a kernel computes
 def _load_jupyter_server_extension(app: Any) -> None:
     """Called by Jupyter's server as it starts."""
     key = os.environ.pop("ATRIUM_PUSH_KEY", "")  # before any kernel is started
-    place = url_path_join(app.base_url, "groups")
-    app.web_app.add_handlers(".*$", [(place, EndedHandler, {"app": app, "key": key})])
+    keep_others_out(app.identity_provider.hub_auth, os.environ["JUPYTERHUB_USER"])
+    routes = [
+        ("groups", EndedHandler, {"app": app, "key": key}),
+        (r"panel-preview/(layout|render)/(.+)\.ipynb", PanelsPreviewHandler),
+    ]
+    places = [(url_path_join(app.base_url, one), *rest) for one, *rest in routes]
+    app.web_app.add_handlers(".*$", places)
     notice = PeriodicCallback(lambda: note_kernels(app), 1000 * _LOOK)
     notice.start()
     app.web_app.settings["atrium_notice"] = notice
+
+
+def keep_others_out(hub_auth: Any, owner: str) -> None:
+    """Let nobody in but the owner. A full admin of the hub can hold access to all servers: that is
+    no reason to look over somebody's shoulder, and what is opened here could use their browser."""
+    check = hub_auth.check_scopes
+
+    def check_owner(required: Any, user: dict[str, Any]) -> Any:
+        is_owner = user.get("kind") == "user" and user["name"] == owner
+        return check(required, user) if is_owner else frozenset()
+
+    hub_auth.check_scopes = check_owner
 
 
 def note_kernels(app: Any) -> None:
@@ -62,3 +81,18 @@ class EndedHandler(RequestHandler):
                 if isinstance(one, WebSocketHandler) and one.ws_connection is not None:
                     one.close(SIGNED_OUT)
         self.set_status(204)
+
+
+class PanelsPreviewHandler(JupyterHandler):
+    """`<prefix>panel-preview/…`: what the button of Panel's own extension of JupyterLab asks for is
+    our preview, beside the notebook; Panel's runs as nobody's dashboard."""
+
+    @authenticated
+    def get(self, what: str, path: str) -> None:
+        """Where a notebook is shown, and how it is laid out: as it says itself."""
+        if what == "layout":
+            self.finish("{}")
+            return
+        *below, name = path.split("/")
+        place = place_of(folder_name(*below), name)
+        self.redirect(url_path_join(self.base_url, PLACE, "show", place))

@@ -31,7 +31,7 @@ from tornado.web import RequestHandler
 from dashboards.catalog import Dashboard, dashboards_of
 from dashboards.hub import Hub, Visitor
 from dashboards.identity import CurrentUser
-from dashboards.lab import work_folder
+from dashboards.lab import folder_name, work_folder
 from dashboards.lab.preview_pages import preview_pages
 from dashboards.lab.viewers import Viewer, ViewersError, sample_viewers, viewers_of
 from dashboards.processes import Processes
@@ -41,8 +41,6 @@ from dashboards.settings import Settings, drop_secrets, settings_from
 from dashboards.site import Site
 from dashboards.this_process import end_with_parent
 
-#: Between the names of folders, in the name of a nested one.
-_BELOW: Final = " · "
 _DEEPEST: Final = 4
 _MOST_FOLDERS: Final = 200
 
@@ -118,13 +116,13 @@ class PreviewSite(Site):
 
 def folders_in(root: Path) -> Iterator[tuple[str, Path]]:
     """The work folder and those in it, by the names under which previews know them."""
-    waiting = [(root.name, root, 0)]
+    waiting: list[tuple[tuple[str, ...], Path]] = [((), root)]
     for _ in range(_MOST_FOLDERS):
         if not waiting:
             return
-        name, path, depth = waiting.pop(0)
-        yield name, path
-        if depth == _DEEPEST:
+        place, path = waiting.pop(0)
+        yield folder_name(*place), path
+        if len(place) == _DEEPEST:
             continue
         try:
             below = sorted(
@@ -134,7 +132,7 @@ def folders_in(root: Path) -> Iterator[tuple[str, Path]]:
             )
         except OSError:
             continue
-        waiting += [(name + _BELOW + one, path / one, depth + 1) for one in below]
+        waiting += [((*place, one), path / one) for one in below]
 
 
 @dataclass

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import logging
 import os
@@ -10,7 +11,7 @@ import time
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
-from urllib.parse import quote, urlencode
+from urllib.parse import urlencode
 
 from tornado.httpclient import AsyncHTTPClient, HTTPClientError, HTTPRequest
 from tornado.iostream import StreamClosedError
@@ -18,6 +19,7 @@ from tornado.web import Application
 
 from dashboards.catalog import Dashboard, find
 from dashboards.gallery import updated
+from dashboards.lab import place_of
 from dashboards.pages import Message, PlainHandler
 from dashboards.site import log_request
 
@@ -71,7 +73,7 @@ class IndexHandler(PreviewHandler):
                 "file": f"{one.name}.ipynb",
                 "folder": one.group,
                 "saved": updated(now - one.modified_ns / 1e9).replace("Updated", "Saved", 1),
-                "url": f"{self.root}show/{place_of(one)}",
+                "url": f"{self.root}show/{place_of(one.group, one.name)}",
                 "name": one.name,
                 "problem": one.problem or "",
             }
@@ -94,7 +96,7 @@ class ShowHandler(PreviewHandler):
             self.page(
                 "preview.html",
                 dashboard=dashboard,
-                place=place_of(dashboard),
+                place=place_of(group, name),
                 viewers=self.previews.viewers(),
                 root=self.root,
                 lab=lab_of(self.root),
@@ -162,15 +164,14 @@ class PublishHandler(PreviewHandler):
     async def _check(self, dashboard: Dashboard) -> str:
         """Send the notebook; returns by what the hub knows its check."""
         settings = self.previews.settings
-        notebook = await asyncio.to_thread(dashboard.path.read_text, "utf-8")
         request = HTTPRequest(
-            f"{settings.api_url}/publishing/check",
+            f"{settings.api_url}/publishing/checks?{urlencode({'name': dashboard.name})}",
             method="POST",
             headers={
                 "Authorization": f"token {self.previews.token}",
                 "Content-Type": "application/json",
             },
-            body=json.dumps({"name": dashboard.name, "notebook": notebook}),
+            body=await asyncio.to_thread(dashboard.path.read_bytes),
             request_timeout=_PATIENCE,
             follow_redirects=False,
         )
@@ -180,21 +181,12 @@ class PublishHandler(PreviewHandler):
 
 def _refused(error: Exception) -> Message:
     """What the author is told; the hub says why in a sentence."""
-    said = ""
+    said = None
     if isinstance(error, HTTPClientError) and error.response is not None:
-        try:
-            said = str(json.loads(error.response.body)["message"])
-        except (ValueError, KeyError, TypeError):
-            said = ""
-    return Message(
-        title="The notebook could not be sent",
-        text=said or "Nobody takes it just now. Your notebook is as it was; try again in a moment.",
-    )
-
-
-def place_of(dashboard: Dashboard) -> str:
-    """The end of a notebook's address, percent-encoded."""
-    return f"{quote(dashboard.group, safe='')}/{quote(dashboard.name, safe='')}"
+        with contextlib.suppress(ValueError, KeyError, TypeError):
+            said = json.loads(error.response.body)["message"]
+    nobody = "Nobody takes it just now. It is as it was; try again in a moment."
+    return Message(title="The notebook could not be sent", text=str(said or nobody))
 
 
 def lab_of(root: str) -> str:

@@ -33,7 +33,7 @@ def hub(start_hub: StartHub) -> Hub:
 def test_a_notebook_is_seen_as_its_viewers_will_see_it_and_followed(
     new_visitor: NewVisitor, hub: Hub
 ) -> None:
-    visitor = new_visitor(hub, allow=["status of (424|503|403)", "WebSocket", "bokeh"])
+    visitor = new_visitor(hub, allow=["status of (424|503)", "WebSocket", "bokeh", "ERR_"])
     page = visitor.sign_in(ANALYST)
     page.get_by_role("link", name="Write a dashboard").click()
     expect(page.locator(".jp-NotebookPanel")).to_be_visible()

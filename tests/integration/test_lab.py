@@ -108,7 +108,9 @@ def test_nobody_else_reaches_it_or_its_preview(hub: Hub, lab: Lab, member: Perso
         for path in (f"api/kernels/{uuid.uuid4()}/channels", f"preview/{FIRST}/ws"):
             with pytest.raises(InvalidStatus, match="HTTP 403"):
                 member.connect(lab.home + path, "bokeh", "x")
-        assert not hub.api(f"/users/{MEMBER}").json()["servers"].get("lab")
+        full_admin = hub.api(f"/users/{MEMBER}").request.headers["Authorization"]
+        asked = f"{hub.url}{lab.home}api/contents"
+        assert requests.get(asked, headers={"Authorization": full_admin}).status_code == 403
     finally:
         hub.api("/groups/analysts/users", "DELETE", json={"users": [MEMBER]})
 

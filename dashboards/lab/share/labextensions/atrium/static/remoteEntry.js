@@ -8,7 +8,7 @@
     return (await first.get())();
   }
 
-  // How dashboards/lab/preview.py names the folder of a notebook.
+  // As dashboards/lab/__init__.py names the folder of a notebook.
   function place_of(path) {
     const parts = path.split("/");
     const name = parts.pop().replace(/\.ipynb$/, "");
