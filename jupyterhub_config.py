@@ -6,7 +6,16 @@ from hub_extensions; this file wires them together.
 
 from pathlib import Path
 
-from hub_extensions import local_service, look, roles, services, settings, state, template_process
+from hub_extensions import (
+    lab,
+    local_service,
+    look,
+    roles,
+    services,
+    settings,
+    state,
+    template_process,
+)
 from hub_extensions.accounts import unix_accounts
 from hub_extensions.publishing import rights
 
@@ -65,7 +74,8 @@ c.Authenticator.refresh_pre_spawn = False  # the sign-in a moment ago has asked 
 c.JupyterHub.custom_scopes = roles.CUSTOM_SCOPES
 c.JupyterHub.load_roles = [*roles.ROLES, *services.roles(given)]
 
-# What people get: a dashboard server each, and for admins a second one, for the admin folder.
+# What people get: a dashboard server each, for admins a second one, for the admin folder, and for
+# those who write dashboards a lab.
 c.JupyterHub.spawner_class = "dashboards"
 c.DashboardSpawner.notebooks = str(given.notebooks)
 c.DashboardSpawner.push_key = kept.secret("push_key")
@@ -76,6 +86,8 @@ c.DashboardSpawner.shared_seconds = given.shared_seconds
 c.DashboardSpawner.unix_ids = list(given.unix_uids or ()) if isolation.ids else []
 c.DashboardSpawner.files_url = services.files_url(given)
 c.DashboardSpawner.server_environment = {"ATRIUM_DATA": str(given.data)} if given.data else {}
+c.DashboardSpawner.lab_environment = lab.environment(given)
+c.DashboardSpawner.lab_obstacle = lab.obstacle(given, isolation)
 c.DashboardSpawner.activity_seconds = services.activity_seconds(given)
 c.DashboardSpawner.starts_at_once = given.starts_at_once
 c.JupyterHub.concurrent_spawn_limit = 0  # whoever comes then waits in line

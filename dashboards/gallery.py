@@ -12,7 +12,7 @@ from typing import Final
 
 from markupsafe import Markup
 
-from dashboards.addresses import address
+from dashboards.addresses import address, lab_url
 from dashboards.catalog import Dashboard
 from dashboards.files import usual_scripts
 from dashboards.pages import Message, PersonHandler
@@ -99,6 +99,7 @@ class GalleryHandler(PersonHandler):
                     seen=seen(person.groups),
                     person=person.name,
                     may_manage=person.may_manage,
+                    lab_url=lab_url(settings) if person.may_write and settings.lab else "",
                     notice=await self.site.hub.notice(),
                     open_requests=await self.site.hub.open_requests(),
                     publishes=await self.site.hub.publishes(),

@@ -19,7 +19,7 @@ from tornado.web import RequestHandler
 from dashboards.catalog import Dashboard
 from dashboards.failure import SessionEnded
 from dashboards.identity import CurrentUser, user_from
-from dashboards.settings import ADMIN, Settings
+from dashboards.settings import ADMIN, ANALYSTS, Settings
 
 log = logging.getLogger(__name__)
 
@@ -45,6 +45,11 @@ class Visitor:
     def is_admin(self) -> bool:
         """Whether they see every folder, and what went wrong in it."""
         return ADMIN in self.groups
+
+    @property
+    def may_write(self) -> bool:
+        """Whether they write dashboards."""
+        return ANALYSTS in self.groups
 
     @property
     def may_manage(self) -> bool:

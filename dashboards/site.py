@@ -28,11 +28,11 @@ log = logging.getLogger(__name__)
 
 
 class Site:
-    """What all handlers of one server share."""
+    """What all handlers of one server share. `hub`: who is at the door, if not the hub says so."""
 
-    def __init__(self, settings: Settings, processes: Processes) -> None:
+    def __init__(self, settings: Settings, processes: Processes, hub: Hub | None = None) -> None:
         self.settings = settings
-        self.hub = Hub(settings)
+        self.hub = hub or Hub(settings)
         self.activity = Activity(settings)
         self.cookie_secret = settings.cookie_secret or secrets.token_bytes(32)
         self.galleries: set[ChangesSocket] = set()

@@ -8,6 +8,7 @@ from typing import Final
 from urllib.parse import unquote
 
 ADMIN: Final = "admin"
+LAB: Final = "lab"
 #: The group `<x>.publish` may publish to the folder `<x>`; it is no audience itself.
 PUBLISHERS_SUFFIX: Final = ".publish"
 _LONGEST_NAME: Final = 100
@@ -82,7 +83,9 @@ def readable_for(notebooks: Path, groups: Iterable[str], server: str) -> set[str
     """The folders that somebody's server reads.
 
     The server of the admin folder runs no other, but tells of all of them; what runs the others
-    does not even read the admin folder.
+    does not even read the admin folder. A lab reads none: what runs there is nobody's to show.
     """
+    if server == LAB:
+        return set()
     folders = set(folders_for(notebooks, groups))
     return folders if server == ADMIN else folders - {ADMIN}
