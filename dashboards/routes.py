@@ -57,10 +57,17 @@ def pages(site: Site) -> Application:
     elsewhere = (
         [] if site.settings.serves_admin else [(prefix + r"admin/.+", AdminServerHandler, known)]
     )
+    icon = site.settings.brand.get("icon")
+    icons = (
+        [(prefix + r"(?:.*/)?favicon\.ico", RedirectHandler, {"url": icon, "permanent": False})]
+        if icon
+        else []
+    )
     return Application(
         [
             (prefix + r"oauth_callback", SignedInHandler, known),
             (prefix + r"api", VersionHandler, known),
+            *icons,
             *file_routes(prefix),
             *revoking_routes(prefix, site),
             *socket_routes(prefix),

@@ -86,6 +86,7 @@ class Site:
             files=files,
             asset=partial(_asset, files),
             inline=_inline,
+            brand=self.settings.brand,
             own_files=files != self.settings.prefix,
             **values,
         )

@@ -14,6 +14,7 @@ from jupyterhub.user import User
 from jupyterhub.utils import url_path_join
 
 from .access.request_queue import open_requests
+from .brands import Brands
 from .folders import folders_for
 from .spawner import killed_servers
 
@@ -53,7 +54,9 @@ HEADERS: Final = {
 }
 
 
-def template_vars(notebooks: Path, contacts: Iterable[str], ahead: str) -> dict[str, Any]:
+def template_vars(
+    notebooks: Path, contacts: Iterable[str], ahead: str, brands: Brands
+) -> dict[str, Any]:
     """What our templates need beside JupyterHub's own variables.
 
     Args:
@@ -67,6 +70,7 @@ def template_vars(notebooks: Path, contacts: Iterable[str], ahead: str) -> dict[
         )
 
     return {
+        "brand": brands.of,  # JupyterHub calls it with who looks at the page
         "killed_servers": killed_servers,
         "sheet_version": sheet_version(),
         "has_dashboards": has_dashboards,

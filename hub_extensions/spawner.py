@@ -21,6 +21,7 @@ from jupyterhub.user import User
 from jupyterhub.utils import random_port
 from tornado import web
 from tornado.httpclient import AsyncHTTPClient, HTTPClientError, HTTPRequest
+from traitlets import Callable as CallableTrait
 from traitlets import Dict, Float, Instance, Integer, Unicode, default
 
 from . import server_limits, template_process
@@ -67,6 +68,11 @@ class DashboardSpawner(AccountSpawner):
     files_url = Unicode(config=True, help="Where scripts and styles are; its own ones without it.")
     shared_seconds = Float(120, config=True, help="Seconds that shared cells may take.")
     server_environment = Dict(config=True, help="More environment for every dashboard server.")
+    brand_for = CallableTrait(
+        config=True,
+        allow_none=True,
+        help="Says as JSON how the pages of somebody's servers name themselves and look.",
+    )
     activity_seconds = Float(300, config=True, help="Seconds between a server's reports of use.")
     starts_at_once = Integer(4, config=True, help="Starts at once; others wait in line.")
     share = Instance(server_limits.Share, help="Its part of the processor.")
@@ -231,6 +237,7 @@ class DashboardSpawner(AccountSpawner):
         env |= {"ATRIUM_SHARED": self.shared}
         env |= {"ATRIUM_PUSH_KEY": self.server_key, "ATRIUM_FILES_URL": self.files_url}
         env |= {"JUPYTERHUB_ACTIVITY_INTERVAL": str(self.activity_seconds)}
+        env |= {"ATRIUM_BRAND": self.brand_for(self.user)} if self.brand_for else {}
         env |= self.server_environment
         return env
 
