@@ -146,7 +146,11 @@ class DashboardHandler(PersonHandler):
     def _head(self, dashboard: Dashboard) -> str:
         person = self.person.name
         return self.page(
-            "dashboard_head.html", dashboard=dashboard, person=person, scripts=self._scripts
+            "dashboard_head.html",
+            dashboard=dashboard,
+            person=person,
+            scripts=self._scripts,
+            announcement=self.site.hub.known_announcement,
         )
 
     @property

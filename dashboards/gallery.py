@@ -80,6 +80,7 @@ class GalleryHandler(PersonHandler):
                     person=person.name,
                     may_manage=person.may_manage,
                     notice=await self.site.hub.notice(),
+                    announcement=await self.site.hub.announcement(),
                     open_requests=await self.site.hub.open_requests(),
                     roles_held_back=await self.site.hub.roles_held_back(),
                     scripts=[self.files_url + script for script in usual_scripts()],

@@ -99,6 +99,10 @@ class Hub:
         self._told = groups
         self.auth.cache.timestamps.clear()
         self.auth.cache.values.clear()
+        self.forget_answers()
+
+    def forget_answers(self) -> None:
+        """What the hub has answered may have changed: it is asked again."""
         self._answers.clear()
         self._asking.clear()
 
@@ -144,6 +148,18 @@ class Hub:
         """What is wrong just now, a sentence for admins; "" if nothing is."""
         notice = (await self._known()).get("notice")
         return notice if isinstance(notice, str) else ""
+
+    async def announcement(self) -> dict[str, str] | None:
+        """What admins tell everybody: `key`, `kind` and `text`; None for nothing."""
+        await self._known()
+        return self.known_announcement
+
+    @property
+    def known_announcement(self) -> dict[str, str] | None:
+        """The same as far as it is known, for who cannot wait for the hub."""
+        known, _ = self._answers.get("claims", (None, 0.0))
+        told = known.get("announcement") if isinstance(known, dict) else None
+        return told if isinstance(told, dict) else None
 
     async def admin_dashboards(self) -> tuple[Dashboard, ...]:
         """The cards of the admin folder; none where the hub does not tell."""

@@ -10,6 +10,7 @@ from tornado.httputil import HTTPMessageDelegate, HTTPServerRequest
 from tornado.routing import Router
 from tornado.web import Application, RedirectHandler
 
+from dashboards.announcing import announcing_routes
 from dashboards.dashboard_page import DashboardHandler
 from dashboards.dashboard_socket import socket_routes
 from dashboards.files import file_routes
@@ -71,6 +72,7 @@ def pages(site: Site) -> Application:
             *file_routes(prefix),
             *revoking_routes(prefix, site),
             *socket_routes(prefix),
+            *announcing_routes(prefix, site),
             *elsewhere,
             (prefix + r"dashboards/([^/]+)/([^/]+)/?", DashboardHandler, known),
             (prefix.rstrip("/") + "/?", GalleryHandler, known),

@@ -9,7 +9,7 @@ from typing import Any
 from tornado import web
 from traitlets import Dict, Float, Integer, List, Set, Unicode, default
 
-from . import audit, claims_api, grants, look, queries, shared_data, turns
+from . import announcement, audit, claims_api, grants, look, queries, shared_data, turns
 from . import claims as claim_rules
 from .access import asking, forget, group_api, managers
 from .access import report_api as access_api
@@ -156,6 +156,7 @@ class DescopeAuthenticator(ConfirmingAuthenticator):
             *deep_links.handlers,
             *closed.handlers,
             *asking.handlers,
+            *announcement.handlers,
             *look.handlers(),
         ]
 
@@ -183,6 +184,7 @@ class DescopeAuthenticator(ConfirmingAuthenticator):
         forget.follow(app, Path(self.state_folder))
         identity_notices.create_tables(app.db)
         access_requests.create_tables(app.db)
+        announcement.create_tables(app.db)
         grants.adopt_memberships(app.db)
         managers.keep_roles(app.db, self.provided_groups, self.customer_tenants)
         self._warn_of_a_hidden_proxy()

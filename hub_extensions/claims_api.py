@@ -10,6 +10,7 @@ from jupyterhub.spawner import Spawner
 from jupyterhub.user import User
 from tornado import web
 
+from . import announcement
 from .access.request_queue import open_requests
 from .claims import notebook_claims
 from .folders import ADMIN
@@ -44,7 +45,8 @@ class ClaimsHandler(OwnServerHandler):
 
 async def known_of(authenticator: Any, user: User) -> dict[str, Any]:
     """Name, groups, tenant and allow-listed claims of somebody, which of their roles do not count
-    for how they signed in, and what waits for them as a manager. Never tokens.
+    for how they signed in, what waits for them as a manager, and what admins tell everybody. Never
+    tokens.
     """
     auth_state = await user.get_auth_state() or {}
     claims = auth_state.get(authenticator.user_auth_state_key) or {}
@@ -58,6 +60,7 @@ async def known_of(authenticator: Any, user: User) -> dict[str, Any]:
         # What is wrong just now is for those who can do something about it.
         "notice": authenticator.follower.notice if ADMIN in groups else "",
         "open_requests": open_requests(user),
+        "announcement": announcement.seen_by(user),
     }
 
 

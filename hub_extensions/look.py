@@ -13,6 +13,7 @@ from jupyterhub.handlers.static import CacheControlStaticFilesHandler
 from jupyterhub.user import User
 from jupyterhub.utils import url_path_join
 
+from . import announcement
 from .access.request_queue import open_requests
 from .brands import Brands
 from .folders import folders_for
@@ -77,6 +78,7 @@ def template_vars(
         "contacts": sorted(contacts),
         "ahead": ahead,
         "open_requests": open_requests,
+        "announcement": announcement.seen_by,
     }
 
 

@@ -11,8 +11,12 @@ READ_ACCESS: Final = "custom:atrium:read"
 #: Sign anybody out everywhere.
 SIGN_OUT: Final = "custom:atrium:sign-out"
 
+#: Tell everybody something, on every page.
+ANNOUNCE: Final = "custom:atrium:announce"
+
 CUSTOM_SCOPES: Final[dict[str, dict[str, Any]]] = {
     READ_ACCESS: {"description": "Read who may see what and why, and the audit trail"},
+    ANNOUNCE: {"description": "Tell everybody something, on every page"},
     SIGN_OUT: {"description": "See who is signed in, and sign people out everywhere"},
 }
 
@@ -30,6 +34,7 @@ ROLES: Final[list[dict[str, Any]]] = [
             "read:groups",  # who is in them,
             "admin:groups",  # make them and change their members (group_api.py guards which);
             SIGN_OUT,  # end the sessions of somebody whose device is lost, or who has left;
+            ANNOUNCE,  # tell everybody that a figure is late, or the service away tonight;
             READ_ACCESS,  # see why who may see what (their server of the admin folder gets it).
         ],
     },

@@ -179,11 +179,18 @@ class DashboardSpawner(AccountSpawner):
 
         Returns False when it has not done so within a few seconds.
         """
+        return await self.tell("groups", {"groups": sorted(groups), "ended": ended})
+
+    async def tell(self, address: str, told: dict[str, Any]) -> bool:
+        """Say something to the server, at one of its addresses that are for the hub alone.
+
+        Returns False when it has not answered well within a few seconds.
+        """
         request = HTTPRequest(
-            f"{self.server.url}groups",
+            f"{self.server.url}{address}",
             method="PUT",
             headers={"Authorization": f"Bearer {self.server_key}"},
-            body=json.dumps({"groups": sorted(groups), "ended": ended}),
+            body=json.dumps(told),
             connect_timeout=_PATIENCE,
             request_timeout=_PATIENCE,
             follow_redirects=False,
@@ -191,7 +198,7 @@ class DashboardSpawner(AccountSpawner):
         try:
             await AsyncHTTPClient(max_clients=200).fetch(request)
         except (HTTPClientError, OSError) as error:
-            self.log.info("%s did not take its groups over: %s", self._log_name, error)
+            self.log.info("%s did not take over its %s: %s", self._log_name, address, error)
             return False
         return True
 

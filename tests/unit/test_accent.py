@@ -1,4 +1,4 @@
-"""Every colour becomes an accent that can be read; the sheet's own grounds are those it is read on."""
+"""Every colour becomes an accent that can be read, on the grounds of the sheet."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def test_the_contrast_is_that_of_wcag() -> None:
 def test_the_grounds_are_those_of_the_sheet() -> None:
     sheet = (STATIC / "atrium.css").read_text().replace("--surface: #fff;", "--surface: #ffffff;")
     light, dark, chosen = (tokens for tokens in modes(sheet) if "paper" in tokens)
-    assert accent.LIGHT == (light["paper"], light["surface"])
+    assert (light["paper"], light["surface"]) == accent.LIGHT
     assert accent.DARK == (dark["paper"], dark["surface"]) == (chosen["paper"], chosen["surface"])
 
 

@@ -1,4 +1,4 @@
-"""Names, logos and colours as an operator gives them: what is wrong ends the start with a sentence."""
+"""Names, logos and colours as an operator gives them; what is wrong ends the start."""
 
 from __future__ import annotations
 
