@@ -36,6 +36,7 @@ from .signing_in import (
 )
 from .signing_in.confirming import ConfirmingAuthenticator
 from .signing_in.rate_limit import RateLimits
+from .usage import api as usage_api
 
 #: Proxies refuse an address that is longer, and it goes into one as `id_token_hint`.
 _LONGEST_ID_TOKEN = 8 * 1024
@@ -151,6 +152,7 @@ class DescopeAuthenticator(ConfirmingAuthenticator):
             *claims_api.handlers,
             *audit_api.handlers,
             *access_api.handlers,
+            *usage_api.handlers,
             *server_api.handlers,
             *shared_data.handlers,
             *deep_links.handlers,
@@ -185,6 +187,7 @@ class DescopeAuthenticator(ConfirmingAuthenticator):
         identity_notices.create_tables(app.db)
         access_requests.create_tables(app.db)
         announcement.create_tables(app.db)
+        usage_api.start(app)
         grants.adopt_memberships(app.db)
         managers.keep_roles(app.db, self.provided_groups, self.customer_tenants)
         self._warn_of_a_hidden_proxy()

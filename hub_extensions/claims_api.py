@@ -14,6 +14,7 @@ from . import announcement
 from .access.request_queue import open_requests
 from .claims import notebook_claims
 from .folders import ADMIN
+from .usage import favourites, openings
 
 
 class OwnServerHandler(APIHandler):
@@ -45,8 +46,8 @@ class ClaimsHandler(OwnServerHandler):
 
 async def known_of(authenticator: Any, user: User) -> dict[str, Any]:
     """Name, groups, tenant and allow-listed claims of somebody, which of their roles do not count
-    for how they signed in, what waits for them as a manager, and what admins tell everybody. Never
-    tokens.
+    for how they signed in, what waits for them as a manager, what admins tell everybody, and which
+    dashboards they have as favourites and opened last, as `[group, dashboard]`. Never tokens.
     """
     auth_state = await user.get_auth_state() or {}
     claims = auth_state.get(authenticator.user_auth_state_key) or {}
@@ -61,6 +62,8 @@ async def known_of(authenticator: Any, user: User) -> dict[str, Any]:
         "notice": authenticator.follower.notice if ADMIN in groups else "",
         "open_requests": open_requests(user),
         "announcement": announcement.seen_by(user),
+        "favourites": favourites.favourites_of(user.db, user.orm_user),
+        "recent": openings.recent_of(user.db, user.orm_user),
     }
 
 

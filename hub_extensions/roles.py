@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any, Final
 
-#: Read who may see what and why, and the audit trail.
+#: Read who may see what and why, who opens what, and the audit trail.
 READ_ACCESS: Final = "custom:atrium:read"
 
 #: Sign anybody out everywhere.
@@ -15,7 +15,9 @@ SIGN_OUT: Final = "custom:atrium:sign-out"
 ANNOUNCE: Final = "custom:atrium:announce"
 
 CUSTOM_SCOPES: Final[dict[str, dict[str, Any]]] = {
-    READ_ACCESS: {"description": "Read who may see what and why, and the audit trail"},
+    READ_ACCESS: {
+        "description": "Read who may see what and why, who opens what, and the audit trail"
+    },
     ANNOUNCE: {"description": "Tell everybody something, on every page"},
     SIGN_OUT: {"description": "See who is signed in, and sign people out everywhere"},
 }
