@@ -9,7 +9,7 @@ from typing import Any
 from tornado import web
 from traitlets import Dict, Float, Integer, List, Set, Unicode, default
 
-from . import announcement, audit, claims_api, grants, look, queries, shared_data, turns
+from . import announcement, audit, claims_api, grants, health, look, queries, shared_data, turns
 from . import claims as claim_rules
 from .access import asking, forget, group_api, managers
 from .access import report_api as access_api
@@ -153,6 +153,7 @@ class DescopeAuthenticator(ConfirmingAuthenticator):
             *audit_api.handlers,
             *access_api.handlers,
             *usage_api.handlers,
+            *health.handlers,
             *server_api.handlers,
             *shared_data.handlers,
             *deep_links.handlers,
