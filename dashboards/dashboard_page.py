@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import secrets
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, ClassVar
 
@@ -61,7 +62,10 @@ class DashboardHandler(PersonHandler):
             text = dashboard.problem or "The file cannot be read."
             self.show(Message(title="This dashboard cannot be opened", text=text), 404)
             return
-        self.site.hub.opened(dashboard.group, dashboard.name)
+        self._measure = {
+            "opening": self.site.hub.opened(dashboard.group, dashboard.name),
+            "xsrf": self.xsrf_token.decode(),
+        }
         own_page = own_page or self.site.sessions.makes_own_page(dashboard)
         head = self._head(dashboard)
         if not own_page:
@@ -89,10 +93,13 @@ class DashboardHandler(PersonHandler):
             reference = secrets.token_hex(4)
             log.exception("%s/%s failed, reference %s", dashboard.group, dashboard.name, reference)
             failed = self._failed(reference, sentence=sentence_of(error))
+            self.site.hub.opening_ended(self._measure["opening"], None, reference)
             body = (head if own_page else "") + failed
         self.finish(body)
 
     _opening: asyncio.Future[Session] | None = None
+    _measure: Mapping[str, str]
+    """With which the page says how soon it was there, see `dashboards.usage`."""
 
     def on_connection_close(self) -> None:
         """Called by Tornado: nobody is left to see what the notebook makes."""
@@ -126,6 +133,7 @@ class DashboardHandler(PersonHandler):
         """What is still to be sent: the rest of our frame, or all of the notebook's own page."""
         begin = head if own_page else ""
         if failure := session.failure:
+            self.site.hub.opening_ended(self._measure["opening"], None, failure.reference)
             return begin + self._failed(
                 failure.reference,
                 sentence=failure.sentence,
@@ -138,7 +146,8 @@ class DashboardHandler(PersonHandler):
             return self.page("dashboard_again.html")
         if not session.own_page:
             return begin + session.take_page()
-        page, extra = session.take_page(), self.page("dashboard_own.html", dashboard=dashboard)
+        page = session.take_page()
+        extra = self.page("dashboard_own.html", dashboard=dashboard, **self._measure)
         page = page.replace("<head>", "<head>" + self.page("own_files.html"), 1)
         page = page.replace("</head>", f"<script>{NO_ICON_FONT}</script></head>", 1)
         return page.replace("</body>", extra + "</body>", 1)
@@ -151,6 +160,7 @@ class DashboardHandler(PersonHandler):
             person=person,
             scripts=self._scripts,
             announcement=self.site.hub.known_announcement,
+            **self._measure,
         )
 
     @property

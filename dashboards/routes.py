@@ -18,6 +18,7 @@ from dashboards.gallery import GalleryHandler
 from dashboards.pages import AdminServerHandler, NotHereHandler, SignedInHandler, VersionHandler
 from dashboards.revoking import revoking_routes
 from dashboards.site import Site, log_request
+from dashboards.usage import usage_routes
 
 _LONGEST = 20 << 20
 """Bytes of a WebSocket's message, as Bokeh has it; files that people choose come in one."""
@@ -71,6 +72,7 @@ def pages(site: Site) -> Application:
             *icons,
             *file_routes(prefix),
             *revoking_routes(prefix, site),
+            *usage_routes(prefix, site),
             *socket_routes(prefix),
             *announcing_routes(prefix, site),
             *elsewhere,

@@ -60,6 +60,7 @@
   }
 
   function drawn() {
+    document.dispatchEvent(new Event("atrium-drawn"));
     if (!waiting) return;
     waiting.hidden = true;
     const place = document.getElementById("dashboard");

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import sqlite3
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
@@ -12,6 +13,7 @@ import requests
 from playwright.sync_api import Page, expect
 
 from tests.browser.visitor import NewVisitor
+from tests.dashboards.notebooks import code, markdown, write_notebook
 from tests.hub import Hub
 from tests.person import Person
 
@@ -62,6 +64,17 @@ def open_dashboard(new_visitor: NewVisitor, hub: Hub, name: str) -> Page:
     return page
 
 
+def fail(hub: Hub) -> str:
+    """The member opens a dashboard that cannot be drawn; returns the reference that they see."""
+    write_notebook(hub.notebooks / "user" / "broken.ipynb", markdown("# Broken"), code("1 / 0"))
+    member = Person.signed_in(hub, MEMBER)
+    member.open_dashboards()
+    page = member.get(f"/user/{MEMBER}/dashboards/user/broken").text
+    found = re.search("Reference: <code>([0-9a-f]{8})</code>", page)
+    assert found, page
+    return found[1]
+
+
 def rows(page: Page, heading: str) -> list[str]:
     table = page.locator(".card", has=page.get_by_role("heading", name=heading))
     return [" ".join(row.split()) for row in table.locator("tr:has(td)").all_inner_texts()]
@@ -101,14 +114,16 @@ def test_speed_has_the_slow_ones_on_top_by_their_own_budgets(
 def test_health_tells_what_runs_and_finds_a_failure_by_its_reference(
     new_visitor: NewVisitor, hub: Hub
 ) -> None:
+    reference = fail(hub)
     page = open_dashboard(new_visitor, hub, "health")
     assert any(row.startswith(f"{ADMIN} Admin dashboards") for row in rows(page, "Servers"))
     assert "Sign-in service answers" in rows(page, "Machine")
     failures = page.locator(".card", has_text="could not be drawn")
     expect(failures.get_by_text(MARKUP)).to_be_visible()
-    page.get_by_label("Reference").press_sequentially("1A2b3c4d")
+    page.get_by_label("Reference").press_sequentially(reference.upper())
     expect(failures.get_by_text(MARKUP)).to_be_hidden()
-    expect(failures.get_by_role("cell", name="sensor_explorer")).to_be_visible()
+    expect(failures.get_by_role("cell", name="broken user")).to_be_visible()
+    expect(failures.get_by_role("cell", name=MEMBER)).to_have_count(1)
 
 
 @pytest.mark.parametrize(("width", "dark"), [(360, True), (1280, False)])
