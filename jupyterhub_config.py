@@ -7,6 +7,7 @@ from hub_extensions; this file wires them together.
 from pathlib import Path
 
 from hub_extensions import (
+    brands,
     lab,
     local_service,
     look,
@@ -23,6 +24,7 @@ folder = Path(__file__).resolve().parent
 given = settings.load(folder)  # one sentence and an end, if something is missing or wrong
 kept = state.open_state(given)
 homes = kept.folder / "people"
+branding = brands.load(given, kept, services.files_url(given))
 isolation = unix_accounts.isolation(given, homes)
 
 c = get_config()  # noqa: F821 - traitlets gives it to configuration files
@@ -88,6 +90,7 @@ c.DashboardSpawner.files_url = services.files_url(given)
 c.DashboardSpawner.server_environment = {"ATRIUM_DATA": str(given.data)} if given.data else {}
 c.DashboardSpawner.lab_environment = lab.environment(given)
 c.DashboardSpawner.lab_obstacle = lab.obstacle(given, isolation)
+c.DashboardSpawner.brand_for = branding.for_server
 c.DashboardSpawner.activity_seconds = services.activity_seconds(given)
 c.DashboardSpawner.starts_at_once = given.starts_at_once
 c.JupyterHub.concurrent_spawn_limit = 0  # whoever comes then waits in line
@@ -103,10 +106,10 @@ c.Spawner.poll_interval = 5  # a server that was killed is noticed while its per
 # How it looks.
 c.JupyterHub.template_paths = [str(look.TEMPLATES)]
 c.JupyterHub.template_vars = look.template_vars(
-    given.notebooks, given.hub_admins, services.ahead_url(given)
+    given.notebooks, given.hub_admins, services.ahead_url(given), branding
 )
 c.JupyterHub.default_url = look.landing
-c.JupyterHub.tornado_settings = {"headers": look.HEADERS}
+c.JupyterHub.tornado_settings = {"headers": look.HEADERS, "brands": branding}
 if given.subdomain_host:  # __Host- cookies are Secure, on the way to a dashboard server too
     c.JupyterHub.tornado_settings["cookie_options"] = {"secure": True}
 
@@ -114,4 +117,4 @@ if given.subdomain_host:  # __Host- cookies are Secure, on the way to a dashboar
 c.JupyterHub.proxy_class = "hub_extensions.proxy.AtriumProxy"
 c.AtriumProxy.loopback_only = given.is_local
 c.AtriumProxy.welcome = local_service.welcome(given, kept, isolation)
-c.JupyterHub.services = services.services(given, kept, folder)
+c.JupyterHub.services = services.services(given, kept, folder, branding.installation)

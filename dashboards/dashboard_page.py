@@ -76,7 +76,12 @@ class DashboardHandler(PersonHandler):
             "opening": self.site.hub.opened(dashboard.group, dashboard.name),
             "xsrf": self.xsrf_token.decode(),
         }
-        head = self.page("dashboard_head.html", scripts=self._scripts, **self._shown)
+        head = self.page(
+            "dashboard_head.html",
+            scripts=self._scripts,
+            announcement=self.site.hub.known_announcement,
+            **self._shown,
+        )
         if not own_page:
             self.write(head)
             await self.flush()
@@ -103,7 +108,7 @@ class DashboardHandler(PersonHandler):
             reference = secrets.token_hex(4)
             log.exception("%s/%s failed, reference %s", dashboard.group, dashboard.name, reference)
             failed = self._failed(reference, sentence=sentence_of(error))
-            self.site.hub.opening_ended(str(self._shown["opening"]), None)
+            self.site.hub.opening_ended(str(self._shown["opening"]), None, reference)
             body = (head if own_page else "") + failed
         self.finish(body)
 
@@ -142,7 +147,7 @@ class DashboardHandler(PersonHandler):
         """What is still to be sent: the rest of our frame, or all of the notebook's own page."""
         begin = head if own_page else ""
         if failure := session.failure:
-            self.site.hub.opening_ended(str(self._shown["opening"]), None)
+            self.site.hub.opening_ended(str(self._shown["opening"]), None, failure.reference)
             return begin + self._failed(
                 failure.reference,
                 sentence=failure.sentence,

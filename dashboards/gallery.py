@@ -101,6 +101,7 @@ class GalleryHandler(PersonHandler):
                     may_manage=person.may_manage,
                     lab_url=lab_url(settings) if person.may_write and settings.lab else "",
                     notice=await self.site.hub.notice(),
+                    announcement=await self.site.hub.announcement(),
                     open_requests=await self.site.hub.open_requests(),
                     publishes=await self.site.hub.publishes(),
                     roles_held_back=await self.site.hub.roles_held_back(),

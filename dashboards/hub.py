@@ -123,6 +123,10 @@ class Hub:
         self._told = groups
         self.auth.cache.timestamps.clear()
         self.auth.cache.values.clear()
+        self.forget_answers()
+
+    def forget_answers(self) -> None:
+        """What the hub has answered may have changed: it is asked again."""
         self._answers.clear()
         self._asking.clear()
 
@@ -168,6 +172,18 @@ class Hub:
         """What is wrong just now, a sentence for admins; "" if nothing is."""
         notice = (await self._known()).get("notice")
         return notice if isinstance(notice, str) else ""
+
+    async def announcement(self) -> dict[str, str] | None:
+        """What admins tell everybody: `key`, `kind` and `text`; None for nothing."""
+        await self._known()
+        return self.known_announcement
+
+    @property
+    def known_announcement(self) -> dict[str, str] | None:
+        """The same as far as it is known, for who cannot wait for the hub."""
+        known, _ = self._answers.get("claims", (None, 0.0))
+        told = known.get("announcement") if isinstance(known, dict) else None
+        return told if isinstance(told, dict) else None
 
     async def admin_dashboards(self) -> tuple[Dashboard, ...]:
         """The cards of the admin folder; none where the hub does not tell."""
@@ -320,12 +336,15 @@ class Hub:
             del self._openings[next(iter(self._openings))]
         return key
 
-    def opening_ended(self, key: str, seconds: float | None) -> bool:
+    def opening_ended(self, key: str, seconds: float | None, reference: str = "") -> bool:
         """Tell the hub after how many seconds the first view of a dashboard was there, or None, it
-        could not be drawn. False: there is no such opening, or all is said of it."""
+        could not be drawn, of which the viewer was shown this reference. False: there is no such
+        opening, or all is said of it."""
         told = self._openings.pop(key, None)
         if told is not None:
-            self._beside(self._tell_ended(told, key, seconds))
+            failed = {"failed": True, "reference": reference}
+            how = failed if seconds is None else {"seconds": seconds}
+            self._beside(self._tell_ended(told, {"opening": key, **how}))
         return told is not None
 
     async def tell_favourite(self, group: str, dashboard: str, *, wanted: bool) -> int:
@@ -343,10 +362,9 @@ class Hub:
         said = {"group": group, "dashboard": dashboard, "opening": key}
         return await self._tell("audit/opened", said) == 204
 
-    async def _tell_ended(self, told: asyncio.Task[bool], key: str, seconds: float | None) -> None:
+    async def _tell_ended(self, told: asyncio.Task[bool], said: dict[str, Any]) -> None:
         if await told:
-            how = {"failed": True} if seconds is None else {"seconds": seconds}
-            await self._tell("usage/measured", {"opening": key, **how})
+            await self._tell("usage/measured", said)
 
     async def _tell(self, path: str, said: dict[str, Any]) -> int:
         """Tell the hub something of the owner; returns its status, 0 for none."""

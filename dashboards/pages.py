@@ -8,7 +8,8 @@ from typing import Any, ClassVar
 
 import jupyterhub
 from jupyterhub.services.auth import HubOAuthCallbackHandler, HubOAuthenticated
-from tornado.httputil import url_concat
+from tornado.httputil import HTTPServerRequest, url_concat
+from tornado.routing import PathMatches
 from tornado.web import HTTPError, RequestHandler
 from tornado.websocket import WebSocketHandler
 
@@ -155,6 +156,14 @@ class OwnerSocket(HubOAuthenticated, WebSocketHandler):
     def check_origin(self, origin: str) -> bool:
         """Pages of this very address, or of the hub's public one."""
         return self.site.is_own_origin(origin) or super().check_origin(origin)
+
+
+class Upgrade(PathMatches):
+    """An address that is asked for as a WebSocket; for all else it is none."""
+
+    def match(self, request: HTTPServerRequest) -> dict[str, Any] | None:
+        is_socket = request.headers.get("Upgrade", "").lower() == "websocket"
+        return super().match(request) if is_socket else None
 
 
 class NotHereHandler(PersonHandler):

@@ -36,11 +36,8 @@ class Push:
         return SIGNED_OUT if self.ended else TAKEN
 
 
-class GroupsHandler(RequestHandler):
-    """`PUT <prefix>groups`: answers when all that is no longer allowed is closed.
-
-    Body: `{"groups": [...], "ended": false}`. 409 says that code of a notebook goes on.
-    """
+class PushedHandler(RequestHandler):
+    """An address for the hub alone, which says something unasked."""
 
     def initialize(self, site: Site) -> None:
         """Called by Tornado with what the route carries."""
@@ -55,6 +52,13 @@ class GroupsHandler(RequestHandler):
         given = self.request.headers.get("Authorization", "").removeprefix("Bearer ")
         if not key or not secrets.compare_digest(given.encode(), key.encode()):
             raise HTTPError(403)
+
+
+class GroupsHandler(PushedHandler):
+    """`PUT <prefix>groups`: answers when all that is no longer allowed is closed.
+
+    Body: `{"groups": [...], "ended": false}`. 409 says that code of a notebook goes on.
+    """
 
     async def put(self) -> None:
         """Take the groups over, and close what they do not open."""

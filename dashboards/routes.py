@@ -10,6 +10,7 @@ from tornado.httputil import HTTPMessageDelegate, HTTPServerRequest
 from tornado.routing import Router
 from tornado.web import Application, RedirectHandler
 
+from dashboards.announcing import announcing_routes
 from dashboards.dashboard_page import DashboardHandler
 from dashboards.dashboard_socket import socket_routes
 from dashboards.files import file_routes
@@ -58,14 +59,22 @@ def pages(site: Site) -> Application:
     elsewhere = (
         [] if site.settings.serves_admin else [(prefix + r"admin/.+", AdminServerHandler, known)]
     )
+    icon = site.settings.brand.get("icon")
+    icons = (
+        [(prefix + r"(?:.*/)?favicon\.ico", RedirectHandler, {"url": icon, "permanent": False})]
+        if icon
+        else []
+    )
     return Application(
         [
             (prefix + r"oauth_callback", SignedInHandler, known),
             (prefix + r"api", VersionHandler, known),
+            *icons,
             *file_routes(prefix),
             *revoking_routes(prefix, site),
             *usage_routes(prefix, site),
             *socket_routes(prefix),
+            *announcing_routes(prefix, site),
             *elsewhere,
             (prefix + r"dashboards/([^/]+)/([^/]+)/?", DashboardHandler, known),
             (prefix.rstrip("/") + "/?", GalleryHandler, known),

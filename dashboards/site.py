@@ -22,6 +22,7 @@ from dashboards.sessions import Sessions
 from dashboards.settings import ADMIN, Settings
 
 if TYPE_CHECKING:
+    from dashboards.announcing import AnnouncementSocket
     from dashboards.revoking import ChangesSocket, Push
 
 log = logging.getLogger(__name__)
@@ -36,6 +37,7 @@ class Site:
         self.activity = Activity(settings)
         self.cookie_secret = settings.cookie_secret or secrets.token_bytes(32)
         self.galleries: set[ChangesSocket] = set()
+        self.announced_to: set[AnnouncementSocket] = set()
         self.sessions = Sessions(self, processes)
 
     async def groups_changed(self, push: Push) -> bool:
@@ -44,6 +46,8 @@ class Site:
         closed = await self.sessions.keep_only(push.groups, push.code)
         for gallery in tuple(self.galleries):
             gallery.tell(push)
+        for page in tuple(self.announced_to):
+            page.follow(push)
         return closed
 
     def is_own_origin(self, origin: str) -> bool:
@@ -88,6 +92,7 @@ class Site:
             asset=partial(_asset, files),
             inline=_inline,
             for_host=_for_host,
+            brand=self.settings.brand,
             own_files=files != self.settings.prefix,
             **values,
         )

@@ -9,7 +9,18 @@ from typing import Any
 from tornado import web
 from traitlets import Dict, Float, Integer, List, Set, Unicode, default
 
-from . import audit, claims_api, folder_secrets, grants, look, queries, shared_data, turns
+from . import (
+    announcement,
+    audit,
+    claims_api,
+    folder_secrets,
+    grants,
+    health,
+    look,
+    queries,
+    shared_data,
+    turns,
+)
 from . import claims as claim_rules
 from .access import asking, forget, group_api, managers
 from .access import report_api as access_api
@@ -161,6 +172,7 @@ class DescopeAuthenticator(ConfirmingAuthenticator):
             *audit_api.handlers,
             *access_api.handlers,
             *usage_api.handlers,
+            *health.handlers,
             *server_api.handlers,
             *shared_data.handlers,
             *folder_secrets.handlers,
@@ -169,6 +181,7 @@ class DescopeAuthenticator(ConfirmingAuthenticator):
             *asking.handlers,
             *publishing_api.handlers,
             *publishing_pages.handlers,
+            *announcement.handlers,
             *look.handlers(),
         ]
 
@@ -196,6 +209,7 @@ class DescopeAuthenticator(ConfirmingAuthenticator):
         forget.follow(app, Path(self.state_folder))
         identity_notices.create_tables(app.db)
         access_requests.create_tables(app.db)
+        announcement.create_tables(app.db)
         usage_api.start(app)
         grants.adopt_memberships(app.db)
         managers.keep_roles(app.db, self.provided_groups, self.customer_tenants)

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from jupyterhub.user import User
 
-from . import folder_secrets
+from . import announcement, folder_secrets
 from .access.request_queue import open_requests
 from .claims import notebook_claims
 from .folders import ADMIN
@@ -26,8 +26,8 @@ class ClaimsHandler(OwnServerHandler):
 
 async def known_of(authenticator: Any, user: User) -> dict[str, Any]:
     """Name, groups, tenant and allow-listed claims of somebody, which of their roles do not count
-    for how they signed in, what waits for them as a manager, and which dashboards they have as
-    favourites and opened last, as `[group, dashboard]`. Never tokens.
+    for how they signed in, what waits for them as a manager, what admins tell everybody, and which
+    dashboards they have as favourites and opened last, as `[group, dashboard]`. Never tokens.
     """
     auth_state = await user.get_auth_state() or {}
     claims = auth_state.get(authenticator.user_auth_state_key) or {}
@@ -46,6 +46,7 @@ async def known_of(authenticator: Any, user: User) -> dict[str, Any]:
             for folder in folder_secrets.folders(Path(authenticator.state_folder))
             if not {folder, ADMIN}.isdisjoint(groups)
         ),
+        "announcement": announcement.seen_by(user),
         "favourites": favourites.favourites_of(user.db, user.orm_user),
         "recent": openings.recent_of(user.db, user.orm_user),
         "publishes": publishes_anywhere(groups, is_hub_admin=user.admin)

@@ -20,6 +20,8 @@ from pydantic_settings.sources import DotEnvSettingsSource
 from .first_problem import sentence
 from .setting_forms import (
     DEFAULT_URL,
+    AccentColour,
+    BrandName,
     Bytes,
     Hours,
     IdleMinutes,
@@ -85,6 +87,11 @@ class Settings(BaseSettings):
     revoke_seconds: float = Field(30, alias="ATRIUM_REVOKE_SECONDS", ge=5, le=600)
     session_hours: Hours = Field({"": 12.0}, alias="ATRIUM_SESSION_HOURS")
     sign_in_limit: int = Field(300, alias="ATRIUM_SIGN_IN_LIMIT", ge=10, le=100_000)
+
+    name: BrandName = Field("Atrium", alias="ATRIUM_NAME")
+    logo: Path | None = Field(None, alias="ATRIUM_LOGO")
+    accent: AccentColour | None = Field(None, alias="ATRIUM_ACCENT")
+    brands: Path | None = Field(None, alias="ATRIUM_BRANDS")
 
     notebooks: Path = Field(Path("notebooks"), alias="ATRIUM_NOTEBOOKS")
     data: Path | None = Field(None, alias="ATRIUM_DATA")
@@ -283,7 +290,11 @@ def read(folder: Path) -> Settings:
     paths = {
         "notebooks": folder / settings.notebooks,
         "state": folder / settings.state,
-        "data": folder / settings.data if settings.data else None,
+        **{
+            name: folder / value
+            for name in ("data", "logo", "brands")
+            if (value := getattr(settings, name))
+        },
     }
     return settings.model_copy(update=paths)
 

@@ -21,6 +21,7 @@ from jupyterhub.user import User
 from jupyterhub.utils import random_port
 from tornado import web
 from tornado.httpclient import AsyncHTTPClient, HTTPClientError, HTTPRequest
+from traitlets import Callable as CallableTrait
 from traitlets import Dict, Float, Instance, Integer, Unicode, default
 
 from . import lab, server_limits, template_process
@@ -71,6 +72,11 @@ class DashboardSpawner(AccountSpawner):
     server_environment = Dict(config=True, help="More environment for every dashboard server.")
     lab_environment = Dict(config=True, help="More environment for every lab.")
     lab_obstacle = Unicode(config=True, help="Why nobody can have a lab here, a sentence.")
+    brand_for = CallableTrait(
+        config=True,
+        allow_none=True,
+        help="Says as JSON how the pages of somebody's servers name themselves and look.",
+    )
     activity_seconds = Float(300, config=True, help="Seconds between a server's reports of use.")
     starts_at_once = Integer(4, config=True, help="Starts at once; others wait in line.")
     share = Instance(server_limits.Share, help="Its part of the processor.")
@@ -186,11 +192,18 @@ class DashboardSpawner(AccountSpawner):
         """
         if self.name == LAB and not ended:  # it shows no folder, and is ended with the right to it
             return True
+        return await self.tell("groups", {"groups": sorted(groups), "ended": ended})
+
+    async def tell(self, address: str, told: dict[str, Any]) -> bool:
+        """Say something to the server, at one of its addresses that are for the hub alone.
+
+        Returns False when it has not answered well within a few seconds.
+        """
         request = HTTPRequest(
-            f"{self.server.url}groups",
+            f"{self.server.url}{address}",
             method="PUT",
             headers={"Authorization": f"Bearer {self.server_key}"},
-            body=json.dumps({"groups": sorted(groups), "ended": ended}),
+            body=json.dumps(told),
             connect_timeout=_PATIENCE,
             request_timeout=_PATIENCE,
             follow_redirects=False,
@@ -198,7 +211,7 @@ class DashboardSpawner(AccountSpawner):
         try:
             await AsyncHTTPClient(max_clients=200).fetch(request)
         except (HTTPClientError, OSError) as error:
-            self.log.info("%s did not take its groups over: %s", self._log_name, error)
+            self.log.info("%s did not take over its %s: %s", self._log_name, address, error)
             return False
         return True
 
@@ -244,6 +257,7 @@ class DashboardSpawner(AccountSpawner):
         env |= {"HOME": str(self.home)}
         env |= {"ATRIUM_PUSH_KEY": self.server_key, "ATRIUM_FILES_URL": self.files_url}
         env |= {"JUPYTERHUB_ACTIVITY_INTERVAL": f"{self.activity_seconds:.0f}"}
+        env |= {"ATRIUM_BRAND": self.brand_for(self.user)} if self.brand_for else {}
         env |= self.server_environment
         if self.name == LAB:
             return env | self.lab_environment

@@ -27,6 +27,8 @@ Action = Literal[
     "access-asked",
     "access-granted",
     "access-declined",
+    "announced",
+    "announcement-ended",
     "dashboard-opened",
     "dashboard-published",
     "dashboard-rolled-back",

@@ -15,7 +15,7 @@ from oauthenticator.oauth2 import OAuthLogoutHandler
 from tornado import web
 from tornado.httputil import url_concat
 
-from .. import audit, grants
+from .. import audit, brands, grants
 from ..folders import LAB
 from . import pending, sessions
 
@@ -166,11 +166,13 @@ def end_session_url(handler: BaseHandler, auth_state: dict[str, Any]) -> str:
     return url_concat(endpoints["end_session_endpoint"], parameters)
 
 
-def ask_next_time(handler: BaseHandler) -> None:
-    """Have the provider ask who somebody is at this browser's next sign-in."""
-    handler._set_cookie(
-        ASK_COOKIE, "yes", encrypted=False, path=handler.hub.base_url, max_age=86400
-    )
+def ask_next_time(handler: BaseHandler, tenant: str = "") -> None:
+    """Have the provider ask who somebody is at this browser's next sign-in.
+
+    Args:
+        tenant: theirs where it is known, by which the page at the end of the sign-out looks.
+    """
+    handler._set_cookie(ASK_COOKIE, tenant, path=handler.hub.base_url, max_age=86400)
 
 
 class SignOutHandler(OAuthLogoutHandler):
@@ -198,10 +200,11 @@ class SignOutHandler(OAuthLogoutHandler):
         self._next = url_path_join(self.hub.base_url, "signed-out")
         if user is None:
             return
+        tenant = brands.tenant_of(user)
         auth_state = await sign_out_everywhere(self.app, user, lab=self._lab == "close")
         audit.record("signed-out", user=user.name)
         self._backend_logout_cleanup(user.name)
-        ask_next_time(self)
+        ask_next_time(self, tenant)
         self._next = end_session_url(self, auth_state)
 
     async def render_logout_page(self) -> None:
@@ -212,8 +215,10 @@ class SignedOutHandler(BaseHandler):
     """`/hub/signed-out`: where the provider sends the browser when its session has ended."""
 
     async def get(self) -> None:
+        tenant = (self.get_secure_cookie(ASK_COOKIE) or b"").decode()
         self.clear_cookie(ASK_COOKIE, path=self.hub.base_url)
-        self.finish(await self.render_template("logout.html"))
+        brand = self.settings["brands"].of_tenant(tenant)
+        self.finish(await self.render_template("logout.html", brand=brand))
 
 
 handlers: Final = [(r"/signed-out", SignedOutHandler)]

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 from typing import Any, Final
 
 from jupyterhub.apihandlers.base import APIHandler
@@ -109,13 +110,14 @@ class MeasuredHandler(OwnServerHandler):
     """`POST /hub/api/usage/measured`: how an opening has ended that this server told of before."""
 
     async def post(self) -> None:
-        """Take `{"opening": <its key>, "seconds": 1.2}`, or `{"opening": ..., "failed": true}`.
+        """Take `{"opening": <its key>, "seconds": 1.2}`, or `{"opening": ..., "failed": true,
+        "reference": <what the viewer was shown, "" for nothing>}`.
 
         404: its owner has no such opening that has not ended yet.
         """
         user, body = self.owner, self.get_json_body()
-        key, seconds = _key(body), _seconds(body)
-        if not openings.end(self.db, user.orm_user, key, seconds):
+        key, seconds, reference = _key(body), _seconds(body), _reference(body)
+        if not openings.end(self.db, user.orm_user, key, seconds, reference):
             raise web.HTTPError(404)
         self.set_status(204)
 
@@ -178,6 +180,14 @@ def _seconds(body: dict[str, Any]) -> float | None:
     if not 0 < seconds <= openings.LONGEST:
         raise wrong
     return float(seconds)
+
+
+def _reference(body: dict[str, Any]) -> str:
+    """That of a failure, in hexadecimal."""
+    reference = body.get("reference", "")
+    if not isinstance(reference, str) or not re.fullmatch("(?:[0-9a-f]{8})?", reference):
+        raise web.HTTPError(400, "reference has eight hexadecimal digits")
+    return reference
 
 
 def _named(body: Any) -> tuple[str, str]:

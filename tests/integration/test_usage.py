@@ -106,6 +106,8 @@ def test_what_is_opened_is_counted_and_measured_once(
         {"opening": "k", "seconds": True},
         {"opening": "k"},
         {"opening": "k", "failed": "yes"},
+        {"opening": "k", "failed": True, "reference": "<b>1a2b</b>"},
+        {"opening": "k", "failed": True, "reference": 7},
         {"opening": "", "seconds": 1},
         {"opening": 7, "seconds": 1},
         {"opening": "k" * 65, "seconds": 1},
