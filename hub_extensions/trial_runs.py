@@ -22,6 +22,7 @@ from typing import Annotated, Final
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
 from tornado.log import app_log
 
+from . import folder_secrets
 from .accounts import apart, unix_accounts
 from .folders import ADMIN
 from .pictures import LARGEST, is_picture
@@ -112,6 +113,9 @@ async def trial(
                 nice = _NICE if in_background else 0
                 await _run(spawner, folder, name, notebook, file.fileno(), nice)
                 return await asyncio.to_thread(told_in, file.fileno())
+        except folder_secrets.SecretsError as error:
+            app_log.error("The secrets of the folder %s: %s", folder, error)
+            return Trial(problem=folder_secrets.SENTENCE)
         except OSError as error:
             app_log.error("%s/%s cannot be tried: %s", folder, name, error)
             return Trial(problem="There is no room to try it just now.")
@@ -120,6 +124,7 @@ async def trial(
 async def _run(
     spawner: DashboardSpawner, folder: str, name: str, notebook: bytes, file: int, nice: int
 ) -> None:
+    secrets = folder_secrets.of(Path(spawner.state_folder), folder)
     owner = f"trial {folder}"
     uid = spawner.unix_id(owner) if spawner.ids else None
     home = Path(spawner.homes) / owner
@@ -132,6 +137,7 @@ async def _run(
         "seconds": spawner.shared_seconds,
         "limits": list(limits_of(spawner, uid).items()),
         "nice": nice,
+        "secrets": secrets,
     }
     try:
         await apart.run(

@@ -35,7 +35,7 @@ class Shown:
     """A page: who sees it at which address, and what is there once it is whole.
 
     `then`: what they do there before the picture is taken. `allow`: errors of the console that
-    belong to it. `differs`: how much of it may look otherwise, more where it tells of this very run.
+    belong to it. `differs`: how much of it may look otherwise, more where it tells of this run.
     """
 
     name: str

@@ -73,6 +73,7 @@ def try_file(folder: Path, notebook: bytes, seconds: float = 60) -> Trial:
             "seconds": seconds,
             "limits": list(LIMITS.items()),
             "nice": 0,
+            "secrets": {},
         }
         subprocess.run(
             [sys.executable, "-I", "-m", "dashboards.trial_run"],
