@@ -82,8 +82,9 @@ class PreviewHub(Hub):
         """What the notebook is told of its viewer."""
         return self.sample
 
-    def opened(self, group: str, dashboard: str) -> None:
-        """A preview is no use of a dashboard."""
+    def opened(self, group: str, dashboard: str) -> str:
+        """A preview is no use of a dashboard: nothing is told of it."""
+        return ""
 
     async def shared_data(self, group: str, dashboard: str) -> None:
         """Shared cells run in the preview's own process, as all others."""

@@ -6,7 +6,7 @@
   document.addEventListener("visibilitychange", () => { seen = false; }, { once: true });
   document.addEventListener("atrium-drawn", () => {
     const seconds = performance.now() / 1000;
-    if (!seen) return;
+    if (!seen || !opening) return;
     fetch(`${prefix}opened`, {
       method: "POST",
       keepalive: true,
