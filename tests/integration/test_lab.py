@@ -98,8 +98,11 @@ def test_it_begins_with_a_notebook_and_its_work_is_kept(hub: Hub, lab: Lab) -> N
 
 def test_its_token_can_do_as_much_as_it_should(hub: Hub, lab: Lab) -> None:
     token = lab.run("import os; print(os.environ['JUPYTERHUB_API_TOKEN'])").strip()
-    me = hub.api("/user", headers={"Authorization": f"token {token}"}).json()
-    assert set(me["scopes"]) == SCOPES
+    headers = {"Authorization": f"token {token}"}
+    assert set(hub.api("/user", headers=headers).json()["scopes"]) == SCOPES
+    asked = {"group": "user", "dashboard": "sensor_explorer"}
+    for path in ("/folder-secrets", "/shared-data"):
+        assert hub.api(path, "POST", json=asked, headers=headers).status_code == 403
 
 
 def test_its_code_finds_no_secret(hub: Hub, lab: Lab) -> None:
