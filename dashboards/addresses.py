@@ -30,9 +30,9 @@ def admin_server_url(settings: Settings, target: str) -> str:
     return f"{_spawn_url(settings)}/{ADMIN}?{urlencode({'next': target})}"
 
 
-def lab_url(settings: Settings) -> str:
-    """Where the hub starts the person's lab, if need be, and sends the browser to it."""
-    return f"{_spawn_url(settings)}/lab"
+def lab_url(settings: Settings, target: str = "") -> str:
+    """Where the hub starts the person's lab, if need be, and sends the browser to target."""
+    return f"{_spawn_url(settings)}/lab" + (f"?{urlencode({'next': target})}" if target else "")
 
 
 def _spawn_url(settings: Settings) -> str:

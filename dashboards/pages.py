@@ -13,7 +13,7 @@ from tornado.routing import PathMatches
 from tornado.web import HTTPError, RequestHandler
 from tornado.websocket import WebSocketHandler
 
-from dashboards.addresses import admin_server_url
+from dashboards.addresses import admin_server_url, lab_url
 from dashboards.hub import Visitor
 from dashboards.site import Site
 
@@ -184,6 +184,25 @@ class AdminServerHandler(NotHereHandler):
             super().get()
             return
         self.redirect(admin_server_url(self.site.settings, self.request.uri or ""))
+
+
+class LabHandler(NotHereHandler):
+    """An address of the person's own lab, asked for while it does not run."""
+
+    async def prepare(self) -> None:
+        """An open page of JupyterLab goes on asking, and knows this answer of JupyterHub's: it
+        offers to start the lab again."""
+        if self.request.headers.get("Sec-Fetch-Mode", "navigate") == "navigate":
+            await super().prepare()
+        else:
+            self.set_status(424)
+            self.finish({"message": "The lab does not run."})
+
+    def get(self) -> None:
+        if self.site.settings.lab and self.person.may_write:
+            self.redirect(lab_url(self.site.settings, self.request.uri or ""))
+        else:
+            super().get()
 
 
 class VersionHandler(PlainHandler):

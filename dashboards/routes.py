@@ -15,7 +15,13 @@ from dashboards.dashboard_page import DashboardHandler
 from dashboards.dashboard_socket import socket_routes
 from dashboards.files import file_routes
 from dashboards.gallery import GalleryHandler
-from dashboards.pages import AdminServerHandler, NotHereHandler, SignedInHandler, VersionHandler
+from dashboards.pages import (
+    AdminServerHandler,
+    LabHandler,
+    NotHereHandler,
+    SignedInHandler,
+    VersionHandler,
+)
 from dashboards.revoking import revoking_routes
 from dashboards.site import Site, log_request
 from dashboards.usage import usage_routes
@@ -56,9 +62,12 @@ def pages(site: Site) -> Application:
     """All addresses of a server."""
     prefix = re.escape(site.settings.prefix)
     known = {"site": site}
-    elsewhere = (
-        [] if site.settings.serves_admin else [(prefix + r"admin/.+", AdminServerHandler, known)]
-    )
+    elsewhere = [
+        (prefix + r"admin/.+", AdminServerHandler, known),
+        (prefix + r"lab/.*", LabHandler, known),
+    ]
+    if site.settings.serves_admin:
+        elsewhere = []
     icon = site.settings.brand.get("icon")
     icons = (
         [(prefix + r"(?:.*/)?favicon\.ico", RedirectHandler, {"url": icon, "permanent": False})]

@@ -7,9 +7,9 @@ import gc
 import json
 import os
 import secrets
+from datetime import UTC, datetime
 from typing import Any
 
-from jupyter_server._tz import utcnow as _now
 from jupyter_server.auth.decorator import allow_unauthenticated
 from jupyter_server.base.handlers import JupyterHandler
 from jupyter_server.utils import url_path_join
@@ -53,7 +53,7 @@ def keep_others_out(hub_auth: Any, owner: str) -> None:
 def note_kernels(app: Any) -> None:
     """A kernel that computes is use of the lab, though it says nothing for hours."""
     if any(kernel["execution_state"] == "busy" for kernel in app.kernel_manager.list_kernels()):
-        app.web_app.settings["last_activity_times"]["kernels"] = _now()
+        app.web_app.settings["last_activity_times"]["kernels"] = datetime.now(UTC)
 
 
 class EndedHandler(RequestHandler):

@@ -15,12 +15,11 @@ import os
 import signal
 import socket
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import Any, Final
-from urllib.parse import unquote
 
 from tornado.httpserver import HTTPServer
 from tornado.httputil import HTTPMessageDelegate, HTTPServerRequest
@@ -47,9 +46,7 @@ _MOST_FOLDERS: Final = 200
 
 @dataclass(frozen=True, kw_only=True)
 class _Looking(Visitor):
-    """The author, in the place of a sample viewer: sees why a notebook fails."""
-
-    sample: CurrentUser
+    """The author, in the place of a sample viewer: sees why a notebook fails, as admins do."""
 
     @property
     def is_admin(self) -> bool:
@@ -67,14 +64,16 @@ class PreviewHub(Hub):
         folders: the names of all folders there are, any of which may be published for them.
     """
 
-    def __init__(self, settings: Settings, sample: CurrentUser, folders: Any) -> None:
+    def __init__(
+        self, settings: Settings, sample: CurrentUser, folders: Callable[[], frozenset[str]]
+    ) -> None:
         super().__init__(settings)
         self.sample, self._folders = sample, folders
 
     async def visitor(self, handler: RequestHandler) -> Visitor:
         """The sample viewer: the lab has asked who comes."""
         groups = frozenset(self.sample.groups) | self._folders()
-        return _Looking(name=self.sample.name, groups=groups, is_owner=True, sample=self.sample)
+        return _Looking(name=self.sample.name, groups=groups, is_owner=True)
 
     visitor_of_resource = visitor
 
@@ -210,11 +209,19 @@ class PreviewRoutes(Router):
 
     def find_handler(self, request: HTTPServerRequest, **kwargs: Any) -> HTTPMessageDelegate | None:
         """Called by Tornado for each request."""
-        place = unquote(request.path).removeprefix(unquote(self._previews.settings.prefix))
+        prefix = self._previews.settings.prefix
+        place = place_below(request.path, prefix)
+        request.path = prefix + place
         first, _, rest = place.partition("/")
         site = self._previews.site(rest.partition("/")[0]) if first == "as" else None
         routes = site[1] if site else self._pages
         return routes.find_handler(request, **kwargs)
+
+
+def place_below(path: str, prefix: str) -> str:
+    """What comes after the preview's own address, in the way in which jupyter-server-proxy writes
+    that: with what is escaped in it, such as the "+" of a name, escaped once more."""
+    return path.split("/", prefix.count("/"))[-1]
 
 
 def settings_of(environ: dict[str, str], folder: Path) -> Settings:

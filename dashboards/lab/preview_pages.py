@@ -7,6 +7,7 @@ import contextlib
 import json
 import logging
 import os
+import re
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -31,7 +32,6 @@ log = logging.getLogger(__name__)
 _LOOK: Final = 0.4  # seconds between two looks whether a file has been saved
 _KEEP_ALIVE: Final = 15.0  # seconds after which something is said in any case
 _PATIENCE: Final = 60  # seconds that the hub may take to take a notebook
-_PING: Final = 37  # seconds, as of a dashboard server
 
 _GONE = Message(
     title="This notebook is not here",
@@ -99,7 +99,6 @@ class ShowHandler(PreviewHandler):
                 place=place_of(group, name),
                 viewers=self.previews.viewers(),
                 root=self.root,
-                lab=lab_of(self.root),
                 start=start_of(self.previews.settings),
             )
         )
@@ -223,7 +222,7 @@ class _AliveHandler(PreviewHandler):
 
 def preview_pages(previews: Previews) -> Application:
     """The addresses of this module."""
-    prefix = previews.settings.prefix.replace("%40", "@")
+    prefix = re.escape(previews.settings.prefix)
     known = {"previews": previews}
     return Application(
         [
@@ -238,5 +237,4 @@ def preview_pages(previews: Previews) -> Application:
         cookie_secret=previews.default.cookie_secret,
         site=previews.default,
         log_function=log_request,
-        websocket_ping_interval=_PING,
     )

@@ -19,13 +19,13 @@
   }
 
   function show() {
+    note_values();
     const whose = encodeURIComponent(viewer.value);
     shown.contentWindow.location.replace(`${root}as/${whose}/dashboards/${place}${values}`);
   }
 
   viewer.addEventListener("change", () => {
     sessionStorage.setItem(CHOSEN, viewer.value);
-    note_values();
     show();
   });
 
@@ -41,42 +41,42 @@
     }, true);
   });
 
-  function lost() {
-    gone.hidden = false;
-    shown.hidden = true;
-    document.getElementById("again").href = `${start}?next=${encodeURIComponent(location.pathname + values)}`;
-    setTimeout(connect, 2000);
-  }
-
-  async function connect() {
+  async function runs() {
     try {
-      const { status } = await fetch(`${root}alive`, { redirect: "manual", cache: "no-store" });
-      if (status !== 204) throw new Error("not the preview");
+      return (await fetch(`${root}alive`, { redirect: "manual", cache: "no-store" })).status === 204;
     } catch {
-      lost();
-      return;
+      return false;
     }
-    const events = new EventSource(`${root}changes?${new URLSearchParams({ folder, name })}`);
-    events.onmessage = ({ data }) => {
-      if (!gone.hidden) {
-        gone.hidden = true;
-        shown.hidden = false;
-        version = "";
-      }
-      if (data === version) return;
-      state.textContent = data === "gone" ? "The notebook has been moved or removed" : "Follows when you save";
-      if (data !== "gone") {
-        note_values();
-        show();
-      }
-      version = data;
-    };
-    events.onerror = () => {
-      events.close();
-      setTimeout(connect, 500);
-    };
   }
 
-  setInterval(() => { if (gone.hidden) note_values(); }, 500);
-  connect();
+  let events;
+
+  function listen() {
+    events = new EventSource(`${root}changes?${new URLSearchParams({ folder, name })}`);
+    events.onmessage = ({ data }) => {
+      if (data === version) return;
+      version = data;
+      state.textContent = data === "gone" ? "The notebook has been moved or removed" : "Follows when you save";
+      if (data !== "gone") show();
+    };
+    events.onerror = () => { events.close(); };
+  }
+
+  // Whether the lab is there is asked: a proxy may hold a stream open that nobody writes to any more.
+  async function watch() {
+    const is_there = await runs();
+    if (!is_there) {
+      events?.close();
+      events = undefined;
+      version = "";
+      document.getElementById("again").href = `${start}?next=${encodeURIComponent(location.pathname + values)}`;
+    }
+    gone.hidden = is_there;
+    shown.hidden = !is_there;
+    if (is_there && (!events || events.readyState === EventSource.CLOSED)) listen();
+    setTimeout(watch, is_there ? 5000 : 2000);
+  }
+
+  setInterval(note_values, 1000); // when the lab is gone it is too late
+  watch();
 })();

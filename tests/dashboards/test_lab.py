@@ -12,7 +12,7 @@ import pytest
 
 from dashboards.lab import preview_server
 from dashboards.lab.extension import note_kernels
-from dashboards.lab.preview import folders_in
+from dashboards.lab.preview import folders_in, place_below
 from dashboards.lab.viewers import FILE, ViewersError, sample_viewers, viewers_of
 
 
@@ -70,6 +70,18 @@ def test_more_folders_than_anybody_keeps_take_no_time(tmp_path: Path) -> None:
     for number in range(300):
         (tmp_path / str(number)).mkdir()
     assert len(list(folders_in(tmp_path))) == 200
+
+
+@pytest.mark.parametrize(
+    ("path", "place"),
+    [
+        ("/user/a@b/lab/preview/", ""),
+        ("/user/a@b/lab/preview/show/work/a%20b", "show/work/a%20b"),
+        ("/user/a%252Bc@b/lab/preview/as/member/", "as/member/"),
+    ],
+)
+def test_a_page_is_found_however_the_way_to_it_is_written(path: str, place: str) -> None:
+    assert place_below(path, "/user/a%2Bc@b/lab/preview/") == place
 
 
 @pytest.mark.parametrize(("state", "noted"), [("busy", True), ("idle", False)])

@@ -74,6 +74,20 @@ def test_only_who_writes_dashboards_gets_one(hub: Hub, analyst: Person, member: 
     assert f"/hub/spawn/{ANALYST}/lab" in analyst.open_dashboards().text
 
 
+def test_while_it_does_not_run_its_address_leads_to_its_start(
+    analyst: Person, member: Person
+) -> None:
+    analyst.open_dashboards()
+    asked = f"/user/{ANALYST}/lab/lab/tree/x.ipynb"
+    leads = analyst.get(asked, allow_redirects=False).headers["Location"]
+    assert f"/hub/spawn/{ANALYST}/lab?next=%2Fuser%2F" in leads
+    # An open page of JupyterLab goes on asking, which must not start it.
+    again = analyst.get(asked, headers={"Sec-Fetch-Mode": "cors"}, allow_redirects=False)
+    assert again.status_code == 424
+    member.open_dashboards()
+    assert member.get(f"/user/{MEMBER}/lab/lab").status_code == 404
+
+
 def test_it_begins_with_a_notebook_and_its_work_is_kept(hub: Hub, lab: Lab) -> None:
     work = hub.home_of(ANALYST, "lab") / "work"
     assert [file.name for file in work.iterdir() if file.suffix] == ["first_dashboard.ipynb"]
@@ -84,8 +98,11 @@ def test_it_begins_with_a_notebook_and_its_work_is_kept(hub: Hub, lab: Lab) -> N
 
 def test_its_token_can_do_as_much_as_it_should(hub: Hub, lab: Lab) -> None:
     token = lab.run("import os; print(os.environ['JUPYTERHUB_API_TOKEN'])").strip()
-    me = hub.api("/user", headers={"Authorization": f"token {token}"}).json()
-    assert set(me["scopes"]) == SCOPES
+    headers = {"Authorization": f"token {token}"}
+    assert set(hub.api("/user", headers=headers).json()["scopes"]) == SCOPES
+    asked = {"group": "user", "dashboard": "sensor_explorer"}
+    for path in ("/folder-secrets", "/shared-data"):
+        assert hub.api(path, "POST", json=asked, headers=headers).status_code == 403
 
 
 def test_its_code_finds_no_secret(hub: Hub, lab: Lab) -> None:
@@ -182,6 +199,7 @@ def test_a_save_is_told_to_the_page(lab: Lab) -> None:
 
 def test_signing_out_asks_about_it_and_can_leave_it_running(hub: Hub, lab: Lab) -> None:
     process = hub.server_of(ANALYST, "lab")
+    key = lab.run("import os; print(os.environ['JUPYTERHUB_API_TOKEN'])").strip()
     page = lab.preview(FIRST)
     token = page.text.partition('"token":"')[2].partition('"')[0]
     socket = lab.person.connect(f"{lab.home}preview/{FIRST}/ws", "bokeh", token)
@@ -192,11 +210,13 @@ def test_signing_out_asks_about_it_and_can_leave_it_running(hub: Hub, lab: Lab) 
     assert lab.person.get(f"{lab.home}api/contents").status_code == 403
     assert process is not None
     assert process.is_running()
+    assert hub.api("/user", headers={"Authorization": f"token {key}"}).ok
     lab.person.sign_in(ANALYST)
     assert lab.person.get(lab.home).ok
     assert hub.server_of(ANALYST, "lab") == process
     assert "You are signed out" in lab.person.get("/hub/logout?lab=close").text
     assert hub.server_of(ANALYST, "lab") is None
+    assert hub.api("/user", headers={"Authorization": f"token {key}"}).status_code == 403
     lab.person.sign_in(ANALYST)
 
 
