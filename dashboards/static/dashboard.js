@@ -112,7 +112,8 @@
     if (fetched) return;
     fetched = true;
     const add = (kind, values) => document.head.append(Object.assign(document.createElement(kind), values));
-    if (!own && later.sheet) add("link", { rel: "stylesheet", href: later.sheet });
+    if (later.sheet) add("link", { rel: "stylesheet", href: later.sheet });
+    if (later.print) add("link", { rel: "stylesheet", href: later.print, media: "print" });
     for (const src of later.scripts.split(" ")) add("script", { src });
   }
   (own ?? document).addEventListener("click", ({ target }) => {

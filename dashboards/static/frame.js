@@ -238,12 +238,12 @@
   const PAPER = 700; // pixels
   function before_print() {
     if (printed) return;
-    const style = document.documentElement.style;
+    const { style } = document.documentElement;
     style.setProperty("--print-width", `${innerWidth}px`);
     style.setProperty("--print-scale", Math.min(1, PAPER / innerWidth));
     const head = element(
       "div",
-      { className: "atrium-printed" },
+      { className: "atrium-printed", style: "display: none" },
       element("b", { textContent: title }),
       element("span", { textContent: `${day()} · ${link()}` }),
     );

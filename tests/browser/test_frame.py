@@ -98,7 +98,7 @@ def test_a_link_is_shared_that_names_nobody(open_dashboard: OpenDashboard, hub: 
     page.keyboard.press("Escape")
     expect(page.get_by_role("dialog")).to_have_count(0)
     expect(page.get_by_role("button", name="Share")).to_be_focused()
-    page.evaluate("navigator.clipboard.writeText = () => Promise.reject(new Error())")
+    page.evaluate("void (navigator.clipboard.writeText = () => Promise.reject(new Error()))")
     page.get_by_role("button", name="Share").click()
     expect(page.get_by_text("copy the link by hand")).to_be_visible()
     assert page.evaluate("getSelection().toString()") == link
@@ -113,7 +113,7 @@ def test_its_data_and_its_picture_are_downloaded(open_dashboard: OpenDashboard) 
     name, file = saved(page, asked.get_by_role("button", name="CSV").first)
     assert name.startswith("Sensor explorer")
     assert name.endswith(".csv")
-    assert file.startswith(b"\xef\xbb\xbfdate,value,average\n")
+    assert file.startswith(b"\xef\xbb\xbfdate,value,average\r\n")
     assert b"\n2012-01-01," in file
     name, file = saved(page, asked.get_by_role("button", name="Picture"))
     assert name == "Sensor explorer.png"
