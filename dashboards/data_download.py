@@ -162,7 +162,7 @@ def _of_plot(plot: Any, number: int) -> Iterator[Table]:
     for renderer in plot.renderers:
         if not isinstance(renderer, GlyphRenderer) or not renderer.visible:
             continue
-        data = renderer.data_source.data
+        data: Any = getattr(renderer.data_source, "data", {})
         used = [field for field in _fields(renderer.glyph) if field in data]
         for table in _of_columns("", {field: np.asarray(data[field]) for field in used}):
             frame = table.frame()

@@ -55,6 +55,7 @@
         wait = 0;
         return document.dispatchEvent(new Event("atrium-reachable"));
       }
+      if (status === 401) return close("signed-out");
       if (status < 500) return stopped();
     } catch {
       // Nobody answers: the network, or the hub itself.

@@ -113,8 +113,9 @@
     if (fetched) return;
     fetched = true;
     const add = (kind, values) => document.head.append(Object.assign(document.createElement(kind), values));
-    if (!own && later.sheet) add("link", { rel: "stylesheet", href: later.sheet });
-    for (const src of later.scripts.split(" ")) add("script", { src });
+    if (later.sheet) add("link", { rel: "stylesheet", href: later.sheet });
+    if (later.print) add("link", { rel: "stylesheet", href: later.print, media: "print" });
+    for (const src of later.scripts.split(" ")) add("script", { src, async: false }); // in this order
   }
   (own ?? document).addEventListener("click", ({ target }) => {
     const button = target.closest?.("[data-act]");

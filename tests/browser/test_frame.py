@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from playwright.sync_api import Locator, Page, WebSocketRoute, expect
@@ -98,7 +99,7 @@ def test_a_link_is_shared_that_names_nobody(open_dashboard: OpenDashboard, hub: 
     page.keyboard.press("Escape")
     expect(page.get_by_role("dialog")).to_have_count(0)
     expect(page.get_by_role("button", name="Share")).to_be_focused()
-    page.evaluate("navigator.clipboard.writeText = () => Promise.reject(new Error())")
+    page.evaluate("void (navigator.clipboard.writeText = () => Promise.reject(new Error()))")
     page.get_by_role("button", name="Share").click()
     expect(page.get_by_text("copy the link by hand")).to_be_visible()
     assert page.evaluate("getSelection().toString()") == link
@@ -113,7 +114,7 @@ def test_its_data_and_its_picture_are_downloaded(open_dashboard: OpenDashboard) 
     name, file = saved(page, asked.get_by_role("button", name="CSV").first)
     assert name.startswith("Sensor explorer")
     assert name.endswith(".csv")
-    assert file.startswith(b"\xef\xbb\xbfdate,value,average\n")
+    assert file.startswith(b"\xef\xbb\xbfdate,value,average\r\n")
     assert b"\n2012-01-01," in file
     name, file = saved(page, asked.get_by_role("button", name="Picture"))
     assert name == "Sensor explorer.png"
@@ -289,7 +290,9 @@ def test_it_shows_that_it_computes(open_dashboard: OpenDashboard) -> None:
 @pytest.fixture
 def held(open_dashboard: OpenDashboard) -> tuple[Page, list[WebSocketRoute]]:
     """A dashboard of somebody who has chosen and typed something, and its WebSockets."""
-    page = open_dashboard("user/said", allow=["WebSocket", "bokeh", "ERR_INTERNET_DISCONNECTED"])
+    page = open_dashboard(
+        "user/said", allow=["WebSocket", "bokeh", "ERR_INTERNET_DISCONNECTED", "of 401"]
+    )
     page.add_init_script(HIDDEN)
     sockets: list[WebSocketRoute] = []
 
@@ -342,6 +345,21 @@ def test_a_page_that_nobody_sees_waits_and_then_comes_back(
     page.evaluate(SHOW)
     page.wait_for_function(f"!window.isTheSame && {READY}")
     expect(page.get_by_text("said hello 4")).to_be_visible()
+
+
+def test_whoever_is_no_longer_signed_in_is_told_so_and_keeps_the_address(
+    held: tuple[Page, list[WebSocketRoute]],
+) -> None:
+    page, sockets = held
+    page.context.clear_cookies()
+    sockets[0].close()
+    expect(page.get_by_role("heading", name="You are signed out")).to_be_visible()
+    address = page.get_by_role("link", name="Sign in again").get_attribute("href")
+    assert address
+    assert parse_qs(urlsplit(address).query)["next"] == [
+        "/hub/user-redirect/dashboards/user/said?most=4"
+    ]
+    assert page.evaluate("sessionStorage.getItem('atrium-kept')") is None
 
 
 def test_a_server_that_was_stopped_meanwhile_is_started_again_for_who_comes_back(
