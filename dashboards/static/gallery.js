@@ -81,8 +81,9 @@ function show() {
 function nothing() {
   const chosen = chips.filter((chip) => !("all" in chip.dataset) && chip.getAttribute("aria-pressed") === "true");
   const names = chosen.map((chip) => chip.textContent).join(", ");
-  const text = asked.text.trim() ? `Nothing here has “${asked.text.trim().slice(0, 80)}” in it` : "Nothing here fits";
-  return `${text}${names ? ` among what you chose: ${names}` : ""}. Try fewer letters, or another word.`;
+  const text = asked.text.trim().slice(0, 80);
+  if (!text) return `None is under all that you chose: ${names}.`;
+  return `None${names ? ` under ${names}` : ""} has “${text}” in it. Try fewer letters, or another word.`;
 }
 
 function clear() {
