@@ -40,7 +40,7 @@ def hub(start_hub: StartHub) -> Hub:
     write_notebook(
         user / "cafe.ipynb",
         markdown("# Café über alles\n\nÀ la carte."),
-        code("open('sales.csv')"),
+        code("open('sales.csv').read()"),
         authors=[{"name": "Zoë Ångström"}],
         atrium={"tags": ["weekly", "Food"]},
     )
