@@ -32,7 +32,7 @@ def hub(start_hub: StartHub) -> Hub:
     hub = start_hub(**FEW_SERVERS)
     user = hub.notebooks / "user"
     own_page = (
-        "import panel as pn\npn.extension(template='fast')\npn.pane.Str('own page').servable()"
+        "import panel as pn\npn.extension(template='fast')\npn.pane.Str('drawn in it').servable()"
     )
     write_notebook(user / "own_page.ipynb", markdown("# Own page"), code(own_page))
     write_notebook(user / "broken.ipynb", markdown("# Broken one"), code("1 / 0"))
@@ -168,8 +168,10 @@ def test_the_keyboard_is_enough(gallery: Page) -> None:
 
 def test_a_favourite_stands_above_the_folders_and_stays(gallery: Page, visitor: Visitor) -> None:
     expect(favourites(gallery)).to_be_hidden()
-    star(gallery, "Report 20").click()
+    with gallery.expect_response("**/favourite"):
+        star(gallery, "Report 20").click()
     star(gallery, "Report 21").click()
+    gallery.reload()  # at once: what was clicked is not lost
     expect(favourites(gallery).locator("h3")).to_have_text(["Report 20", "Report 21"])
     expect(favourites(gallery).get_by_text("2 dashboards")).to_be_visible()
     box(gallery).fill("report 20")
@@ -273,7 +275,9 @@ def measured(admin: Person, name: str) -> dict[str, Any] | None:
 
 
 @pytest.mark.parametrize(
-    ("name", "shown"), [("cafe", "À la carte"), ("own_page", "own page")], ids=["frame", "own page"]
+    ("name", "shown"),
+    [("cafe", "À la carte"), ("own_page", "drawn in it")],
+    ids=["frame", "own page"],
 )
 def test_the_browser_says_how_soon_the_first_view_was_there(
     name: str, shown: str, gallery: Page, hub: Hub

@@ -55,6 +55,9 @@ def test_what_is_no_notebook_of_the_folder_is_left_out(tmp_path: Path) -> None:
     (root / "user/disguise.ipynb").symlink_to(root / "user/data.csv")
     (root / "user/again.ipynb").symlink_to("one.ipynb")
     (root / "linked").symlink_to(outside, target_is_directory=True)
+    no_text = Path(os.fsdecode(b"\xff"))  # no address could name it
+    write_notebook(root / f"user/{no_text}.ipynb")
+    write_notebook(root / no_text / "one.ipynb")
     assert names(root) == {"user/one", "user/again"}
 
 
