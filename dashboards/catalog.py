@@ -81,8 +81,7 @@ def dashboards_in(
     found: list[Dashboard] = []
     for folder in os.scandir(root):
         is_asked = group is None or folder.name == group
-        is_audience = not folder.name.startswith(".") and not folder.name.endswith(_PUBLISHERS)
-        if is_asked and is_audience and folder.is_dir(follow_symlinks=False):
+        if is_asked and _is_audience(folder.name) and folder.is_dir(follow_symlinks=False):
             found.extend(dashboards_of(Path(folder.path), name))
     return tuple(sorted(found, key=lambda d: (d.group, d.title.casefold(), d.name)))
 
@@ -109,6 +108,11 @@ def find(dashboards: Iterable[Dashboard], group: str, name: str) -> Dashboard | 
     return next((d for d in dashboards if d.group == group and d.name == name), None)
 
 
+def _is_audience(folder: str) -> bool:
+    """Whether a folder of this name is one of dashboards."""
+    return not folder.startswith(".") and not folder.endswith(_PUBLISHERS) and _is_text(folder)
+
+
 def dashboards_of(folder: Path, name: str | None = None) -> Iterable[Dashboard]:
     """The notebooks of one folder, or the one of a name alone; none, if this server cannot read
     the folder."""
@@ -121,6 +125,8 @@ def dashboards_of(folder: Path, name: str | None = None) -> Iterable[Dashboard]:
             continue
         if name is not None and entry.name != f"{name}.ipynb":
             continue
+        if not _is_text(entry.name):
+            continue
         try:
             path = Path(entry.path).resolve(strict=True)
             info = path.stat()
@@ -129,6 +135,11 @@ def dashboards_of(folder: Path, name: str | None = None) -> Iterable[Dashboard]:
         # A link may lead to another file of the same folder, and nowhere else.
         if path.parent == folder and stat.S_ISREG(info.st_mode) and path.suffix == ".ipynb":
             yield _dashboard(folder.name, entry.name[: -len(".ipynb")], path, info)
+
+
+def _is_text(name: str) -> bool:
+    """Whether a file's name can stand in an address; Linux takes any bytes for one."""
+    return not any("\ud800" <= sign <= "\udfff" for sign in name)
 
 
 @dataclass(frozen=True, kw_only=True)
