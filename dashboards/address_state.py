@@ -13,11 +13,13 @@ import logging
 import math
 import re
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import date, datetime
 from functools import partial
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import panel as pn
 import param
@@ -84,15 +86,74 @@ class Followed:
             raise ValueError("refused") from None
 
 
-def follow(doc: Document, arguments: Mapping[str, Sequence[bytes]]) -> list[str]:
+_now: WeakKeyDictionary[Document, list[Followed]] = WeakKeyDictionary()
+"""What of a document the address follows, beside what `named` has made."""
+
+
+def named(widgets: Mapping[str, Any], arguments: Mapping[str, Sequence[bytes]]) -> list[Followed]:
+    """Widgets that stand in the address by these names, set as it says; what it says in vain,
+    `follow` tells."""
+    codecs = {name: (widget, _codec(widget)) for name, widget in widgets.items()}
+    found = [
+        Followed(
+            name=name, widget=widget, write=codec[0], read=codec[1], usual=codec[0](widget.value)
+        )
+        for name, (widget, codec) in codecs.items()
+        if codec is not None
+    ]
+    asked = _asked(arguments)
+    for one in found if _length(asked) <= LONGEST else ():
+        with suppress(KeyError, ValueError):
+            one.take_over(asked[one.name])
+    return found
+
+
+def watch(doc: Document, followed: Iterable[Followed]) -> None:
+    """Let the address follow these."""
+    for one in followed:
+        one.widget.param.watch(partial(_tell, doc, one), "value")
+
+
+def follow_again(doc: Document, known: Sequence[Followed]) -> None:
+    """After the notebook has run again, in the same document: its widgets are others, and get the
+    values that those before them had. `known`: as for `follow`; they are the same."""
+    before = {one.name: one.texts for one in _now.get(doc, ())}
+    followed = _others(doc, known)
+    for one in followed:
+        if texts := before.pop(one.name, None):
+            with suppress(ValueError):
+                one.take_over(texts)
+                continue
+            before[one.name] = texts
+    for name, texts in before.items():
+        if texts:  # there is no such widget any more, or no such value
+            tell_page(doc, MESSAGE, {"name": name, "values": []})
+    watch(doc, followed)
+
+
+def _others(doc: Document, known: Sequence[Followed]) -> list[Followed]:
+    """What of a document the address follows, beside what is known already."""
+    names, widgets = {one.name for one in known}, {id(one.widget) for one in known}
+    found = [
+        one for one in _followed(doc) if id(one.widget) not in widgets and one.name not in names
+    ]
+    _now[doc] = found
+    return found
+
+
+def follow(
+    doc: Document, arguments: Mapping[str, Sequence[bytes]], known: Sequence[Followed] = ()
+) -> list[str]:
     """Set the widgets of a document as its address says, and let the address follow them.
 
-    Called when the notebook has run, before its page is made. Returns the names in the address
-    that could not be taken over, with their values: `kind=foo`; the first few of them.
+    Called when the notebook has run, before its page is made. `known`: made by `named`. Returns the
+    names in the address that could not be taken over, with their values: `kind=foo`; the first few
+    of them.
     """
-    followed = {one.name: one for one in _followed(doc)}
+    others = _others(doc, known)
+    followed = {one.name: one for one in (*known, *others)}
     asked, ignored = _asked(arguments), []
-    is_too_long = sum(len(text) for texts in asked.values() for text in texts) > LONGEST
+    is_too_long = _length(asked) > LONGEST
     for name, texts in asked.items():
         try:
             if is_too_long:
@@ -100,9 +161,12 @@ def follow(doc: Document, arguments: Mapping[str, Sequence[bytes]]) -> list[str]
             followed[name].take_over(texts)
         except (KeyError, ValueError):
             ignored += [f"{name}={text}"[:80] for text in texts[:1]]
-    for one in followed.values():
-        one.widget.param.watch(partial(_tell, doc, one), "value")
+    watch(doc, followed.values())
     return ignored[:_TOLD]
+
+
+def _length(asked: Mapping[str, Texts]) -> int:
+    return sum(len(text) for texts in asked.values() for text in texts)
 
 
 def _asked(arguments: Mapping[str, Sequence[bytes]]) -> dict[str, Texts]:

@@ -144,7 +144,19 @@ def _words(path: Path, modified_ns: int, size: int) -> tuple[str, str, str | Non
     cells = notebook.get("cells") if isinstance(notebook, dict) else None
     if not isinstance(cells, list) or not all(isinstance(cell, dict) for cell in cells):
         return "", "", "This file is no notebook: it has no list of cells."
-    return (*described(notebook), None)
+    return (*described(notebook), _other_language(notebook.get("metadata")))
+
+
+def _other_language(metadata: object) -> str | None:
+    """Why a notebook for another kernel than Python's cannot be opened."""
+    about = metadata if isinstance(metadata, dict) else {}
+    kernel, language = about.get("kernelspec"), about.get("language_info")
+    told = (kernel.get("language") if isinstance(kernel, dict) else None) or (
+        language.get("name") if isinstance(language, dict) else None
+    )
+    if not isinstance(told, str) or told.casefold() in {"python", "python3", "ipython", ""}:
+        return None
+    return f"This notebook is written in {_short(told, 30)}; only those in Python can be shown."
 
 
 def described(notebook: dict[str, Any]) -> tuple[str, str]:

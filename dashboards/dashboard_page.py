@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import logging
 import secrets
+from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING, ClassVar
+
+from tornado.iostream import StreamClosedError
 
 from dashboards.addresses import address, ask_url
 from dashboards.catalog import Dashboard, find, served_here, visible
@@ -21,6 +25,10 @@ if TYPE_CHECKING:
     from dashboards.session import Session
 
 log = logging.getLogger(__name__)
+
+_PATIENCE = 2  # seconds before a page tells how far its notebook is
+_BETWEEN = 0.5  # seconds between two words about that
+_TELL = '((words)=>{document.querySelector("#waiting .words").textContent=words})'
 
 
 class DashboardHandler(PersonHandler):
@@ -73,8 +81,9 @@ class DashboardHandler(PersonHandler):
             if not visible([dashboard], left):  # taken while the hub was asked
                 self.finish((head if own_page else "") + self.page("dashboard_again.html"))
                 return
+            begun = (lambda _: None) if own_page else self._tell_progress
             self._opening = asyncio.ensure_future(
-                self.site.sessions.open(dashboard, user, self.request, self.files_url)
+                self.site.sessions.open(dashboard, user, self.request, self.files_url, begun)
             )
             session = await self._opening
             if await self._is_still_shared(dashboard):
@@ -90,9 +99,27 @@ class DashboardHandler(PersonHandler):
             log.exception("%s/%s failed, reference %s", dashboard.group, dashboard.name, reference)
             failed = self._failed(reference, sentence=sentence_of(error))
             body = (head if own_page else "") + failed
+        finally:
+            if self._telling:
+                self._telling.cancel()
         self.finish(body)
 
     _opening: asyncio.Future[Session] | None = None
+    _telling: asyncio.Task[None] | None = None
+
+    def _tell_progress(self, session: Session) -> None:
+        """From now on say in the skeleton how far the notebook is, unless it is done soon."""
+        self._telling = asyncio.create_task(self._keep_telling(session))
+
+    async def _keep_telling(self, session: Session) -> None:
+        wait, told = _PATIENCE, ""
+        with suppress(StreamClosedError):
+            while True:
+                await asyncio.sleep(wait)
+                if session.progress != told:
+                    told, wait = session.progress, _BETWEEN
+                    self.write(f"<script>{_TELL}({json.dumps(told)})</script>\n")
+                    await self.flush()
 
     def on_connection_close(self) -> None:
         """Called by Tornado: nobody is left to see what the notebook makes."""
