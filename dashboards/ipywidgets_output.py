@@ -17,7 +17,7 @@ from traitlets import Tuple
 
 from dashboards.failure import noted
 from dashboards.output_panes import html_of
-from dashboards.outputs import Outputs
+from dashboards.outputs import Outputs, display, draw_figures
 
 _Theirs = widget_output.Output
 
@@ -41,7 +41,7 @@ class Output(ipywidgets.HTML):
     def append_display_data(self, value: Any) -> None:
         """As ipywidgets'."""
         with self:
-            ipywidgets.widgets.interaction.display(value)
+            display(value)
 
     def __enter__(self) -> Output:
         stack, outputs = ExitStack(), Outputs()
@@ -67,3 +67,4 @@ def install() -> None:
     """Put it in the place of ipywidgets' own."""
     for module in (ipywidgets, ipywidgets.widgets, widget_output, interaction):
         module.Output = Output
+    interaction.show_inline_matplotlib_plots = draw_figures

@@ -9,7 +9,7 @@ import re
 import sys
 from base64 import b64encode
 from collections.abc import Iterable, Iterator
-from html import escape
+from html import escape, unescape
 from io import BytesIO
 from types import FunctionType, MethodType
 from typing import Any
@@ -24,7 +24,6 @@ from dashboards.outputs import (
     MOST_TEXT,
     Bundle,
     Displayed,
-    Outputs,
     Printed,
     Prose,
 )
@@ -63,24 +62,19 @@ def panes_of(items: Iterable[Printed | Displayed | Prose]) -> Iterator[Viewable]
 
 def html_of(items: Iterable[Printed | Displayed | Prose]) -> Iterator[str]:
     """The same as HTML, for an ipywidget; what only a script draws, as text."""
-    for pane in panes_of(items):
-        if isinstance(pane, pn.pane.Matplotlib):
-            value = pane.object
-            value.savefig(file := BytesIO(), format="png", bbox_inches="tight")
-            yield _image("image/png", b64encode(file.getvalue()).decode())
-        elif isinstance(pane, pn.Column):
-            yield from (part for one in pane for part in _html(one))
-        else:
-            yield from _html(pane)
+    return (part for pane in panes_of(items) for part in _html(pane))
 
 
 def _html(pane: Any) -> Iterator[str]:
     if isinstance(pane, pn.Column):
         yield from (part for one in pane for part in _html(one))
+    elif isinstance(pane, pn.pane.Matplotlib):
+        pane.object.savefig(file := BytesIO(), format="png", bbox_inches="tight")
+        yield _image("image/png", _base64(file.getvalue()))
     elif isinstance(pane, pn.pane.DataFrame):
         yield pane.object.to_html()
     elif isinstance(pane, HTMLBasePane):
-        yield pane._transform_object(pane.object)["object"]
+        yield unescape(pane._transform_object(pane.object)["object"])
     else:
         yield f"<pre>{escape(repr(getattr(pane, 'object', pane)))}</pre>"
 

@@ -1,4 +1,4 @@
-"""Matplotlib's backend in a dashboard: draws as "agg" does, and `plt.show()` shows it in the page."""
+"""Matplotlib's backend in a dashboard: as "agg", and `plt.show()` shows figures in the page."""
 
 from __future__ import annotations
 
