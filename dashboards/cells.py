@@ -52,7 +52,7 @@ class Cell:
         """The cell as Python: what only IPython understands asks `get_ipython()` for it."""
         source = self.source
         if of_cell := _OF_THE_CELL.match(source):
-            source = "\n" + source[of_cell.end() :].partition("\n")[2]
+            source = "#\n" + source[of_cell.end() :].partition("\n")[2]
         if not _MAGIC.search(source):
             return source
         try:

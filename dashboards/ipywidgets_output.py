@@ -66,5 +66,5 @@ class Output(ipywidgets.HTML):
 def install() -> None:
     """Put it in the place of ipywidgets' own."""
     for module in (ipywidgets, ipywidgets.widgets, widget_output, interaction):
-        module.Output = Output
+        vars(module)["Output"] = Output
     interaction.show_inline_matplotlib_plots = draw_figures

@@ -102,10 +102,10 @@ def _has_pane(value: Any) -> bool:
         kind: Any = pn.pane.PaneBase.get_pane_type(value)
     except Exception:
         return False
-    return kind is pn.pane.Matplotlib or not issubclass(kind, HTMLBasePane)
+    return kind is pn.pane.Matplotlib or not issubclass(kind, HTMLBasePane | pn.pane.LaTeX)
 
 
-def _drawn(pane: Viewable) -> Viewable:
+def _drawn(pane: Any) -> Viewable:
     if isinstance(pane, pn.pane.Matplotlib):
         pane.param.update(tight=True, sizing_mode="scale_width", max_width=760, align="start")
     return pane

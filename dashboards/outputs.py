@@ -158,9 +158,7 @@ class _Printing(io.TextIOBase):
         self._outputs = outputs
         self._is_error = is_error
 
-    @property
-    def encoding(self) -> str:
-        return "utf-8"
+    encoding = "utf-8"
 
     @property
     def buffer(self) -> Any:
@@ -264,9 +262,9 @@ def install() -> None:
     for module in (IPython.core.display_functions, IPython.display):
         for function in (display, update_display, publish_display_data, clear_output):
             setattr(module, function.__name__, function)
-    IPython.get_ipython = _get_ipython
+    IPython.get_ipython = _get_ipython  # pyright: ignore[reportAttributeAccessIssue]
     warnings.filterwarnings("ignore", "FigureCanvasAgg is non-interactive")
     for module in (bokeh.io, bokeh.plotting):
-        module.show = lambda value, *_, **__: display(value)
-        module.output_notebook = lambda *_, **__: None
+        vars(module)["show"] = lambda value, *_, **__: display(value)
+        vars(module)["output_notebook"] = lambda *_, **__: None
     builtins.input = getpass.getpass = _ask

@@ -124,7 +124,7 @@ def _parameter(name: str, node: Any, comment: str) -> Parameter | None:
         return None
 
 
-def _value(node: ast.expr) -> Any:
+def _value(node: Any) -> Any:
     """A plain value. Raises ValueError for all else."""
     if isinstance(node, ast.Call) and ast.unparse(node.func) in {
         *("date", "datetime.date", "dt.date"),

@@ -157,7 +157,7 @@ def _shown_by(run: Run) -> list[Viewable]:
 
 def widget_of(parameter: Parameter) -> Any:
     """The widget that lets people choose it."""
-    common = {"name": parameter.label, "value": parameter.default}
+    common = {"label": parameter.label, "value": parameter.default}
     common |= {"min_width": 160, "max_width": 300, "sizing_mode": "stretch_width"}
     bounds = {"start": parameter.start, "end": parameter.end, "step": parameter.step}
     bounds = {name: bound for name, bound in bounds.items() if bound is not None}

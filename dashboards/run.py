@@ -25,7 +25,7 @@ from panel.viewable import Viewable
 from dashboards.catalog import Dashboard
 from dashboards.cells import SHOW, Cell, evaluated
 from dashboards.magics import Shell
-from dashboards.outputs import SHELL, Bundle, Outputs, display
+from dashboards.outputs import SHELL, Bundle, Displayed, Outputs, Printed, display
 
 _TURN: Final = 0.05  # seconds after which others may have theirs
 _AGAIN: Final = 0.5  # seconds between two words about a cell that goes on
@@ -51,11 +51,11 @@ class Captured:
 
     @property
     def outputs(self) -> list[Any]:
-        return [item.value for item in self._outputs.items if hasattr(item, "value")]
+        return [item.value for item in self._outputs.items if isinstance(item, Displayed)]
 
     def _printed(self, *, is_error: bool) -> str:
-        items = self._outputs.items
-        return "".join(i.text for i in items if getattr(i, "is_error", None) is is_error)
+        printed = (item for item in self._outputs.items if isinstance(item, Printed))
+        return "".join(item.text for item in printed if item.is_error is is_error)
 
     def show(self) -> None:
         """Show it after all."""
@@ -188,26 +188,26 @@ class Run:
         if not is_asked:
             yield
             return
-        serve = Viewable.server_doc
 
-        def caught(viewable: Viewable, *_: object, title: str | None = None, **__: object) -> Any:
+        def serve(self: Viewable, *_: object, title: str | None = None, **__: object) -> Any:
             doc.title = title or doc.title
-            self.served.append(viewable)
+            served.append(self)
             return doc
 
-        def add_root(model: Any, *setter: Any) -> None:
+        def add_root(model: Any, setter: Any = None) -> None:
             if doc in state._templates:  # a page of its own
-                Document.add_root(doc, model, *setter)
+                Document.add_root(doc, model, setter)
             else:
-                self.served.append(pn.pane.Bokeh(model))
+                served.append(pn.pane.Bokeh(model))
 
-        Viewable.server_doc = caught
-        doc.add_root = add_root
+        served, kept = self.served, Viewable.server_doc
+        Viewable.server_doc = serve  # pyright: ignore[reportAttributeAccessIssue]
+        vars(doc)["add_root"] = add_root
         try:
             yield
         finally:
-            Viewable.server_doc = serve
-            del doc.add_root
+            Viewable.server_doc = kept
+            del vars(doc)["add_root"]
 
 
 @contextmanager
