@@ -20,8 +20,12 @@ from typing import Any
 
 from dashboards.settings import ADMIN
 
-LARGEST = 64 * 1024 * 1024
+LARGEST = 16 * 1024 * 1024
 """No notebook that is larger than this many bytes is read."""
+
+_TOO_LARGE = (
+    "This file is larger than 16 MB. Clear its outputs in JupyterLab, save it, and look again."
+)
 
 # Compiled with the module, so before a server is forked.
 _BLOCKS = re.compile(r"\n\s*\n|(?<=\n)(?=#)|(?<=^#)\n")
@@ -134,7 +138,7 @@ def _dashboard(group: str, name: str, path: Path, info: os.stat_result) -> Dashb
 def _words(path: Path, modified_ns: int, size: int) -> tuple[str, str, str | None]:
     """Title, description and problem of one version of a file."""
     if size > LARGEST:
-        return "", "", "This file is too large to be read."
+        return "", "", _TOO_LARGE
     try:
         notebook = json.loads(path.read_text(encoding="utf-8"))
     except OSError:

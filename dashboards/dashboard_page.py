@@ -63,11 +63,13 @@ class DashboardHandler(PersonHandler):
         return False
 
     async def _answer(self, dashboard: Dashboard) -> None:
+        problem, own_page = dashboard.problem, False
         try:
-            own_page = makes_own_page(cells_of(dashboard.path))
-        except (OSError, ValueError):
-            text = dashboard.problem or "The file cannot be read."
-            self.show(Message(title="This dashboard cannot be opened", text=text), 404)
+            own_page = not problem and makes_own_page(cells_of(dashboard.path))
+        except (OSError, ValueError, RecursionError):
+            problem = "The file cannot be read."
+        if problem:
+            self.show(Message(title="This dashboard cannot be opened", text=problem), 404)
             return
         self.site.hub.opened(dashboard.group, dashboard.name)
         own_page = own_page or self.site.sessions.makes_own_page(dashboard)

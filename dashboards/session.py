@@ -256,7 +256,9 @@ class Session:
 
 def _words_of(step: int, count: int, percent: int | None) -> str:
     of_step = "" if percent is None else f" ({int(percent):d} %)"
-    return f"Working on step {int(step):d} of {int(count):d}{of_step}." if count > 1 else of_step
+    if int(count) > 1:
+        return f"Working on step {int(step):d} of {count:d}{of_step}."
+    return f"Still working on it{of_step}." if of_step else ""
 
 
 def _heard(opened: asyncio.Future[None]) -> None:

@@ -3,6 +3,7 @@ chosen in it has its effect; nothing comes from another host, and the console ha
 
 from __future__ import annotations
 
+import re
 import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -14,7 +15,8 @@ from playwright.sync_api import Browser, Locator, Page, expect
 
 from tests.browser.visitor import Visitor
 from tests.conftest import StartHub
-from tests.hub import Hub
+from tests.dashboards.notebooks import code, write_notebook
+from tests.hub import Hub, wait_until
 
 KINDS = Path(__file__).parents[1] / "notebooks" / "kinds"
 MEMBER = "member@acme.test"
@@ -255,3 +257,87 @@ def test_a_kind_shows_its_output_and_follows_its_widget(
         expect(at(page, what)).to_be_visible()
     for what in kind.gone:
         expect(page.get_by_text(what)).to_have_count(0)
+
+
+PARAMETERS = "parameters_all"
+
+
+def test_the_address_follows_parameters_and_says_what_it_cannot_take_over(
+    member: Visitor, page: Page
+) -> None:
+    opened(member, PARAMETERS, "?region=MARS&year=1999&word=written+by+anybody&limit=7")
+    ignored = page.locator("#ignored")
+    for asked in ("region=MARS", "year=1999", "word=written by anybody"):
+        expect(ignored).to_contain_text(asked)
+    expect(ignored).not_to_contain_text("limit")
+    expect(at(page, "EMEA 2024 0.5 7 'tea'")).to_be_visible()
+    choose("Region", "APAC")(page)
+    expect(at(page, "APAC 2024 0.5 7 'tea'")).to_be_visible()
+    expect(page).to_have_url(re.compile(r"[?&]region=APAC\b"))
+    choose("Own", "second")(page)
+    expect(page).to_have_url(re.compile(r"[?&]own=second\b"))
+    slide("From year")(page)
+    expect(at(page, "APAC 2025 0.5 7 'tea'")).to_be_visible()
+    expect(at(page, "own is second")).to_be_visible()
+    expect(page).to_have_url(re.compile(r"[?&]year=2025\b"))
+    page.reload()
+    expect(at(page, "APAC 2025 0.5 7 'tea'")).to_be_visible()
+    expect(at(page, "own is second")).to_be_visible()
+
+
+def test_values_that_fail_are_told_in_place_and_what_was_shown_stays(
+    member: Visitor, page: Page, hub: Hub
+) -> None:
+    opened(member, PARAMETERS)
+    expect(at(page, "EMEA 2024 0.5 10 'tea'")).to_be_visible()
+    fill("A word", "wrong")(page)
+    told = page.get_by_text("Something went wrong with these values")
+    expect(told).to_be_visible()
+    assert "password" not in page.content()
+    reference = told.inner_text().rpartition(": ")[2]
+    assert f"reference {reference}" in hub.log_text()
+    expect(at(page, "EMEA 2024 0.5 10 'tea'")).to_be_visible()
+    fill("A word", "right")(page)
+    expect(at(page, "EMEA 2024 0.5 10 'right'")).to_be_visible()
+    expect(told).to_be_hidden()
+
+
+STEPS = (
+    ("n = 1  # Count, 1 to 9", "parameters"),
+    ("from pathlib import Path\nimport time\nbegun = Path.home() / 'begun'",),
+    ("begun.open('a').write(f'{n} begins\\n')\ntime.sleep(0.5)",),
+    ("begun.open('a').write(f'{n} ends\\n')\nf'the count is {n}'",),
+)
+
+
+def test_what_nobody_wants_to_see_any_more_is_not_shown(
+    member: Visitor, page: Page, hub: Hub
+) -> None:
+    write_notebook(
+        hub.notebooks / "user" / "steps.ipynb",
+        *(code(source, *tags) for source, *tags in STEPS),
+    )
+    opened(member, "steps")
+    expect(at(page, "the count is 1")).to_be_visible()
+    begun = hub.home_of(MEMBER) / "begun"
+    slide("Count")(page)
+    wait_until(lambda: "2 begins" in begun.read_text(), "the second run")
+    slide("Count", count=2)(page)
+    expect(at(page, "the count is 4")).to_be_visible()
+    assert "2 ends" not in begun.read_text()
+    assert begun.read_text().endswith("4 begins\n4 ends\n")
+
+
+def test_one_that_never_ends_says_where_it_is_and_holds_nobody_up(
+    member: Visitor, page: Page, hub: Hub
+) -> None:
+    write_notebook(
+        hub.notebooks / "user" / "endless.ipynb", code("1"), code("while True:\n    pass")
+    )
+    before = {process.pid for process in hub.sessions_of(MEMBER)}
+    opened(member, "endless")
+    expect(at(page, "Working on step 2 of 2.")).to_be_visible()
+    (endless,) = (one for one in hub.sessions_of(MEMBER) if one.pid not in before)
+    opened(member, "panel_depends")
+    expect(at(page, "squared: 4")).to_be_visible()
+    wait_until(lambda: not endless.is_running(), "the end of what nobody waits for")
