@@ -9,18 +9,19 @@ Imports Panel: only `dashboards.warm` may import this module, when it is time fo
 
 from __future__ import annotations
 
-import contextlib
 import copy
 import logging
 import math
 import re
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import date, datetime
 from functools import partial
 from typing import Any
 from urllib.parse import parse_qs
+from weakref import WeakKeyDictionary
 
 import panel as pn
 import param
@@ -95,27 +96,79 @@ class Followed:
             raise ValueError("refused") from None
 
 
-def follow(doc: Document, arguments: Mapping[str, Sequence[bytes]]) -> list[str]:
+_now: WeakKeyDictionary[Document, dict[str, Followed]] = WeakKeyDictionary()
+"""What of a document the address follows now, by its names there."""
+
+
+def named(widgets: Mapping[str, Any], arguments: Mapping[str, Sequence[bytes]]) -> list[Followed]:
+    """Widgets that stand in the address by these names, set as it says; what it says in vain,
+    `follow` tells."""
+    codecs = {name: (widget, _codec(widget)) for name, widget in widgets.items()}
+    found = [
+        _followed_as(name, widget, codec)
+        for name, (widget, codec) in codecs.items()
+        if codec is not None
+    ]
+    asked = _asked(_texts_in(arguments))
+    for one in found if _length(asked) <= LONGEST else ():
+        with suppress(KeyError, ValueError):
+            one.take_over(asked[one.name])
+    return found
+
+
+def watch(doc: Document, followed: Iterable[Followed]) -> None:
+    """Let the address follow these."""
+    for one in followed:
+        one.widget.param.watch(partial(_tell, doc, one), "value")
+
+
+def follow_again(doc: Document, known: Sequence[Followed]) -> None:
+    """After the notebook has run again, in the same document: its widgets are others, and get the
+    values that those before them had. `known`: as for `follow`; they are the same."""
+    names = {one.name for one in known}
+    before = {name: one.texts for name, one in _now.get(doc, {}).items() if name not in names}
+    others = _others(doc, known)
+    for one in others:
+        if texts := before.pop(one.name, None):
+            with suppress(ValueError):
+                one.take_over(texts)
+                continue
+            before[one.name] = texts
+    for name, texts in before.items():
+        if texts:  # there is no such widget any more, or no such value
+            tell_page(doc, MESSAGE, {"name": name, "values": []})
+    watch(doc, others)
+
+
+def _others(doc: Document, known: Sequence[Followed]) -> list[Followed]:
+    """What of a document the address follows, beside what is known already."""
+    names, widgets = {one.name for one in known}, {id(one.widget) for one in known}
+    found = [
+        one for one in _followed(doc) if id(one.widget) not in widgets and one.name not in names
+    ]
+    _now[doc] = {one.name: one for one in (*known, *found)}
+    return found
+
+
+def follow(
+    doc: Document, arguments: Mapping[str, Sequence[bytes]], known: Sequence[Followed] = ()
+) -> list[str]:
     """Set the widgets of a document as its address says, and let the address follow them.
 
-    Called when the notebook has run, before its page is made. Returns the names in the address
-    that could not be taken over, with their values: `kind=foo`; the first few of them.
+    Called when the notebook has run, before its page is made. `known`: made by `named`. Returns the
+    names in the address that could not be taken over, with their values: `kind=foo`; the first few
+    of them.
     """
-    followed = {one.name: one for one in _followed(doc)}
-    texts = {
-        name: [value.decode("utf-8", "replace") for value in values]
-        for name, values in arguments.items()
-    }
-    ignored = _take_over(followed, _asked(texts))
-    for one in followed.values():
-        one.widget.param.watch(partial(_tell, doc, one), "value")
-    doc.on_message(GO, partial(_go, doc, followed))
+    _others(doc, known)
+    ignored = _take_over(_now[doc], _asked(_texts_in(arguments)))
+    watch(doc, _now[doc].values())
+    doc.on_message(GO, partial(_go, doc))
     return ignored
 
 
 def _take_over(followed: Mapping[str, Followed], asked: Mapping[str, Texts]) -> list[str]:
     ignored = []
-    is_too_long = sum(len(text) for texts in asked.values() for text in texts) > LONGEST
+    is_too_long = _length(asked) > LONGEST
     for name, texts in asked.items():
         try:
             if is_too_long:
@@ -128,23 +181,34 @@ def _take_over(followed: Mapping[str, Followed], asked: Mapping[str, Texts]) -> 
 
 
 def _make_usual(one: Followed | None) -> None:
-    with contextlib.suppress(ValueError):
+    with suppress(ValueError):
         if one:
             one.take_over(one.usual)
 
 
-def _go(doc: Document, followed: Mapping[str, Followed], query: object) -> None:
+def _go(doc: Document, query: object) -> None:
     """Somebody went back or forward: every widget gets what the address says, or its usual value.
 
     Called when the page says so, within the document's lock.
     """
     if not isinstance(query, str):
         return
-    asked = _asked(parse_qs(query, keep_blank_values=True))
+    followed, asked = dict(_now[doc]), _asked(parse_qs(query, keep_blank_values=True))
     with set_curdoc(doc):
         for name in followed.keys() - asked.keys():
             _make_usual(followed[name])
         tell_page(doc, GO, {"ignored": _take_over(followed, asked)})
+
+
+def _texts_in(arguments: Mapping[str, Sequence[bytes]]) -> dict[str, Texts]:
+    return {
+        name: [value.decode("utf-8", "replace") for value in values]
+        for name, values in arguments.items()
+    }
+
+
+def _length(asked: Mapping[str, Texts]) -> int:
+    return sum(len(text) for texts in asked.values() for text in texts)
 
 
 def _asked(arguments: Mapping[str, Texts]) -> dict[str, Texts]:
@@ -173,15 +237,17 @@ def _followed(doc: Document) -> Iterator[Followed]:
             continue
         counted[slug] += 1
         number = f"-{counted[slug]}" if counted[slug] > 1 else ""
-        write, read = codec
-        try:
-            start = copy.copy(widget.value)
-            usual = write(start)
-        except Exception:  # a value that its own widget does not know
-            continue
-        yield Followed(
-            name=slug + number, widget=widget, write=write, read=read, start=start, usual=usual
-        )
+        with suppress(Exception):  # a value that its own widget does not know
+            yield _followed_as(slug + number, widget, codec)
+
+
+def _followed_as(name: str, widget: Any, codec: Codec) -> Followed:
+    """A widget by its name in the address, with the value that it has now as its usual one."""
+    write, read = codec
+    start = copy.copy(widget.value)
+    return Followed(
+        name=name, widget=widget, write=write, read=read, start=start, usual=write(start)
+    )
 
 
 def _widgets(doc: Document) -> list[Any]:

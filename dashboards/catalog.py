@@ -12,7 +12,7 @@ import os
 import re
 import stat
 from collections.abc import Collection, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from html import unescape
 from pathlib import Path
@@ -21,12 +21,15 @@ from typing import Any
 from dashboards.data_files import changed_ns, names_in
 from dashboards.settings import ADMIN
 
-LARGEST = 64 * 1024 * 1024
+LARGEST = 16 * 1024 * 1024
 """No notebook that is larger than this many bytes is read."""
 
 _MOST_TAGS, _LONGEST_TAG = 8, 30
 #: Of the groups of those who publish, which are no audiences.
 _PUBLISHERS = ".publish"
+_TOO_LARGE = (
+    "This file is larger than 16 MB. Clear its outputs in JupyterLab, save it, and look again."
+)
 
 # Compiled with the module, so before a server is forked.
 _BLOCKS = re.compile(r"\n\s*\n|(?<=\n)(?=#)|(?<=^#)\n")
@@ -178,7 +181,7 @@ def _dashboard(group: str, name: str, path: Path, info: os.stat_result) -> Dashb
 def _words(path: Path, modified_ns: int, size: int) -> Words:
     """What one version of a file says."""
     if size > LARGEST:
-        return Words(problem="This file is too large to be read.")
+        return Words(problem=_TOO_LARGE)
     try:
         notebook = json.loads(path.read_text(encoding="utf-8"))
     except OSError:
@@ -188,7 +191,19 @@ def _words(path: Path, modified_ns: int, size: int) -> Words:
     cells = notebook.get("cells") if isinstance(notebook, dict) else None
     if not isinstance(cells, list) or not all(isinstance(cell, dict) for cell in cells):
         return Words(problem="This file is no notebook: it has no list of cells.")
-    return words_of(notebook)
+    return replace(words_of(notebook), problem=_other_language(notebook.get("metadata")))
+
+
+def _other_language(metadata: object) -> str | None:
+    """Why a notebook for another kernel than Python's cannot be opened."""
+    about = metadata if isinstance(metadata, dict) else {}
+    kernel, language = about.get("kernelspec"), about.get("language_info")
+    told = (kernel.get("language") if isinstance(kernel, dict) else None) or (
+        language.get("name") if isinstance(language, dict) else None
+    )
+    if not isinstance(told, str) or told.casefold() in {"python", "python3", "ipython", ""}:
+        return None
+    return f"This notebook is written in {_short(told, 30)}; only those in Python can be shown."
 
 
 def words_of(notebook: dict[str, Any]) -> Words:

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import logging
 import re
 import secrets
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING, ClassVar
+
+from tornado.iostream import StreamClosedError
 
 from dashboards.addresses import address, ask_url
 from dashboards.catalog import Dashboard, find, served_here, visible
@@ -27,6 +31,9 @@ log = logging.getLogger(__name__)
 
 _BODY = re.compile(r"(?<=</head>)\s*<body[^>]*>")
 """Where the body of a page begins that a notebook lays out itself."""
+_PATIENCE = 2  # seconds before a page tells how far its notebook is
+_BETWEEN = 0.5  # seconds between two words about that
+_TELL = '((words)=>{document.querySelector("#waiting .words").textContent=words})'
 
 
 class DashboardHandler(PersonHandler):
@@ -61,10 +68,13 @@ class DashboardHandler(PersonHandler):
         return False
 
     async def _answer(self, dashboard: Dashboard) -> None:
+        problem, content = dashboard.problem, None
         try:
-            content = content_of(dashboard.path)
-        except (OSError, ValueError):
-            text = dashboard.problem or "The file cannot be read."
+            content = None if problem else content_of(dashboard.path)
+        except (OSError, ValueError, RecursionError):
+            problem = "The file cannot be read."
+        if content is None:
+            text = problem or ""
             self.show(Message(title="This dashboard cannot be opened", text=text), 404)
             return
         own_page = makes_own_page(content.cells) or self.site.sessions.makes_own_page(dashboard)
@@ -92,9 +102,11 @@ class DashboardHandler(PersonHandler):
                 self.finish((head if own_page else "") + self.page("dashboard_again.html"))
                 return
             given = await self.site.hub.secrets_of(dashboard.group, dashboard.name)
-            self._opening = asyncio.ensure_future(
-                self.site.sessions.open(dashboard, user, self.request, self.files_url, given)
+            begun = (lambda _: None) if own_page else self._tell_progress
+            opening = self.site.sessions.open(
+                dashboard, user, self.request, self.files_url, given, begun
             )
+            self._opening = asyncio.ensure_future(opening)
             session = await self._opening
             if await self._is_still_shared(dashboard):
                 body = self._body(session, head, own_page=own_page)
@@ -110,10 +122,28 @@ class DashboardHandler(PersonHandler):
             failed = self._failed(reference, sentence=sentence_of(error))
             self.site.hub.opening_ended(str(self._shown["opening"]), None, reference)
             body = (head if own_page else "") + failed
+        finally:
+            if self._telling:
+                self._telling.cancel()
         self.finish(body)
 
     _opening: asyncio.Future[Session] | None = None
     _shown: Mapping[str, object]  # what all parts of the page tell
+    _telling: asyncio.Task[None] | None = None
+
+    def _tell_progress(self, session: Session) -> None:
+        """From now on say in the skeleton how far the notebook is, unless it is done soon."""
+        self._telling = asyncio.create_task(self._keep_telling(session))
+
+    async def _keep_telling(self, session: Session) -> None:
+        wait, told = _PATIENCE, ""
+        with suppress(StreamClosedError):
+            while True:
+                await asyncio.sleep(wait)
+                if session.progress != told:
+                    told, wait = session.progress, _BETWEEN
+                    self.write(f"<script>{_TELL}({json.dumps(told)})</script>\n")
+                    await self.flush()
 
     def on_connection_close(self) -> None:
         """Called by Tornado: nobody is left to see what the notebook makes."""

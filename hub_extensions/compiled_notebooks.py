@@ -26,6 +26,8 @@ from .spawner import DashboardSpawner
 _LARGEST: Final = 16 * 1024 * 1024  # bytes of a notebook, and of its code
 _PATIENCE: Final = 30.0  # seconds
 _OWNER: Final = "compiler"
+#: As in `dashboards.cells`.
+_KIND_OF_CODE: Final = b"2"
 
 #: What changes when a file does, or who may read it.
 Version = tuple[int, int, int, int]
@@ -139,7 +141,7 @@ async def _compile(spawner: DashboardSpawner, path: Path, notebook: bytes) -> Pa
 
 def _file_name(name: str, notebook: bytes) -> str:
     """As `dashboards.compiled` asks for it."""
-    named = b"\0".join((MAGIC_NUMBER, os.fsencode(name), notebook))
+    named = b"\0".join((_KIND_OF_CODE, MAGIC_NUMBER, os.fsencode(name), notebook))
     return f"code-{hashlib.sha256(named).hexdigest()}"
 
 

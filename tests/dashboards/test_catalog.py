@@ -226,3 +226,33 @@ def test_a_changed_file_is_read_again(tmp_path: Path) -> None:
 def test_plain_text_keeps_what_only_looks_like_markup() -> None:
     assert plain_text("2 * 3 * 4 and a_b_c") == "2 * 3 * 4 and a_b_c"
     assert plain_text("a < b > c") == "a < b > c"
+
+
+@pytest.mark.parametrize(
+    ("metadata", "language"),
+    [
+        ({"kernelspec": {"language": "R", "name": "ir"}}, "R"),
+        ({"language_info": {"name": "julia"}}, "julia"),
+        ({"kernelspec": {"language": "python"}, "language_info": {"name": "R"}}, None),
+        ({"kernelspec": {"language": "Python"}}, None),
+        ({"kernelspec": [1], "language_info": "R"}, None),
+        ({"kernelspec": {"language": {"of": 1}}}, None),
+        ({}, None),
+        ({"kernelspec": {"language": "<b>" * 100}}, "<b>" * 9),
+    ],
+)
+def test_a_notebook_for_another_kernel_says_so(
+    tmp_path: Path, metadata: dict, language: str | None
+) -> None:
+    write_notebook(tmp_path / "user/one.ipynb", markdown("# One"), **metadata)
+    (found,) = dashboards_in(tmp_path)
+    assert found.title == "One" if language is None else found.problem
+    assert (found.problem or "").count(f"is written in {language}") == (language is not None)
+
+
+def test_a_notebook_of_fifty_megabytes_is_not_read(tmp_path: Path) -> None:
+    path = write_notebook(tmp_path / "user/one.ipynb", markdown("# One"))
+    with path.open("ab") as file:
+        file.truncate(50 << 20)
+    (found,) = dashboards_in(tmp_path)
+    assert "Clear its outputs" in (found.problem or "")
