@@ -22,14 +22,12 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Final
 
-from bokeh.application.handlers.document_lifecycle import DocumentLifecycleHandler
 from bokeh.core.templates import FILE
 from bokeh.document import Document
 from bokeh.events import DocumentReady
 from bokeh.server.contexts import ApplicationContext, _RequestProxy
 from bokeh.server.session import ServerSession
 from bokeh.util.token import generate_jwt_token, generate_session_id
-from panel.io.application import Application
 from panel.io.state import set_curdoc
 from tornado.ioloop import IOLoop
 
@@ -38,7 +36,7 @@ from dashboards.bare_request import request_from
 from dashboards.catalog import Dashboard
 from dashboards.cells import Cell, Content, names_used
 from dashboards.failure import Failure, noted
-from dashboards.notebook import NotebookHandler
+from dashboards.notebook import NotebookApplication, NotebookHandler
 from dashboards.rendering import dashboard_page, own_page, resources_at
 from dashboards.shared_process import run_shared
 from dashboards.trial_run import FOR_NOBODY, Outcome
@@ -91,12 +89,12 @@ def _texts(pictures: Mapping[str, bytes]) -> dict[str, str]:
 class _Tried(NotebookHandler):
     """Runs a notebook for nobody."""
 
-    def modify_document(self, doc: Document) -> None:
+    async def run(self, doc: Document) -> None:
         """As a viewer's; what a request tells of its sender there is nobody to tell of."""
         identity.belong_to_nobody(FOR_NOBODY)
         nobodys = property(lambda _: identity.refuse())
         _RequestProxy.headers = _RequestProxy.cookies = nobodys  # type: ignore[assignment]
-        super().modify_document(doc)
+        await super().run(doc)
 
 
 async def _open(path: Path, content: Content) -> tuple[Document, Failure | None]:
@@ -113,9 +111,7 @@ async def _open(path: Path, content: Content) -> tuple[Document, Failure | None]
     notebook = _Tried(dashboard, content=content)
     if notebook.has_shared_cells:
         notebook.left = _left_by_shared(content.cells, path)
-    application = Application(notebook)
-    application.add(DocumentLifecycleHandler())
-    context = ApplicationContext(application, io_loop=IOLoop.current(), url="/")
+    context = ApplicationContext(NotebookApplication(notebook), io_loop=IOLoop.current(), url="/")
     session_id = generate_session_id()
     token = generate_jwt_token(session_id, extra_payload=_TOKEN)
     session = await context.create_session_if_needed(session_id, request_from(_NOBODYS), token)
