@@ -124,8 +124,9 @@ async def _run(
     uid = spawner.unix_id(owner) if spawner.ids else None
     home = Path(spawner.homes) / owner
     unix_accounts.make_home(home, uid)
+    place = Path(spawner.notebooks).resolve() / folder
     order = {
-        "folder": str(Path(spawner.notebooks).resolve() / folder),
+        "folder": str(place if place.is_dir() else home),  # it is made with its first notebook
         "name": name,
         "file": file,
         "began": time.monotonic(),

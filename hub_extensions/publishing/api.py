@@ -16,10 +16,10 @@ from __future__ import annotations
 import json
 from dataclasses import asdict
 from typing import Any, Final
+from urllib.parse import urljoin
 
 from jupyterhub.apihandlers.base import APIHandler
 from jupyterhub.user import User
-from jupyterhub.utils import url_path_join
 from tornado import web
 from tornado.httputil import url_concat
 
@@ -90,7 +90,8 @@ class TargetsHandler(_PublishingApi):
 class _CheckApi(_PublishingApi):
     def tell(self, check: Any, status: int = 200) -> None:
         people = self.author.people_of(check.place.folder) if check.place else 0
-        page = url_concat(url_path_join(self.hub.base_url, "publish"), {"check": check.id})
+        publish = urljoin(self.authenticator.oauth_callback_url, "publish")
+        page = url_concat(publish, {"check": check.id})
         self.answer(check_record(check, people) | {"page": page}, status)
 
 
@@ -133,7 +134,7 @@ class PublishHandler(_PublishingApi):
             not_secret=body.get("not_secret") is True,
         )
         assert place is not None
-        link = link_to(self.hub.base_url, place)
+        link = link_to(self.authenticator, place)
         self.answer({"version": version, "folder": place.folder, "name": place.name, "url": link})
 
 

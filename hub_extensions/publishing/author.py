@@ -11,7 +11,7 @@ from dataclasses import asdict, dataclass
 from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any, Final
-from urllib.parse import quote
+from urllib.parse import quote, urljoin
 
 from jupyterhub import orm
 from jupyterhub.user import User
@@ -33,7 +33,7 @@ from .versions import NONE, Place, Version, content_id
 _LONGEST_NAME: Final = 200
 LONGEST_NOTE: Final = 500
 #: Each runs a process or two.
-_CHECKS: Final = parse("20/minute")
+_CHECKS: Final = parse("60/minute")
 _limiter: Final = MovingWindowRateLimiter(MemoryStorage())
 
 
@@ -192,7 +192,9 @@ class Author:
                 "There is what looks like a secret in it. Take it out, or say that it is none."
             )
         if check.asks and not anyway:
-            raise CannotPublish("It did not run here. Say that it is to be published anyway.")
+            raise CannotPublish(
+                "It did not run to its end here. Say that it is to be published anyway."
+            )
         version = await self._publishing.publish(
             place,
             check.notebook,
@@ -268,9 +270,10 @@ def plain_note(text: str) -> str:
     return plain
 
 
-def link_to(hub_url: str, place: Place) -> str:
+def link_to(authenticator: Any, place: Place) -> str:
     """The link to a dashboard that works for everybody and carries nobody's name."""
-    return f"{hub_url}user-redirect/dashboards/{quote(place.folder)}/{quote(place.name)}"
+    path = f"user-redirect/dashboards/{quote(place.folder, safe='')}/{quote(place.name, safe='')}"
+    return urljoin(authenticator.oauth_callback_url, path)  # which is at the public address
 
 
 def check_record(check: Check, people: int) -> dict[str, Any]:

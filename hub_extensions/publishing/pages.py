@@ -5,6 +5,7 @@ They do what the API does, for people: no script is needed but to wait, and to d
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any, Final
 from urllib.parse import quote
 
@@ -42,15 +43,11 @@ class _Page(BaseHandler):
         """The address of one of these pages."""
         return url_path_join(self.hub.base_url, *(quote(part, safe="") for part in parts))
 
-    def link_to(self, place: Place) -> str:
-        """The link that somebody sends others, with the host by which they have come."""
-        return f"{self.request.protocol}://{self.request.host}{link_to(self.hub.base_url, place)}"
-
     async def show(self, template: str, **more: Any) -> None:
         html = await self.render_template(
             template,
             longest_note=LONGEST_NOTE,
-            link_to=self.link_to,
+            link_to=partial(link_to, self.authenticator),
             versions_of=lambda place: self.page("versions", place.folder, place.name),
             NONE=NONE,
             **more,

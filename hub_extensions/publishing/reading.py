@@ -95,7 +95,18 @@ def _parsed(notebook: bytes) -> dict[str, Any]:
             ) from None
         except Exception:  # it may hold anything in any place
             raise _NoNotebook(NO_WORD) from None
+    if (language := _language(normal)).casefold() not in {"", "python"}:
+        raise _NoNotebook(f"This notebook is written in {language}; dashboards are made of Python.")
     return normal
+
+
+def _language(notebook: dict[str, Any]) -> str:
+    """What a notebook says of its language, "" for nothing."""
+    for part, key in (("language_info", "name"), ("kernelspec", "language")):
+        said = notebook["metadata"].get(part)
+        if isinstance(said, dict) and isinstance(said.get(key), str):
+            return said[key][:40]
+    return ""
 
 
 def _without_outputs(notebook: dict[str, Any]) -> tuple[dict[str, Any], int]:
