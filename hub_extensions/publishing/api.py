@@ -24,7 +24,7 @@ from tornado import web
 from tornado.httputil import url_concat
 
 from ..roles import PUBLISH
-from .author import Author, check_record, link_to, version_record, wait_for
+from .author import NOWHERE, Author, check_record, link_to, version_record, wait_for
 from .publishing import CannotPublish, Conflict
 from .versions import Place
 
@@ -42,6 +42,8 @@ class _PublishingApi(APIHandler):
             raise web.HTTPError(403)
         if obstacle := self.authenticator.publishing_obstacle:
             raise web.HTTPError(403, obstacle)
+        if not self.author.publishes:
+            raise web.HTTPError(403, NOWHERE)
 
     @property
     def author(self) -> Author:
@@ -152,8 +154,8 @@ class DashboardHandler(_PublishingApi):
         )
 
     async def delete(self, folder: str, name: str) -> None:
-        replaces = self.get_query_argument("replaces")
-        version = await self.author.remove(self.place(folder, name), replaces)
+        place = self.place(folder, name)
+        version = await self.author.remove(place, self.get_query_argument("replaces"))
         self.answer({"version": version})
 
 

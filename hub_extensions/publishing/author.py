@@ -32,6 +32,7 @@ from .versions import NONE, Place, Version, content_id
 
 _LONGEST_NAME: Final = 200
 LONGEST_NOTE: Final = 500
+NOWHERE: Final = "You may not publish to any folder. An admin can let you: ask for it."
 #: Each runs a process or two.
 _CHECKS: Final = parse("60/minute")
 _limiter: Final = MovingWindowRateLimiter(MemoryStorage())

@@ -52,8 +52,8 @@ def add_to(parts: Any) -> None:
 def _publish(given: argparse.Namespace) -> int:
     notebook = _read(given.notebook)
     hub = _Hub(given.url)
-    targets = {target["folder"]: target for target in hub.ask("GET", "")["folders"]}
     try:
+        targets = {target["folder"]: target for target in hub.ask("GET", "")["folders"]}
         name = given.name or given.notebook.name.removesuffix(".ipynb")
         place = {"folder": given.to, "name": name}
         check = hub.ask("POST", "/checks", params=place, data=notebook)
@@ -180,10 +180,8 @@ class _Hub:
         if answer.ok:
             return said
         sentence = str(said.get("message", "")) if isinstance(said, dict) else ""
-        if not path:
+        if answer.status_code in {401, 403} and " " not in sentence:  # JupyterHub's own
             raise CommandError(
-                sentence
-                if " " in sentence
-                else "the hub does not take this token; make another on its page /hub/token"
+                "the hub does not take this token; make another on its page /hub/token"
             )
         raise _Refused(sentence, str(said.get("present") or ""))

@@ -15,12 +15,10 @@ from tornado import web
 from tornado.httputil import url_concat
 
 from ..folders import dashboard_named
-from .author import LONGEST_NOTE, Author, link_to
+from .author import LONGEST_NOTE, NOWHERE, Author, link_to
 from .checks import LARGEST_SENT, Check
 from .publishing import CannotPublish, Conflict
 from .versions import NONE, Place, Version
-
-NOBODY_YET: Final = "You may not publish to any folder. An admin can let you: ask for it."
 
 
 class _Page(BaseHandler):
@@ -33,7 +31,7 @@ class _Page(BaseHandler):
         if obstacle := self.authenticator.publishing_obstacle:
             raise web.HTTPError(403, obstacle)
         if not self.author.publishes:
-            raise web.HTTPError(403, NOBODY_YET)
+            raise web.HTTPError(403, NOWHERE)
 
     @property
     def author(self) -> Author:
