@@ -156,7 +156,7 @@ class _Hub:
             )
         self._headers = {"Authorization": f"token {token}"}
 
-    def ask(self, method: str, path: str, **options: Any) -> Any:
+    def ask(self, method: str, path: str, **options: Any) -> dict[str, Any]:
         """The hub's answer.
 
         Raises:
@@ -174,12 +174,13 @@ class _Hub:
             )
             said = answer.json()
         except (requests.RequestException, ValueError):
-            raise CommandError(
-                f"no hub answers at {self._url.removesuffix('/publishing')}"
-            ) from None
+            said = None
+        if not isinstance(said, dict):
+            place = self._url.removesuffix("/publishing")
+            raise CommandError(f"no hub answers at {place}")
         if answer.ok:
             return said
-        sentence = str(said.get("message", "")) if isinstance(said, dict) else ""
+        sentence = str(said.get("message", ""))
         if answer.status_code in {401, 403} and " " not in sentence:  # JupyterHub's own
             raise CommandError(
                 "the hub does not take this token; make another on its page /hub/token"

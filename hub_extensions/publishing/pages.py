@@ -60,7 +60,7 @@ class _Page(BaseHandler):
             check=check,
             problem=problem,
             chosen=self.get_argument("folder", ""),
-            name=self.get_argument("name", "") or (check.name if check else ""),
+            called=self.get_argument("name", "") or (check.name if check else ""),
             largest=LARGEST_SENT,
         )
 
