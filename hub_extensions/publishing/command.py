@@ -174,10 +174,9 @@ class _Hub:
             )
             said = answer.json()
         except (requests.RequestException, ValueError):
-            said = None
+            raise self._no_hub() from None
         if not isinstance(said, dict):
-            place = self._url.removesuffix("/publishing")
-            raise CommandError(f"no hub answers at {place}")
+            raise self._no_hub()
         if answer.ok:
             return said
         sentence = str(said.get("message", ""))
@@ -186,3 +185,6 @@ class _Hub:
                 "the hub does not take this token; make another on its page /hub/token"
             )
         raise _Refused(sentence, str(said.get("present") or ""))
+
+    def _no_hub(self) -> CommandError:
+        return CommandError(f"no hub answers at {self._url.removesuffix('/publishing')}")
