@@ -106,9 +106,14 @@ def content_in(name: str, file: bytes) -> Content:
     return Content(
         cells=tuple(_cells(name, notebook["cells"])),
         metadata=notebook.get("metadata"),
-        # The hub makes the same (`hub_extensions.compiled_notebooks`).
-        digest=hashlib.sha256(b"\0".join((MAGIC_NUMBER, os.fsencode(name), file))).hexdigest(),
+        digest=digest_of(name, file),
     )
+
+
+def digest_of(name: str, file: bytes) -> str:
+    """Names what a notebook and its file's name are, for the Python that runs it; the hub makes the
+    same (`hub_extensions.compiled_notebooks`)."""
+    return hashlib.sha256(b"\0".join((MAGIC_NUMBER, os.fsencode(name), file))).hexdigest()
 
 
 def names_used(cells: Iterable[Cell]) -> set[str]:

@@ -12,11 +12,11 @@ from typing import Final
 from markupsafe import Markup
 
 from dashboards.addresses import address
+from dashboards.card_pictures import picture_of
 from dashboards.catalog import Dashboard
 from dashboards.files import usual_scripts
 from dashboards.pages import Message, PersonHandler
 from dashboards.settings import ADMIN, Settings
-from dashboards.thumbnail import thumbnail
 
 NOTHING_YET = Message(
     title="Nothing is shared with you yet",
@@ -70,6 +70,7 @@ class GalleryHandler(PersonHandler):
         elif len(found) == 1 and not person.may_manage and not every:
             self.redirect(address(found[0], settings))
         else:
+            self.site.hub.gallery_shown()
             sections = sections_of(found, settings, time.time())
             self.finish(
                 self.page(
@@ -138,7 +139,7 @@ def _card(dashboard: Dashboard, settings: Settings, now: float) -> Card:
         title=dashboard.title,
         description=dashboard.description,
         url="" if dashboard.problem else address(dashboard, settings),
-        picture=thumbnail(f"{dashboard.group}/{dashboard.name}"),
+        picture=picture_of(dashboard, settings),
         updated=updated(now - dashboard.modified_ns / 1e9),
         problem=dashboard.problem or "",
     )

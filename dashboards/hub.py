@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import logging
 import time
@@ -23,6 +24,9 @@ log = logging.getLogger(__name__)
 
 FRESH_FOR = 10
 """Seconds for which an answer of the hub is used again: so late a lost group is noticed."""
+
+_PICTURES_KNOWN = 60.0
+"""Seconds for which the hub need not be told again that somebody looks at the gallery."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -74,6 +78,7 @@ class Hub:
         self._asking: dict[str, asyncio.Task[Any]] = {}
         self._told: frozenset[str] | None = None
         self._tasks: set[asyncio.Task[Any]] = set()
+        self._gallery_told = -_PICTURES_KNOWN
 
     async def visitor(self, handler: RequestHandler) -> Visitor | None:
         """Who sent a request; None for nobody the hub knows.
@@ -257,6 +262,26 @@ class Hub:
     def opened(self, group: str, dashboard: str) -> None:
         """Tell the hub's audit trail that the owner opens a dashboard; nobody waits for it."""
         self._beside(self._tell_opened(group, dashboard))
+
+    def gallery_shown(self) -> None:
+        """Tell the hub, which sees to the pictures of dashboards then; nobody waits for it, and a
+        minute later it has them still."""
+        now = time.monotonic()
+        if now >= self._gallery_told + _PICTURES_KNOWN:
+            self._gallery_told = now
+            self._beside(self._tell_gallery_shown())
+
+    async def _tell_gallery_shown(self) -> None:
+        request = HTTPRequest(
+            f"{self.settings.api_url}/thumbnails",
+            method="POST",
+            headers={"Authorization": f"token {self.settings.api_token}"},
+            body=b"",
+            request_timeout=10,
+            follow_redirects=False,
+        )
+        with contextlib.suppress(HTTPClientError, OSError):  # cards show what there is
+            await AsyncHTTPClient().fetch(request, raise_error=False)
 
     def _beside(self, work: Coroutine[Any, Any, Any]) -> None:
         task = asyncio.create_task(work)

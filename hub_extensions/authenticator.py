@@ -9,7 +9,7 @@ from typing import Any
 from tornado import web
 from traitlets import Dict, Float, Integer, List, Set, Unicode, default
 
-from . import audit, claims_api, grants, look, queries, shared_data, turns
+from . import audit, claims_api, grants, look, queries, shared_data, thumbnails, turns
 from . import claims as claim_rules
 from .access import asking, forget, group_api, managers
 from .access import report_api as access_api
@@ -161,6 +161,7 @@ class DescopeAuthenticator(ConfirmingAuthenticator):
             *access_api.handlers,
             *server_api.handlers,
             *shared_data.handlers,
+            *thumbnails.handlers,
             *deep_links.handlers,
             *closed.handlers,
             *asking.handlers,

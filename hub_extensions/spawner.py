@@ -21,7 +21,7 @@ from jupyterhub.user import User
 from jupyterhub.utils import random_port
 from tornado import web
 from tornado.httpclient import AsyncHTTPClient, HTTPClientError, HTTPRequest
-from traitlets import Dict, Float, Instance, Integer, Unicode, default
+from traitlets import Bool, Dict, Float, Instance, Integer, Unicode, default
 
 from . import server_limits, template_process
 from .accounts import unix_accounts
@@ -66,6 +66,7 @@ class DashboardSpawner(AccountSpawner):
     push_key = Unicode(config=True, help="The secret from which each server's own is made.")
     files_url = Unicode(config=True, help="Where scripts and styles are; its own ones without it.")
     shared_seconds = Float(120, config=True, help="Seconds that shared cells may take.")
+    thumbnails = Bool(True, config=True, help="Notebooks are tried, for the pictures on cards.")
     server_environment = Dict(config=True, help="More environment for every dashboard server.")
     activity_seconds = Float(300, config=True, help="Seconds between a server's reports of use.")
     starts_at_once = Integer(4, config=True, help="Starts at once; others wait in line.")

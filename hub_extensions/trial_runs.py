@@ -19,7 +19,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Final
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    ValidationError,
+)
 from tornado.log import app_log
 
 from .accounts import apart, unix_accounts
@@ -65,7 +72,12 @@ class Trial:
     pictures: dict[str, bytes] = field(default_factory=dict)
 
 
-_Word = Annotated[str, StringConstraints(max_length=200)]
+def _printable(text: str) -> str:
+    """On one line, without what a terminal would act on: it goes into the log."""
+    return "".join(one if one.isprintable() else " " for one in text)
+
+
+_Word = Annotated[str, StringConstraints(max_length=200), AfterValidator(_printable)]
 
 
 class _Told(BaseModel):

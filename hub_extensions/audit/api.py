@@ -20,6 +20,7 @@ from ..compiled_notebooks import notebooks
 from ..folders import ADMIN
 from ..roles import READ_ACCESS
 from ..spawner import DashboardSpawner
+from ..thumbnails import thumbnails
 from .events import current, record
 from .reading import Query, as_csv, as_json_lines, entries
 from .trail import Trail
@@ -131,6 +132,7 @@ class OpenedHandler(OwnServerHandler):
         record("dashboard-opened", user=user.name, group=group, dashboard=dashboard)
         if isinstance(spawner := self.server, DashboardSpawner):
             notebooks.opened(spawner, group, dashboard)
+            thumbnails.opened(spawner, group, dashboard)
         self.set_status(204)
 
 

@@ -1,2 +1,0 @@
-def pictures(document):
-    return {}
