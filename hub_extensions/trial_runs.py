@@ -29,7 +29,7 @@ from pydantic import (
 )
 from tornado.log import app_log
 
-from .accounts import apart, unix_accounts
+from .accounts import access_lists, apart, unix_accounts
 from .folders import ADMIN
 from .pictures import LARGEST, is_picture
 from .shared_data import environment_of, limits_of
@@ -137,8 +137,13 @@ async def _run(
     home = Path(spawner.homes) / owner
     unix_accounts.make_home(home, uid)
     place = Path(spawner.notebooks).resolve() / folder
+    if not place.is_dir():
+        place = home  # the folder is made with its first notebook
+    elif uid is not None:  # perhaps no server has opened it yet
+        readers = {access_lists.group(spawner.folder_id(folder)): access_lists.READ}
+        access_lists.guard(place, readers, spawner.ids)
     order = {
-        "folder": str(place if place.is_dir() else home),  # it is made with its first notebook
+        "folder": str(place),
         "name": name,
         "file": file,
         "began": time.monotonic(),

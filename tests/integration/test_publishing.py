@@ -147,11 +147,14 @@ def test_a_notebook_becomes_a_dashboard_and_goes_back(hub: Hub, analyst: Desk, a
     assert "FIRST" in file.read_text()
     assert "CANARY" not in file.read_text()
 
+    # Tried in the folder as it is, which no server has opened yet.
+    second = analyst.check(notebook("import panel as pn\npn.panel('SECOND')"), "finance")
+    assert second["refusal"] == "", second
+
     member = Person.signed_in(hub, MEMBER)
     member.open_dashboards()
     socket = member.watch("finance", "costs")
     assert answers(socket)
-    second = analyst.check(notebook("import panel as pn\npn.panel('SECOND')"), "finance")
     assert [change["kind"] for change in second["changes"]] == ["changed"]
     assert second["changes"][0]["before"].endswith("pn.panel('FIRST')")
     assert analyst.publish(second).ok
