@@ -185,9 +185,10 @@ class VersionsPage(_Page):
     async def show_versions(self, place: Place, problem: str = "") -> None:
         """The versions; of the one that is looked at, what is different."""
         shown = await self.author.shown(place)
-        if not shown.versions and shown.present == NONE:
-            raise CannotPublish("There is no such dashboard.", 404)
         looked_at = self.get_query_argument("look", "")
+        is_kept = any(version.id == looked_at for version in shown.versions)
+        if (looked_at and not is_kept) or (not shown.versions and shown.present == NONE):
+            raise web.HTTPError(404)
         changes = None
         if looked_at:
             changes = await self._differences(place, shown.versions, looked_at)

@@ -139,6 +139,11 @@ async def test_what_somebody_put_there_meanwhile_is_not_replaced(
     with pytest.raises(CannotPublish, match="nothing would change"):
         await publish(publishing, TWO, TWO)
     assert content_of(notebooks) == TWO
+    (notebooks / "finance" / "costs.ipynb").unlink()
+    with pytest.raises(Conflict, match="taken it away by hand"):
+        await publish(publishing, THREE, TWO)
+    await publish(publishing, THREE, None)
+    assert content_of(notebooks) == THREE
 
 
 @pytest.mark.parametrize("number", [errno.ENOSPC, errno.EDQUOT, errno.EIO])
@@ -258,7 +263,14 @@ async def test_a_hub_that_is_killed_before_the_rename_has_published_nothing(
     versions.begin(versions.keep(COSTS, TWO, "published", BOB))
     versions.close()
     (notebooks / "finance" / ".publishing-0123").write_bytes(TWO[:5])
+    costs = notebooks / "finance" / "costs.ipynb"
+    costs.rename(costs.with_name("kept"))
+    costs.symlink_to("/etc/passwd")  # which keeps nobody from anything but this dashboard
+    other = Place(folder="finance", name="other")
     after = Publishing(notebooks)
+    await after.publish(other, ONE, replaces=NONE, by=ADA, note="")
+    await after.remove(other, replaces=content_id(ONE), by=ADA)
+    costs.with_name("kept").replace(costs)
     assert (await after.shown(COSTS)).present == content_id(ONE)
     assert len(await history(after)) == 1
     await publish(after, THREE, ONE)
