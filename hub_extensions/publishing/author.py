@@ -6,8 +6,7 @@ both do what they do through it.
 
 from __future__ import annotations
 
-import asyncio
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any, Final
@@ -28,7 +27,7 @@ from . import files
 from .checks import Check, checks, read
 from .publishing import CannotPublish, Publishing, Shown
 from .rights import may_publish, publishes_anywhere
-from .versions import NONE, Place, Version, content_id
+from .versions import Place, Version, content_id
 
 _LONGEST_NAME: Final = 200
 LONGEST_NOTE: Final = 500
@@ -275,34 +274,3 @@ def link_to(authenticator: Any, place: Place) -> str:
     """The link to a dashboard that works for everybody and carries nobody's name."""
     path = f"user-redirect/dashboards/{quote(place.folder, safe='')}/{quote(place.name, safe='')}"
     return urljoin(authenticator.oauth_callback_url, path)  # which is at the public address
-
-
-def check_record(check: Check, people: int) -> dict[str, Any]:
-    """A check, for the API. `people`: who would see it."""
-    trial, place = check.trial, check.place
-    return {
-        "id": check.id,
-        "name": place.name if place else check.name,
-        "folder": place.folder if place else None,
-        "state": "running" if check.is_running else "done" if place else "handed in",
-        "refusal": check.refusal,
-        "asks": check.asks,
-        "present": check.present,
-        "is_new": check.present == NONE,
-        "people": people,
-        **check.found.model_dump(),
-        "trial": None
-        if trial is None
-        else {name: value for name, value in asdict(trial).items() if name != "pictures"},
-    }
-
-
-def version_record(version: Version) -> dict[str, Any]:
-    """A version, for the API."""
-    return asdict(version) | {"when": version.when.isoformat()}
-
-
-async def wait_for(check: Check, seconds: float) -> None:
-    """Wait until a check has ended, but no longer than so many seconds."""
-    if check.running:
-        await asyncio.wait({check.running}, timeout=seconds)
