@@ -85,6 +85,7 @@ c.DashboardSpawner.homes = str(homes)
 c.DashboardSpawner.state_folder = str(kept.folder)
 c.DashboardSpawner.shared = str(kept.folder / "shared")
 c.DashboardSpawner.shared_seconds = given.shared_seconds
+c.DashboardSpawner.thumbnails = given.thumbnails
 c.DashboardSpawner.unix_ids = list(given.unix_uids or ()) if isolation.ids else []
 c.DashboardSpawner.files_url = services.files_url(given)
 c.DashboardSpawner.server_environment = {"ATRIUM_DATA": str(given.data)} if given.data else {}

@@ -148,10 +148,15 @@ def content_in(name: str, file: bytes) -> Content:
     return Content(
         cells=tuple(_cells(name, notebook["cells"])),
         metadata=notebook.get("metadata"),
-        digest=hashlib.sha256(
-            b"\0".join((_KIND_OF_CODE, MAGIC_NUMBER, os.fsencode(name), file))
-        ).hexdigest(),
+        digest=digest_of(name, file),
     )
+
+
+def digest_of(name: str, file: bytes) -> str:
+    """Names what a notebook and its file's name are, for the Python that runs it; the hub makes the
+    same (`hub_extensions.compiled_notebooks`)."""
+    named = b"\0".join((_KIND_OF_CODE, MAGIC_NUMBER, os.fsencode(name), file))
+    return hashlib.sha256(named).hexdigest()
 
 
 def names_used(cells: Iterable[Cell]) -> set[str]:

@@ -13,11 +13,11 @@ from typing import Final
 from markupsafe import Markup
 
 from dashboards.addresses import address, lab_url
+from dashboards.card_pictures import picture_of
 from dashboards.catalog import Dashboard
 from dashboards.files import usual_scripts
 from dashboards.pages import Message, PersonHandler
 from dashboards.settings import ADMIN, Settings
-from dashboards.thumbnail import thumbnail
 
 NOTHING_YET = Message(
     title="Nothing is shared with you yet",
@@ -83,6 +83,7 @@ class GalleryHandler(PersonHandler):
         elif len(found) == 1 and not person.may_manage and not every:
             self.redirect(address(found[0], settings))
         else:
+            self.site.hub.gallery_shown()
             sections = sections_of(found, settings, datetime.now(UTC))
             usage = await self.site.hub.usage()
             cards = {(card.group, card.name): card for one in sections for card in one.cards}
@@ -196,7 +197,7 @@ def _card(dashboard: Dashboard, settings: Settings, now: datetime) -> Card:
         owner=dashboard.owner,
         tags=dashboard.tags,
         url="" if dashboard.problem else address(dashboard, settings),
-        picture=thumbnail(f"{dashboard.group}/{dashboard.name}"),
+        picture=picture_of(dashboard, settings),
         fresh=fresh,
         moment=moment,
         problem=dashboard.problem or "",

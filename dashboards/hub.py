@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import logging
 import secrets
@@ -29,6 +30,8 @@ Answer = TypeVar("Answer")
 FRESH_FOR = 10
 """Seconds for which an answer of the hub is used again: so late a lost group is noticed."""
 
+_PICTURES_KNOWN = 60.0
+"""Seconds for which the hub need not be told again that somebody looks at the gallery."""
 _MOST_OPENINGS = 100
 """So many pages may be open of which the browser has not said yet when they were drawn."""
 
@@ -95,6 +98,7 @@ class Hub:
         self._asking: dict[str, asyncio.Task[Any]] = {}
         self._told: frozenset[str] | None = None
         self._tasks: set[asyncio.Task[Any]] = set()
+        self._gallery_told = -_PICTURES_KNOWN
         self._openings: dict[str, asyncio.Task[bool]] = {}
         #: Whether the hub has been told something of the owner since it was asked for `usage`.
         self._has_told = False
@@ -335,6 +339,26 @@ class Hub:
         if len(self._openings) > _MOST_OPENINGS:
             del self._openings[next(iter(self._openings))]
         return key
+
+    def gallery_shown(self) -> None:
+        """Tell the hub, which sees to the pictures of dashboards then; nobody waits for it, and a
+        minute later it has them still."""
+        now = time.monotonic()
+        if now >= self._gallery_told + _PICTURES_KNOWN:
+            self._gallery_told = now
+            self._beside(self._tell_gallery_shown())
+
+    async def _tell_gallery_shown(self) -> None:
+        request = HTTPRequest(
+            f"{self.settings.api_url}/thumbnails",
+            method="POST",
+            headers={"Authorization": f"token {self.settings.api_token}"},
+            body=b"",
+            request_timeout=10,
+            follow_redirects=False,
+        )
+        with contextlib.suppress(HTTPClientError, OSError):  # cards show what there is
+            await AsyncHTTPClient().fetch(request, raise_error=False)
 
     def opening_ended(self, key: str, seconds: float | None, reference: str = "") -> bool:
         """Tell the hub after how many seconds the first view of a dashboard was there, or None, it

@@ -11,6 +11,7 @@ from tornado.routing import Router
 from tornado.web import Application, RedirectHandler
 
 from dashboards.announcing import announcing_routes
+from dashboards.card_pictures import PictureHandler
 from dashboards.dashboard_page import DashboardHandler
 from dashboards.dashboard_socket import socket_routes
 from dashboards.files import file_routes
@@ -31,6 +32,8 @@ _LONGEST = 20 << 20
 
 _PING = 37
 """Seconds, as Bokeh has it: proxies close a connection on which nothing is said."""
+
+_PICTURE = r"thumbnails/([^/]+)/([^/]+)/([0-9a-f]{64})-(light|dark)\.png"
 
 
 class Routes(Router):
@@ -86,6 +89,7 @@ def pages(site: Site) -> Application:
             *announcing_routes(prefix, site),
             *elsewhere,
             (prefix + r"dashboards/([^/]+)/([^/]+)/?", DashboardHandler, known),
+            (prefix + _PICTURE, PictureHandler, known),
             (prefix.rstrip("/") + "/?", GalleryHandler, known),
         ],
         default_handler_class=NotHereHandler,

@@ -19,6 +19,7 @@ from . import (
     look,
     queries,
     shared_data,
+    thumbnails,
     turns,
 )
 from . import claims as claim_rules
@@ -176,6 +177,7 @@ class DescopeAuthenticator(ConfirmingAuthenticator):
             *server_api.handlers,
             *shared_data.handlers,
             *folder_secrets.handlers,
+            *thumbnails.handlers,
             *deep_links.handlers,
             *closed.handlers,
             *asking.handlers,

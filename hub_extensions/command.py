@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import argparse
 import difflib
-import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -24,19 +23,13 @@ from . import grants, settings
 from .access import report as access_report
 from .access.forget import forget
 from .access.report import Person
+from .command_line import CommandError, say
 from .notebook_files import Notebook, meant, notebooks_in
+from .publishing import command as publish
 
 CONFIGURATION: Final = "jupyterhub_config.py"
 #: So many names are listed where several match.
 _MOST_NAMES: Final = 10
-
-
-class CommandError(Exception):
-    """The command cannot do what it was told to, and says so in a sentence."""
-
-    def __init__(self, sentence: str) -> None:
-        super().__init__(sentence)
-        self.sentence = sentence
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,22 +44,27 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; returns its exit status, 2 with a sentence on standard error if it fails."""
     given = _parser().parse_args(arguments)
     try:
+        if given.is_far:  # from any machine, by the hub's API
+            return given.run(given)
         with open_hub(Path.cwd()) as hub:
             return given.run(hub, given)
     except (CommandError, settings.SettingsError) as error:
-        _say(f"atrium: {error.sentence}", error=True)
+        say(f"atrium: {error.sentence}", error=True)
     except SQLAlchemyError as error:
-        _say(f"atrium: the hub's database does not answer ({type(error).__name__})", error=True)
+        say(f"atrium: the hub's database does not answer ({type(error).__name__})", error=True)
     except KeyboardInterrupt:
-        _say("atrium: stopped", error=True)
+        say("atrium: stopped", error=True)
     return 2
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog="atrium", description="Ask about the hub whose configuration lies in this folder."
+        prog="atrium",
+        description="Ask about the hub whose configuration lies in this folder, or publish to any.",
     )
+    parser.set_defaults(is_far=False)
     parts = parser.add_subparsers(metavar="PART", required=True)
+    publish.add_to(parts)
     access = parts.add_parser("access", help="who may see what").add_subparsers(
         metavar="COMMAND", required=True
     )
@@ -147,7 +145,7 @@ def _explain(hub: OpenHub, given: argparse.Namespace) -> int:
     answer = access_report.explain(person, _the_one(notebooks, given.dashboard))
     for line in (answer.verdict, *answer.reasons, answer.mend):
         if line:
-            _say(line)
+            say(line)
     return 0 if answer.may else 1
 
 
@@ -168,15 +166,15 @@ def _the_one(notebooks: Sequence[Notebook], words: str) -> Notebook:
 def _tell_all(person: Person, notebooks: Sequence[Notebook]) -> int:
     """All that a person sees, group by group."""
     seen = [notebook for notebook in notebooks if notebook.opens_to(person.groups)]
-    _say(f"{person.name} sees {len(seen)} of {len(notebooks)} dashboards.")
+    say(f"{person.name} sees {len(seen)} of {len(notebooks)} dashboards.")
     if not person.has_signed_in:
-        _say("They have never signed in, so their roles are not known here yet.")
+        say("They have never signed in, so their roles are not known here yet.")
     if person.is_hub_admin:
-        _say("They are a full admin of the hub, which by itself opens no dashboard.")
+        say("They are a full admin of the hub, which by itself opens no dashboard.")
     for group in access_report.detailed_record(person, notebooks)["groups"]:
-        _say(f"\n{group['name']}{'' if group['held'] else ' (not a member)'}: {group['why']}")
+        say(f"\n{group['name']}{'' if group['held'] else ' (not a member)'}: {group['why']}")
         for name in group["opens"]:
-            _say(f"    {name}")
+            say(f"    {name}")
     return 0 if seen else 1
 
 
@@ -186,11 +184,5 @@ def _forget(hub: OpenHub, given: argparse.Namespace) -> int:
     except FileNotFoundError:
         raise CommandError("no hub has run here yet; start it once") from None
     for sentence in said:
-        _say(sentence)
+        say(sentence)
     return 0
-
-
-def _say(text: str, *, error: bool = False) -> None:
-    """Print; names come from outside and must not steer the terminal."""
-    safe = "".join(sign if sign.isprintable() or sign == "\n" else "?" for sign in text)
-    print(safe, file=sys.stderr if error else sys.stdout)

@@ -51,14 +51,10 @@ class CompiledNotebooks:
 
     def opened(self, spawner: DashboardSpawner, group: str, name: str) -> None:
         """Somebody who may see a dashboard opens it: see to its code. Nobody waits for it."""
-        if dashboard_named(f"{group}/{name}") != (group, name):
+        path = notebook_at(spawner, group, name)
+        if path is None:
             return
-        folder = Path(spawner.notebooks).resolve() / group
-        try:
-            path = (folder / f"{name}.ipynb").resolve()  # a link may lead to another of the folder
-        except (OSError, RuntimeError):
-            return
-        version = _version(path) if path.parent == folder else None
+        version = version_of(path)
         if version and not self._is_kept(path, version) and path not in self._under_way:
             task = asyncio.create_task(self._keep(spawner, path))
             self._under_way[path] = task
@@ -77,8 +73,8 @@ class CompiledNotebooks:
         async with self._one:
             try:
                 self._forget_changed(path.parent)
-                version = _version(path)
-                notebook = await asyncio.to_thread(_read, path, bool(spawner.ids))
+                version = version_of(path)
+                notebook = await asyncio.to_thread(read_for_all, path, bool(spawner.ids))
                 file = None if notebook is None else await _compile(spawner, path, notebook)
                 self._kept[path] = Kept(version=version, file=file)
             except OSError as error:  # tried again when the next one opens it
@@ -89,13 +85,26 @@ class CompiledNotebooks:
     def _forget_changed(self, folder: Path) -> None:
         """Remove what is kept of notebooks of a folder that are gone, or are others by now."""
         for path, kept in list(self._kept.items()):
-            if path.parent == folder and kept.version != _version(path):
+            if path.parent == folder and kept.version != version_of(path):
                 if kept.file:
                     kept.file.unlink(missing_ok=True)
                 del self._kept[path]
 
 
-def _version(path: Path) -> Version | None:
+def notebook_at(spawner: DashboardSpawner, group: str, name: str) -> Path | None:
+    """The file of a notebook: a link may lead to another one of the folder, and nowhere else."""
+    if dashboard_named(f"{group}/{name}") != (group, name):
+        return None
+    folder = Path(spawner.notebooks).resolve() / group
+    try:
+        path = (folder / f"{name}.ipynb").resolve()
+    except (OSError, RuntimeError):
+        return None
+    return path if path.parent == folder else None
+
+
+def version_of(path: Path) -> Version | None:
+    """The present version of a file, None where there is none."""
     try:
         info = path.stat()
     except OSError:
@@ -103,7 +112,7 @@ def _version(path: Path) -> Version | None:
     return info.st_ino, info.st_ctime_ns, info.st_mtime_ns, info.st_size
 
 
-def _read(path: Path, has_accounts: bool) -> bytes | None:
+def read_for_all(path: Path, has_accounts: bool) -> bytes | None:
     """A notebook as it is; None for one whose code is not for all who may enter its folder.
 
     has_accounts: servers run under accounts of their own, not under the hub's.
@@ -123,7 +132,7 @@ def _read(path: Path, has_accounts: bool) -> bytes | None:
 async def _compile(spawner: DashboardSpawner, path: Path, notebook: bytes) -> Path | None:
     """Have it compiled; returns the file of its code, None if that cannot be."""
     place = places.of(Path(spawner.shared), path.parent, spawner.ids)
-    file = place / await asyncio.to_thread(_file_name, path.name, notebook)
+    file = place / f"code-{await asyncio.to_thread(digest_of, path.name, notebook)}"
     unfinished = place / "unfinished"
     unfinished.unlink(missing_ok=True)
     descriptor = os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
@@ -139,10 +148,10 @@ async def _compile(spawner: DashboardSpawner, path: Path, notebook: bytes) -> Pa
     return None
 
 
-def _file_name(name: str, notebook: bytes) -> str:
-    """As `dashboards.compiled` asks for it."""
+def digest_of(name: str, notebook: bytes) -> str:
+    """What a notebook and its file's name are, as `dashboards.cells.digest_of` has it."""
     named = b"\0".join((_KIND_OF_CODE, MAGIC_NUMBER, os.fsencode(name), notebook))
-    return f"code-{hashlib.sha256(named).hexdigest()}"
+    return hashlib.sha256(named).hexdigest()
 
 
 async def _run(spawner: DashboardSpawner, name: str, notebook: bytes, descriptor: int) -> bool:

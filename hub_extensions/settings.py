@@ -109,6 +109,7 @@ class Settings(BaseSettings):
     memory_limit: Bytes = Field(4 * 1024**3, alias="ATRIUM_MEM_LIMIT")
     cpu_limit: float = Field(0.5, alias="ATRIUM_CPU_LIMIT", gt=0, le=1024)
     shared_seconds: float = Field(120, alias="ATRIUM_SHARED_SECONDS", ge=1, le=3600)
+    thumbnails: bool = Field(True, alias="ATRIUM_THUMBNAILS")
     idle_minutes: IdleMinutes = Field(60, alias="ATRIUM_IDLE_MINUTES")
 
     @model_validator(mode="after")

@@ -212,7 +212,7 @@ def plan_of(folder: Path, name: str) -> Plan | None:
         return None
     # Import lines of cells before them count too, and which names later ones speak of.
     sources = [[cell.get("cell_type"), cell.get("source"), _tags(cell)] for cell in cells]
-    found = json.dumps([sources, _files(folder)], default=str)
+    found = json.dumps([sources, files_of(folder)], default=str)
     metadata = notebook.get("metadata")
     return Plan(version=hashlib.sha256(found.encode()).hexdigest(), refresh=_refresh(metadata))
 
@@ -232,7 +232,7 @@ def _refresh(metadata: Any) -> float:
     return float("inf")
 
 
-def _files(folder: Path) -> list[Any]:
+def files_of(folder: Path) -> list[Any]:
     """What changes when a file beside the notebooks does."""
     found: list[Any] = []
     for place, folders, files in os.walk(folder):

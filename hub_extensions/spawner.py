@@ -21,8 +21,8 @@ from jupyterhub.user import User
 from jupyterhub.utils import random_port
 from tornado import web
 from tornado.httpclient import AsyncHTTPClient, HTTPClientError, HTTPRequest
+from traitlets import Bool, Dict, Float, Instance, Integer, Unicode, default
 from traitlets import Callable as CallableTrait
-from traitlets import Dict, Float, Instance, Integer, Unicode, default
 
 from . import lab, server_limits, template_process
 from .accounts import unix_accounts
@@ -69,6 +69,7 @@ class DashboardSpawner(AccountSpawner):
     state_folder = Unicode(config=True, help="Where secrets of the notebooks' folders are.")
     files_url = Unicode(config=True, help="Where scripts and styles are; its own ones without it.")
     shared_seconds = Float(120, config=True, help="Seconds that shared cells may take.")
+    thumbnails = Bool(True, config=True, help="Notebooks are tried, for the pictures on cards.")
     server_environment = Dict(config=True, help="More environment for every dashboard server.")
     lab_environment = Dict(config=True, help="More environment for every lab.")
     lab_obstacle = Unicode(config=True, help="Why nobody can have a lab here, a sentence.")

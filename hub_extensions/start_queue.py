@@ -63,6 +63,11 @@ class StartQueue:
                 yield place
             await moved.wait()
 
+    async def quiet(self) -> None:
+        """Wait until nothing starts, and nobody waits for it."""
+        while self._waiting or self._starting:
+            await self._moved.wait()
+
     def _line(self) -> list[tuple[asyncio.Task[Any], _Start]]:
         return sorted(self._waiting.items(), key=lambda item: item[1].is_further)
 

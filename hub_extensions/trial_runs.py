@@ -19,11 +19,18 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Final
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    ValidationError,
+)
 from tornado.log import app_log
 
 from . import folder_secrets
-from .accounts import apart, unix_accounts
+from .accounts import access_lists, apart, unix_accounts
 from .folders import ADMIN
 from .pictures import LARGEST, is_picture
 from .shared_data import environment_of, limits_of
@@ -66,7 +73,12 @@ class Trial:
     pictures: dict[str, bytes] = field(default_factory=dict)
 
 
-_Word = Annotated[str, StringConstraints(max_length=200)]
+def _printable(text: str) -> str:
+    """On one line, without what a terminal would act on: it goes into the log."""
+    return "".join(one if one.isprintable() else " " for one in text)
+
+
+_Word = Annotated[str, StringConstraints(max_length=200), AfterValidator(_printable)]
 
 
 class _Told(BaseModel):
@@ -129,8 +141,14 @@ async def _run(
     uid = spawner.unix_id(owner) if spawner.ids else None
     home = Path(spawner.homes) / owner
     unix_accounts.make_home(home, uid)
+    place = Path(spawner.notebooks).resolve() / folder
+    if not place.is_dir():
+        place = home  # the folder is made with its first notebook
+    elif uid is not None:  # perhaps no server has opened it yet
+        readers = {access_lists.group(spawner.folder_id(folder)): access_lists.READ}
+        access_lists.guard(place, readers, spawner.ids)
     order = {
-        "folder": str(Path(spawner.notebooks).resolve() / folder),
+        "folder": str(place),
         "name": name,
         "file": file,
         "began": time.monotonic(),

@@ -93,6 +93,7 @@ class Hub:
             "ATRIUM_STATE": str(self.state),
             "ATRIUM_NOTEBOOKS": str(self.notebooks),
             "ATRIUM_PUBLIC_URL": self.url,
+            "ATRIUM_THUMBNAILS": "off",  # they would run every notebook beside each test
             **environment,
         }
         self.before: list[str] = []

@@ -142,6 +142,8 @@ def _erase(
     said += [
         f"Kept: records of {pseudonym} in the audit trail. Who was given what must stay provable; "
         "whose pseudonym this was is removed.",
+        "Kept: the versions of dashboards, which name who has published them "
+        "(notebooks/.versions.git).",
         "Kept: their account at the sign-in service. Remove it there, or they can sign in again.",
         "Not looked into: log files and backups, which can hold the address until they are "
         "thrown away, and what the data of dashboards says of them.",

@@ -20,6 +20,7 @@ from ..folders import ADMIN
 from ..own_server import OwnServerHandler
 from ..roles import READ_ACCESS
 from ..spawner import DashboardSpawner
+from ..thumbnails import thumbnails
 from ..usage import openings
 from ..usage.api import opening_key
 from .events import current, record
@@ -133,9 +134,10 @@ class OpenedHandler(OwnServerHandler):
                 record("rate-limited", user=user.name, by="hub", reason="opens too many dashboards")
             raise web.HTTPError(429)
         record("dashboard-opened", user=user.name, group=group, dashboard=dashboard)
+        openings.add(self.db, user.orm_user, group, dashboard, key)
         if isinstance(spawner := self.server, DashboardSpawner):
             notebooks.opened(spawner, group, dashboard)
-        openings.add(self.db, user.orm_user, group, dashboard, key)
+            thumbnails.opened(spawner, group, dashboard)
         self.set_status(204)
 
 

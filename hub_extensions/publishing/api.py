@@ -13,20 +13,22 @@ The token of a dashboard's server can do none of it: it has not the scope.
 
 from __future__ import annotations
 
+import asyncio
 import json
 from dataclasses import asdict
 from typing import Any, Final
+from urllib.parse import urljoin
 
 from jupyterhub.apihandlers.base import APIHandler
 from jupyterhub.user import User
-from jupyterhub.utils import url_path_join
 from tornado import web
 from tornado.httputil import url_concat
 
 from ..roles import PUBLISH
-from .author import Author, check_record, link_to, version_record, wait_for
+from .author import NOWHERE, Author, link_to
+from .checks import Check
 from .publishing import CannotPublish, Conflict
-from .versions import Place
+from .versions import NONE, Place, Version
 
 #: Seconds that somebody may wait for an answer; they ask again then.
 _LONGEST_WAIT: Final = 25.0
@@ -42,6 +44,8 @@ class _PublishingApi(APIHandler):
             raise web.HTTPError(403)
         if obstacle := self.authenticator.publishing_obstacle:
             raise web.HTTPError(403, obstacle)
+        if not self.author.publishes:
+            raise web.HTTPError(403, NOWHERE)
 
     @property
     def author(self) -> Author:
@@ -55,7 +59,7 @@ class _PublishingApi(APIHandler):
             return
         told: dict[str, Any] = {"status": error.status, "message": str(error)}
         if isinstance(error, Conflict):
-            version = error.version and version_record(error.version)
+            version = error.version and _version_record(error.version)
             told |= {"present": error.present, "version": version}
         self.set_header("Content-Type", self.get_content_type())
         self.answer(told, error.status)
@@ -88,10 +92,11 @@ class TargetsHandler(_PublishingApi):
 
 
 class _CheckApi(_PublishingApi):
-    def tell(self, check: Any, status: int = 200) -> None:
+    def tell(self, check: Check, status: int = 200) -> None:
         people = self.author.people_of(check.place.folder) if check.place else 0
-        page = url_concat(url_path_join(self.hub.base_url, "publish"), {"check": check.id})
-        self.answer(check_record(check, people) | {"page": page}, status)
+        publish = urljoin(self.authenticator.oauth_callback_url, "publish")
+        page = url_concat(publish, {"check": check.id})
+        self.answer(_check_record(check, people) | {"page": page}, status)
 
 
 class ChecksHandler(_CheckApi):
@@ -109,7 +114,7 @@ class CheckHandler(_CheckApi):
     async def get(self, check_id: str) -> None:
         check = self.author.check(check_id)
         wait = self.get_query_argument("wait", "0")
-        await wait_for(check, min(float(wait) if wait.isdecimal() else 0, _LONGEST_WAIT))
+        await _wait_for(check, min(float(wait) if wait.isdecimal() else 0, _LONGEST_WAIT))
         self.tell(check)
 
     async def put(self, check_id: str) -> None:
@@ -133,7 +138,7 @@ class PublishHandler(_PublishingApi):
             not_secret=body.get("not_secret") is True,
         )
         assert place is not None
-        link = link_to(self.hub.base_url, place)
+        link = link_to(self.authenticator, place)
         self.answer({"version": version, "folder": place.folder, "name": place.name, "url": link})
 
 
@@ -146,13 +151,13 @@ class DashboardHandler(_PublishingApi):
             {
                 "present": shown.present,
                 "shown": shown.version and shown.version.id,
-                "versions": [version_record(version) for version in shown.versions],
+                "versions": [_version_record(version) for version in shown.versions],
             }
         )
 
     async def delete(self, folder: str, name: str) -> None:
-        replaces = self.get_query_argument("replaces")
-        version = await self.author.remove(self.place(folder, name), replaces)
+        place = self.place(folder, name)
+        version = await self.author.remove(place, self.get_query_argument("replaces"))
         self.answer({"version": version})
 
 
@@ -165,7 +170,7 @@ class VersionHandler(_PublishingApi):
         version, content = await self.author.content(place, version_id)
         changes = await self.author.differences(await self.author.present(place), content)
         self.answer(
-            version_record(version)
+            _version_record(version)
             | {
                 "notebook": None if content is None else content.decode(errors="replace"),
                 "changes": [change.model_dump() for change in changes],
@@ -182,6 +187,37 @@ class RollbackHandler(_PublishingApi):
             place, _text(body, "version"), _text(body, "replaces")
         )
         self.answer({"version": version})
+
+
+def _check_record(check: Check, people: int) -> dict[str, Any]:
+    """A check, for the API. `people`: who would see it."""
+    trial, place = check.trial, check.place
+    return {
+        "id": check.id,
+        "name": place.name if place else check.name,
+        "folder": place.folder if place else None,
+        "state": "running" if check.is_running else "done" if place else "handed in",
+        "refusal": check.refusal,
+        "asks": check.asks,
+        "present": check.present,
+        "is_new": check.present == NONE,
+        "people": people,
+        **check.found.model_dump(),
+        "trial": None
+        if trial is None
+        else {name: value for name, value in asdict(trial).items() if name != "pictures"},
+    }
+
+
+def _version_record(version: Version) -> dict[str, Any]:
+    """A version, for the API."""
+    return asdict(version) | {"when": version.when.isoformat()}
+
+
+async def _wait_for(check: Check, seconds: float) -> None:
+    """Wait until a check has ended, but no longer than so many seconds."""
+    if check.running:
+        await asyncio.wait({check.running}, timeout=seconds)
 
 
 def _text(body: dict[str, Any], key: str, default: str | None = None) -> str:

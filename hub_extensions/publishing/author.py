@@ -6,12 +6,11 @@ both do what they do through it.
 
 from __future__ import annotations
 
-import asyncio
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any, Final
-from urllib.parse import quote
+from urllib.parse import quote, urljoin
 
 from jupyterhub import orm
 from jupyterhub.user import User
@@ -28,12 +27,13 @@ from . import files
 from .checks import Check, checks, read
 from .publishing import CannotPublish, Publishing, Shown
 from .rights import may_publish, publishes_anywhere
-from .versions import NONE, Place, Version, content_id
+from .versions import Place, Version, content_id
 
 _LONGEST_NAME: Final = 200
 LONGEST_NOTE: Final = 500
+NOWHERE: Final = "You may not publish to any folder. An admin can let you: ask for it."
 #: Each runs a process or two.
-_CHECKS: Final = parse("20/minute")
+_CHECKS: Final = parse("60/minute")
 _limiter: Final = MovingWindowRateLimiter(MemoryStorage())
 
 
@@ -192,7 +192,9 @@ class Author:
                 "There is what looks like a secret in it. Take it out, or say that it is none."
             )
         if check.asks and not anyway:
-            raise CannotPublish("It did not run here. Say that it is to be published anyway.")
+            raise CannotPublish(
+                "It did not run to its end here. Say that it is to be published anyway."
+            )
         version = await self._publishing.publish(
             place,
             check.notebook,
@@ -268,37 +270,7 @@ def plain_note(text: str) -> str:
     return plain
 
 
-def link_to(hub_url: str, place: Place) -> str:
+def link_to(authenticator: Any, place: Place) -> str:
     """The link to a dashboard that works for everybody and carries nobody's name."""
-    return f"{hub_url}user-redirect/dashboards/{quote(place.folder)}/{quote(place.name)}"
-
-
-def check_record(check: Check, people: int) -> dict[str, Any]:
-    """A check, for the API. `people`: who would see it."""
-    trial, place = check.trial, check.place
-    return {
-        "id": check.id,
-        "name": place.name if place else check.name,
-        "folder": place.folder if place else None,
-        "state": "running" if check.is_running else "done" if place else "handed in",
-        "refusal": check.refusal,
-        "asks": check.asks,
-        "present": check.present,
-        "is_new": check.present == NONE,
-        "people": people,
-        **check.found.model_dump(),
-        "trial": None
-        if trial is None
-        else {name: value for name, value in asdict(trial).items() if name != "pictures"},
-    }
-
-
-def version_record(version: Version) -> dict[str, Any]:
-    """A version, for the API."""
-    return asdict(version) | {"when": version.when.isoformat()}
-
-
-async def wait_for(check: Check, seconds: float) -> None:
-    """Wait until a check has ended, but no longer than so many seconds."""
-    if check.running:
-        await asyncio.wait({check.running}, timeout=seconds)
+    path = f"user-redirect/dashboards/{quote(place.folder, safe='')}/{quote(place.name, safe='')}"
+    return urljoin(authenticator.oauth_callback_url, path)  # which is at the public address

@@ -141,14 +141,16 @@ class Check:
 
     @property
     def asks(self) -> bool:
-        """Whether it did not run for a reason that may not hold when somebody looks at it, so that
-        its author decides."""
+        """Whether it did not run to its end for a reason that may not hold when somebody looks at
+        it, so that its author decides."""
         trial = self.trial
-        if trial is None or not trial.problem or trial.missing:
+        if trial is None or trial.missing:
             return False
+        if trial.needs_viewer or not trial.problem:
+            return trial.needs_viewer
         last = trial.traceback.rstrip().rpartition("\n")[2].partition(":")[0].rpartition(".")[2]
         is_admins = self.place is not None and self.place.folder == ADMIN
-        return trial.needs_viewer or is_admins or last in _AWAY
+        return is_admins or last in _AWAY
 
 
 async def read(

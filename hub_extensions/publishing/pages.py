@@ -5,6 +5,7 @@ They do what the API does, for people: no script is needed but to wait, and to d
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any, Final
 from urllib.parse import quote
 
@@ -14,12 +15,10 @@ from tornado import web
 from tornado.httputil import url_concat
 
 from ..folders import dashboard_named
-from .author import LONGEST_NOTE, Author, link_to
+from .author import LONGEST_NOTE, NOWHERE, Author, link_to
 from .checks import LARGEST_SENT, Check
 from .publishing import CannotPublish, Conflict
 from .versions import NONE, Place, Version
-
-NOBODY_YET: Final = "You may not publish to any folder. An admin can let you: ask for it."
 
 
 class _Page(BaseHandler):
@@ -32,7 +31,7 @@ class _Page(BaseHandler):
         if obstacle := self.authenticator.publishing_obstacle:
             raise web.HTTPError(403, obstacle)
         if not self.author.publishes:
-            raise web.HTTPError(403, NOBODY_YET)
+            raise web.HTTPError(403, NOWHERE)
 
     @property
     def author(self) -> Author:
@@ -42,15 +41,11 @@ class _Page(BaseHandler):
         """The address of one of these pages."""
         return url_path_join(self.hub.base_url, *(quote(part, safe="") for part in parts))
 
-    def link_to(self, place: Place) -> str:
-        """The link that somebody sends others, with the host by which they have come."""
-        return f"{self.request.protocol}://{self.request.host}{link_to(self.hub.base_url, place)}"
-
     async def show(self, template: str, **more: Any) -> None:
         html = await self.render_template(
             template,
             longest_note=LONGEST_NOTE,
-            link_to=self.link_to,
+            link_to=partial(link_to, self.authenticator),
             versions_of=lambda place: self.page("versions", place.folder, place.name),
             NONE=NONE,
             **more,
@@ -65,7 +60,7 @@ class _Page(BaseHandler):
             check=check,
             problem=problem,
             chosen=self.get_argument("folder", ""),
-            name=self.get_argument("name", "") or (check.name if check else ""),
+            called=self.get_argument("name", "") or (check.name if check else ""),
             largest=LARGEST_SENT,
         )
 
@@ -190,9 +185,10 @@ class VersionsPage(_Page):
     async def show_versions(self, place: Place, problem: str = "") -> None:
         """The versions; of the one that is looked at, what is different."""
         shown = await self.author.shown(place)
-        if not shown.versions and shown.present == NONE:
-            raise CannotPublish("There is no such dashboard.", 404)
         looked_at = self.get_query_argument("look", "")
+        is_kept = any(version.id == looked_at for version in shown.versions)
+        if (looked_at and not is_kept) or (not shown.versions and shown.present == NONE):
+            raise web.HTTPError(404)
         changes = None
         if looked_at:
             changes = await self._differences(place, shown.versions, looked_at)

@@ -24,6 +24,7 @@ from .files import NotAFile
 from .versions import (
     FOUND,
     NOBODY,
+    NONE,
     PUBLISHED,
     REMOVED,
     ROLLED_BACK,
@@ -60,7 +61,8 @@ class Conflict(CannotPublish):
 
     def __init__(self, place: Place, present: str, version: Version | None) -> None:
         if version is None:
-            by_whom = "Somebody has put another notebook there by hand"
+            what = "taken it away" if present == NONE else "put another notebook there"
+            by_whom = f"Somebody has {what} by hand"
         else:
             when = version.when.strftime("%-d %B, %H:%M UTC")
             by_whom = f"{version.by} has {version.action} {place} meanwhile ({when})"
@@ -126,6 +128,13 @@ class Publishing:
         except FileNotFoundError:
             return None
 
+    def _in_place(self, place: Place) -> bytes | None:
+        """As `_read`; what cannot be read is no version."""
+        try:
+            return self._read(place)
+        except (NotAFile, OSError):
+            return b""
+
     def _shown(self, place: Place) -> Shown:
         present = content_id(self._read(place))
         versions = tuple(self._versions.of(place))
@@ -172,13 +181,13 @@ class Publishing:
             files.clean(folder)
             present = files.read(folder, place.name)
             there = content_id(present)
-            last = versions.last(place)
-            is_kept = present is None or (last is not None and last.content == there)
+            is_kept = versions.newest(place) == there
             if there != replaces:
-                raise Conflict(place, there, last if is_kept else None)
+                last = versions.of(place, 1) if is_kept else []
+                raise Conflict(place, there, last[0] if last else None)
             if there == new:
                 raise CannotPublish("That is what is there already: nothing would change.", 409)
-            if not is_kept:
+            if present is not None and not is_kept:
                 versions.done(versions.keep(place, present, FOUND, NOBODY))
             commit = versions.keep(place, content, action, by, note)
             self._put(folder, place, content, commit)
@@ -210,7 +219,7 @@ class Publishing:
     def _settled(self, work: Callable[[], T]) -> T:
         with self._one:
             try:
-                self._versions.settle(self._read)
+                self._versions.settle(self._in_place)
                 return work()
             except NotAFile as error:
                 sentence = f"{error} Whoever runs this site can put it away."

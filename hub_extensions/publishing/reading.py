@@ -54,9 +54,7 @@ def look_at(notebook: bytes, present: bytes) -> tuple[dict[str, Any], bytes]:
     except (MemoryError, RecursionError):
         return {"problem": NO_WORD}, b""
     cells = cells_of(clean)
-    text = (json.dumps(clean, indent=1, ensure_ascii=False, sort_keys=True) + "\n").encode(
-        errors="replace"
-    )
+    text = _written(clean)
     found = {
         "problem": TOO_LARGE if len(text) > LARGEST else "",
         "title": _title(clean),
@@ -66,6 +64,14 @@ def look_at(notebook: bytes, present: bytes) -> tuple[dict[str, Any], bytes]:
         "changes": [asdict(change) for change in changes(_cells_in(present), cells)],
     }
     return found, text
+
+
+def _written(notebook: dict[str, Any]) -> bytes:
+    """A notebook as Jupyter writes it: line by line, so that its versions can be compared."""
+    from nbformat.v4 import writes
+
+    text = writes(notebook, ensure_ascii=False)
+    return f"{text.rstrip()}\n".encode(errors="replace")
 
 
 def _parsed(notebook: bytes) -> dict[str, Any]:
@@ -95,7 +101,18 @@ def _parsed(notebook: bytes) -> dict[str, Any]:
             ) from None
         except Exception:  # it may hold anything in any place
             raise _NoNotebook(NO_WORD) from None
+    if (language := _language(normal)).casefold() not in {"", "python"}:
+        raise _NoNotebook(f"This notebook is written in {language}; dashboards are made of Python.")
     return normal
+
+
+def _language(notebook: dict[str, Any]) -> str:
+    """What a notebook says of its language, "" for nothing."""
+    for part, key in (("language_info", "name"), ("kernelspec", "language")):
+        said = notebook["metadata"].get(part)
+        if isinstance(said, dict) and isinstance(said.get(key), str):
+            return said[key][:40]
+    return ""
 
 
 def _without_outputs(notebook: dict[str, Any]) -> tuple[dict[str, Any], int]:

@@ -101,51 +101,55 @@ class Versions:
 
     # -- to read ------------------------------------------------------------------------------
 
-    def of(self, place: Place) -> list[Version]:
+    def of(self, place: Place, most: int = _MOST) -> list[Version]:
         """The versions of a notebook, the newest first. Raises OSError."""
-        head = self._head()
-        if head is None:
-            return []
-        repo = self._open()
-        found = []
-        for entry in repo.get_walker(include=[head], paths=[place.path], max_entries=_MOST):
-            found.append(self._version(entry.commit, place))
+        found: list[Version] = []
+        commit = self._head()
+        content = self._content_id(commit, place)
+        while commit is not None and len(found) < most:
+            parents = _commit(self._open(), commit).parents
+            before = parents[0] if parents else None
+            content_before = self._content_id(before, place)
+            if content != content_before:
+                found.append(self._version(commit, content, place))
+            commit, content = before, content_before
         return found
+
+    def newest(self, place: Place) -> str:
+        """The newest version's notebook, by its `content_id`. Raises OSError."""
+        return self._content_id(self._head(), place)
 
     def content(self, place: Place, version: Version) -> bytes | None:
         """A notebook as it was then, None where it was removed."""
-        return self._content(ObjectID(version.id.encode()), place)
-
-    def last(self, place: Place) -> Version | None:
-        """The newest version of a notebook."""
-        head = self._head()
-        if head is None:
+        if version.content == NONE:
             return None
-        walker = self._open().get_walker(include=[head], paths=[place.path], max_entries=1)
-        return next((self._version(entry.commit, place) for entry in walker), None)
+        found = self._open()[ObjectID(version.content.encode())]
+        assert isinstance(found, Blob)
+        return found.as_raw_string()
 
-    def _version(self, commit: Commit, place: Place) -> Version:
+    def _version(self, commit_id: ObjectID, content: str, place: Place) -> Version:
+        commit = _commit(self._open(), commit_id)
         text = commit.message.decode(errors="replace")
         note, _, trailers = text.rstrip("\n").rpartition("\n\n")
-        said = dict(_TRAILER.findall(trailers))
-        author = commit.author.decode(errors="replace").partition(" <")[0]
+        action = dict(_TRAILER.findall(trailers)).get("Action", "")
         return Version(
-            id=commit.id.decode(),
-            content=content_id(self._content(commit.id, place)),
-            by=author,
+            id=commit_id.decode(),
+            content=content,
+            by=commit.author.decode(errors="replace").partition(" <")[0],
             when=datetime.fromtimestamp(commit.author_time, UTC),
-            action=said.get("Action", ""),
-            note="" if said.get("Action", "") and note == _subject(said["Action"], place) else note,
+            action=action,
+            note="" if note == _subject(action, place) else note,
         )
 
-    def _content(self, commit: ObjectID, place: Place) -> bytes | None:
+    def _content_id(self, commit: ObjectID | None, place: Place) -> str:
+        if commit is None:
+            return NONE
         repo = self._open()
         try:
-            _, blob = tree_lookup_path(repo.__getitem__, _commit(repo, commit).tree, place.path)
+            path = (_commit(repo, commit).tree, place.path)
+            return tree_lookup_path(repo.__getitem__, *path)[1].decode()
         except KeyError:
-            return None
-        found = repo[blob]
-        return found.as_raw_string() if isinstance(found, Blob) else None
+            return NONE
 
     # -- to write -----------------------------------------------------------------------------
 
@@ -219,7 +223,7 @@ class Versions:
             said = dict(_TRAILER.findall(commit.message.decode().rpartition("\n\n")[2]))
             place = Place(folder=said["Folder"], name=said["Dashboard"])
             is_next = commit.parents == ([head] if (head := self._head()) else [])
-            if is_next and content_id(self._content(pending, place)) == content_id(shown(place)):
+            if is_next and self._content_id(pending, place) == content_id(shown(place)):
                 self.done(pending.decode())
             else:
                 repo.refs.remove_if_equals(_PENDING, None)

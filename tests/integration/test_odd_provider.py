@@ -20,8 +20,9 @@ from tests.person import Person
 
 @pytest.fixture(scope="module")
 def hub(running_provider: OddProvider, start_hub: StartHub) -> Hub:
-    """A hub with a real project's settings, whose provider is the odd one."""
-    return start_hub(**FEW_SERVERS, **running_provider.settings)
+    """A hub with a real project's settings, whose provider is the odd one; servers have no accounts
+    of their own."""
+    return start_hub(**FEW_SERVERS, **running_provider.settings, ATRIUM_UNIX_UIDS="off")
 
 
 def groups(hub: Hub, name: str = "ada@acme.test") -> set[str]:
@@ -34,6 +35,21 @@ def test_a_well_behaved_answer_signs_in(hub: Hub, provider: OddProvider) -> None
     person.get("/hub/home")
     assert person.is_signed_in()
     assert groups(hub) == {"user", "analysts"}
+
+
+def test_with_a_real_project_nobody_publishes_without_accounts(
+    hub: Hub, provider: OddProvider
+) -> None:
+    provider.claims["tenants"] = {"acme": {"roles": ["Analyst", "Tenant Admin"]}}
+    person = Person(hub)
+    page = person.get("/hub/publish")
+    assert page.status_code == 403
+    assert "set ATRIUM_UNISOLATED=yes" in page.text
+    headers = person.xsrf | {"Sec-Fetch-Mode": "cors", "Sec-Fetch-Site": "same-origin"}
+    for method, path in (("GET", ""), ("POST", "/checks?name=x")):
+        answer = person.request(method, f"/hub/api/publishing{path}", headers=headers, data=None)
+        assert answer.status_code == 403, answer.text
+        assert "set ATRIUM_UNISOLATED=yes" in answer.json()["message"]
 
 
 OTHER_KEY = RSAKey.generate_key(2048, {"kid": "k1"})

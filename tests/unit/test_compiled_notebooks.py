@@ -26,7 +26,7 @@ def path(tmp_path: Path) -> Path:
 
 
 def read(path: Path, *, has_accounts: bool = False) -> bytes | None:
-    return compiled_notebooks._read(path, has_accounts)
+    return compiled_notebooks.read_for_all(path, has_accounts)
 
 
 def test_a_notebook_is_read_as_it_is(path: Path) -> None:
@@ -65,8 +65,8 @@ def test_a_large_one_is_left_out(path: Path) -> None:
 
 
 def test_a_version_is_of_who_may_read_it_too(path: Path) -> None:
-    before = compiled_notebooks._version(path)
-    assert before == compiled_notebooks._version(path)
+    before = compiled_notebooks.version_of(path)
+    assert before == compiled_notebooks.version_of(path)
     access_lists.write(path, access_lists.read(path) | {access_lists.user(70_001): 0o0, MASK: 0o4})
-    assert compiled_notebooks._version(path) != before
-    assert compiled_notebooks._version(path.with_name("none")) is None
+    assert compiled_notebooks.version_of(path) != before
+    assert compiled_notebooks.version_of(path.with_name("none")) is None

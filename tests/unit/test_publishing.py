@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import errno
+import json
 import os
+import resource
+import signal
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -135,6 +139,11 @@ async def test_what_somebody_put_there_meanwhile_is_not_replaced(
     with pytest.raises(CannotPublish, match="nothing would change"):
         await publish(publishing, TWO, TWO)
     assert content_of(notebooks) == TWO
+    (notebooks / "finance" / "costs.ipynb").unlink()
+    with pytest.raises(Conflict, match="taken it away by hand"):
+        await publish(publishing, THREE, TWO)
+    await publish(publishing, THREE, None)
+    assert content_of(notebooks) == THREE
 
 
 @pytest.mark.parametrize("number", [errno.ENOSPC, errno.EDQUOT, errno.EIO])
@@ -166,6 +175,67 @@ async def test_a_full_disk_changes_nothing(
     assert len(await history(publishing)) == 2
 
 
+async def test_a_file_that_grows_too_large_for_the_system_changes_nothing(
+    publishing: Publishing, notebooks: Path
+) -> None:
+    """A real limit of the system's, as a quota is: it is met in the middle of a file."""
+    await publish(publishing, ONE, None)
+    large = json.dumps({"cells": [os.urandom(200_000).hex()]}).encode()
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    ignored = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    try:
+        for most in (100_000, 300_000):  # in the repository, and after it in the folder
+            resource.setrlimit(resource.RLIMIT_FSIZE, (most, before[1]))
+            with pytest.raises(CannotPublish, match="no room left"):
+                await publish(publishing, large, ONE)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+        signal.signal(signal.SIGXFSZ, ignored)
+    assert content_of(notebooks) == ONE
+    assert os.listdir(notebooks / "finance") == ["costs.ipynb"]
+    await publish(publishing, large, ONE)
+    git = ["git", "--git-dir", str(notebooks / ".versions.git"), "fsck", "--strict"]
+    assert subprocess.run(git, capture_output=True).returncode == 0
+    assert len(await history(publishing)) == 2
+
+
+KILLED_HUB = """
+import asyncio, os, signal, sys
+from pathlib import Path
+from hub_extensions.publishing import files
+from hub_extensions.publishing.publishing import Publishing
+from hub_extensions.publishing.versions import Place, Versions, content_id
+def end(*_, **__):
+    os.kill(os.getpid(), signal.SIGKILL)
+where = {"rename": (files, "_give_away"), "done": (Versions, "done")}[sys.argv[2]]
+setattr(*where, end)
+asyncio.run(Publishing(Path(sys.argv[1])).publish(
+    Place(folder="finance", name="costs"), b'{"cells": [2]}',
+    replaces=content_id(b'{"cells": [1]}'), by="bob@acme.test", note=""))
+"""
+
+
+@pytest.mark.long
+@pytest.mark.parametrize(("where", "shown"), [("rename", ONE), ("done", TWO)])
+async def test_a_hub_that_is_killed_has_published_or_has_not(
+    where: str, shown: bytes, publishing: Publishing, notebooks: Path
+) -> None:
+    await publish(publishing, ONE, None)
+    command = [sys.executable, "-c", KILLED_HUB, str(notebooks), where]
+    assert subprocess.run(command, capture_output=True).returncode == -signal.SIGKILL
+    assert content_of(notebooks) == shown
+    after = Publishing(notebooks)
+    now = await after.shown(COSTS)
+    assert now.version is not None
+    assert (now.version.content, now.version.by) == (
+        content_id(shown),
+        ADA if shown == ONE else BOB,
+    )
+    await publish(after, THREE, shown)
+    assert len(await history(after)) == len(now.versions) + 1
+    assert os.listdir(notebooks / "finance") == ["costs.ipynb"]
+
+
 async def test_a_version_that_cannot_be_counted_is_counted_later(
     publishing: Publishing, notebooks: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -193,7 +263,14 @@ async def test_a_hub_that_is_killed_before_the_rename_has_published_nothing(
     versions.begin(versions.keep(COSTS, TWO, "published", BOB))
     versions.close()
     (notebooks / "finance" / ".publishing-0123").write_bytes(TWO[:5])
+    costs = notebooks / "finance" / "costs.ipynb"
+    costs.rename(costs.with_name("kept"))
+    costs.symlink_to("/etc/passwd")  # which keeps nobody from anything but this dashboard
+    other = Place(folder="finance", name="other")
     after = Publishing(notebooks)
+    await after.publish(other, ONE, replaces=NONE, by=ADA, note="")
+    await after.remove(other, replaces=content_id(ONE), by=ADA)
+    costs.with_name("kept").replace(costs)
     assert (await after.shown(COSTS)).present == content_id(ONE)
     assert len(await history(after)) == 1
     await publish(after, THREE, ONE)

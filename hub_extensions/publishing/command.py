@@ -1,0 +1,190 @@
+"""`atrium publish`: publish a notebook from any machine, by the hub's API."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+import time
+from pathlib import Path
+from typing import Any, Final
+from urllib.parse import quote
+
+import requests
+
+from ..command_line import CommandError, say
+from ..settings import is_loopback
+from .checks import LARGEST_SENT
+from .reading import TOO_LARGE
+
+_API: Final = "/hub/api"
+_TIMEOUT: Final = 60
+_REFUSED: Final = 1
+
+
+def add_to(parts: Any) -> None:
+    """Add the part `publish` to the command's."""
+    publish = parts.add_parser(
+        "publish",
+        help="publish a notebook as a dashboard",
+        description="Checks a notebook and publishes it. The token of a person (ATRIUM_TOKEN) is"
+        " made on the hub's page /hub/token. Exit status: 0 if it is published, 1 if it is refused,"
+        " 2 if the hub cannot be asked.",
+    )
+    publish.add_argument("notebook", metavar="NOTEBOOK", type=Path, help="the .ipynb file")
+    publish.add_argument("--to", metavar="FOLDER", required=True, help="whose group is to see it")
+    publish.add_argument("--name", help="what it is called there; else as the file")
+    publish.add_argument("--note", default="", help="what is new, for its versions")
+    publish.add_argument(
+        "--url",
+        default=os.environ.get("ATRIUM_URL") or os.environ.get("JUPYTERHUB_API_URL", ""),
+        help="the hub's address; else ATRIUM_URL",
+    )
+    publish.add_argument(
+        "--force",
+        action="store_true",
+        help="also if it was not tried to its end, what looks like a secret is none, or somebody"
+        " has published it meanwhile",
+    )
+    publish.set_defaults(run=_publish, is_far=True)
+
+
+def _publish(given: argparse.Namespace) -> int:
+    notebook = _read(given.notebook)
+    hub = _Hub(given.url)
+    try:
+        targets = {target["folder"]: target for target in hub.ask("GET", "")["folders"]}
+        name = given.name or given.notebook.name.removesuffix(".ipynb")
+        place = {"folder": given.to, "name": name}
+        check = hub.ask("POST", "/checks", params=place, data=notebook)
+        check = _wait(hub, check)
+        people = targets.get(given.to, {}).get("people", 0)
+        for line in _lines(check, people):
+            say(line)
+        if check["refusal"]:
+            raise _Refused(check["refusal"])
+        done = _send(hub, check, given)
+    except _Refused as refused:
+        say(f"atrium: not published. {refused}", error=True)
+        return _REFUSED
+    say(f"Published: {done['url']}")
+    return 0
+
+
+def _read(file: Path) -> bytes:
+    try:
+        if file.stat().st_size > LARGEST_SENT:
+            raise CommandError(TOO_LARGE)
+        return file.read_bytes()
+    except OSError as error:
+        raise CommandError(f"{file} cannot be read ({error.strerror})") from None
+
+
+def _wait(hub: _Hub, check: dict[str, Any]) -> dict[str, Any]:
+    began, path = time.monotonic(), f"/checks/{quote(check['id'])}"
+    while check["state"] == "running":
+        if sys.stderr.isatty():
+            print(f"\rIt is tried … {time.monotonic() - began:.0f} s", end="", file=sys.stderr)
+        check = hub.ask("GET", path, params={"wait": "1" if sys.stderr.isatty() else "20"})
+    if sys.stderr.isatty():
+        print("\r\033[K", end="", file=sys.stderr)
+    return check
+
+
+def _lines(check: dict[str, Any], people: int) -> list[str]:
+    """What is known of a notebook, for its author."""
+    place = f"{check['folder']}/{check['name']}"
+    lines = [f"{place} is seen by {people} {'person' if people == 1 else 'people'}."]
+    if check["is_new"]:
+        lines.append(f"It is new, with {_count(check['cells'], 'cell')}.")
+    else:
+        lines.append(f"It replaces what is there; {_count(len(check['changes']), 'cell')} changed.")
+    if check["outputs"]:
+        lines.append(f"Left out: {_count(check['outputs'], 'output')}.")
+    for secret in check["secrets"]:
+        where = f"in cell {secret['cell']}, line {secret['line']}"
+        lines.append(f"This looks like a secret: {secret['what']} {where}.")
+    trial = check["trial"] or {"problem": "", "traceback": "", "needs_viewer": False, "seconds": 0}
+    if trial["problem"]:
+        lines.append(f"It was tried: {trial['problem']}")
+        lines.append(trial["traceback"].rstrip())
+    elif trial["needs_viewer"]:
+        lines.append("It asks who looks at it: it was tried as far as it came without anybody.")
+    elif trial["seconds"]:
+        memory = f", with {trial['memory'] / 1e6:.0f} MB of memory" if trial["memory"] else ""
+        lines.append(f"It runs: its first view came after {trial['seconds']:.1f} s{memory}.")
+    return [line for line in lines if line]
+
+
+def _count(number: int, of: str) -> str:
+    return f"{number} {of}{'' if number == 1 else 's'}"
+
+
+def _send(hub: _Hub, check: dict[str, Any], given: argparse.Namespace) -> dict[str, Any]:
+    path = f"/checks/{quote(check['id'])}/publish"
+    body = {"note": given.note, "anyway": given.force, "not_secret": given.force}
+    try:
+        return hub.ask("POST", path, json=body)
+    except _Refused as refused:
+        if not (given.force and refused.present):
+            raise
+        return hub.ask("POST", path, json=body | {"replaces": refused.present})
+
+
+class _Refused(Exception):
+    """The hub says no, with a sentence. `present`: what is there instead of what was, if so."""
+
+    def __init__(self, sentence: str, present: str = "") -> None:
+        super().__init__(sentence)
+        self.present = present
+
+
+class _Hub:
+    """A hub's API, asked with a person's token, which no message shows."""
+
+    def __init__(self, url: str) -> None:
+        if not url.startswith(("http://", "https://")):
+            raise CommandError("say where the hub is: --url https://…, or ATRIUM_URL")
+        if url.startswith("http:") and not is_loopback(url):
+            raise CommandError("a token is sent by https only; give the hub's https address")
+        address = url.rstrip("/").removesuffix(_API)
+        self._url = f"{address}{_API}/publishing"
+        token = os.environ.get("ATRIUM_TOKEN") or os.environ.get("JUPYTERHUB_API_TOKEN")
+        if not token:
+            raise CommandError(
+                f"set ATRIUM_TOKEN to a token of yours; make one on {address}/hub/token"
+            )
+        self._headers = {"Authorization": f"token {token}"}
+
+    def ask(self, method: str, path: str, **options: Any) -> dict[str, Any]:
+        """The hub's answer.
+
+        Raises:
+            CommandError: it does not answer, or knows nobody by this token.
+            _Refused: it says no.
+        """
+        try:
+            answer = requests.request(
+                method,
+                self._url + path,
+                headers=self._headers,
+                timeout=_TIMEOUT,
+                allow_redirects=False,  # the token is for this address
+                **options,
+            )
+            said = answer.json()
+        except (requests.RequestException, ValueError):
+            raise self._no_hub() from None
+        if not isinstance(said, dict):
+            raise self._no_hub()
+        if answer.ok:
+            return said
+        sentence = str(said.get("message", ""))
+        if answer.status_code in {401, 403} and " " not in sentence:  # JupyterHub's own
+            raise CommandError(
+                "the hub does not take this token; make another on its page /hub/token"
+            )
+        raise _Refused(sentence, str(said.get("present") or ""))
+
+    def _no_hub(self) -> CommandError:
+        return CommandError(f"no hub answers at {self._url.removesuffix('/publishing')}")

@@ -1,0 +1,173 @@
+"""Pictures of dashboards for the cards of the gallery, made when somebody could see them.
+
+`POST /hub/api/thumbnails`, which people's servers send as they show a gallery, has the hub try
+every notebook of which there is no picture of its present version (`trial_runs`): one at a time, at
+the lowest priority, and none while a server starts. Nobody waits for it. A picture is kept by the
+notebook's content in the place of its folder (`shared_places`), so those can read it who see the
+folder. How it went is remembered until the notebook changes; or a file beside it, but then it is
+tried again once a day at most.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import json
+import os
+import time
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Final
+
+from tornado import web
+from tornado.log import app_log
+
+from .claims_api import OwnServerHandler
+from .compiled_notebooks import Version, digest_of, notebook_at, read_for_all, version_of
+from .folders import ADMIN
+from .shared_data import files_of
+from .shared_places import places
+from .spawner import DashboardSpawner
+from .trial_runs import trial
+
+_DAY: Final = 24 * 3600.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Tried:
+    """What has come of one version of a notebook: the files of its pictures, or none.
+
+    `beside`: names what was in the files beside it; `at`: when that was looked at last.
+    """
+
+    version: Version | None
+    beside: str
+    at: float
+    files: tuple[Path, ...] = ()
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether what was kept is there still; its folder may have been away meanwhile."""
+        return all(file.exists() for file in self.files)
+
+
+class Thumbnails:
+    """Has notebooks tried for their pictures, one after the other."""
+
+    def __init__(self) -> None:
+        self._tried: dict[Path, Tried] = {}
+        self._line: dict[Path, DashboardSpawner] = {}  # in order
+        self._work: asyncio.Task[None] | None = None
+
+    def opened(self, spawner: DashboardSpawner, group: str, name: str) -> None:
+        """Somebody who may see a dashboard opens it: see to its picture. Nobody waits for it."""
+        path = notebook_at(spawner, group, name)
+        if path is not None and spawner.thumbnails and group != ADMIN and self._is_due(path):
+            self._line.setdefault(path, spawner)
+            if self._work is None or self._work.done():
+                self._work = asyncio.create_task(self._go_on())
+
+    async def shown(self, spawner: DashboardSpawner) -> None:
+        """Somebody looks at their gallery: see to the pictures of all that is in it."""
+        self._forget_gone()
+        for group in sorted(spawner.readable()):
+            folder = Path(spawner.notebooks) / group
+            for name in await asyncio.to_thread(_names_in, folder):
+                self.opened(spawner, group, name)
+
+    def _is_due(self, path: Path) -> bool:
+        tried, version = self._tried.get(path), version_of(path)
+        if version is None or tried is None or tried.version != version:
+            return version is not None
+        return not tried.is_whole or time.monotonic() - tried.at > _DAY
+
+    async def _go_on(self) -> None:
+        while self._line:
+            path, spawner = next(iter(self._line.items()))
+            await spawner.queue.quiet()
+            try:
+                await self._try(spawner, path)
+            except OSError as error:  # tried again when the next one asks
+                app_log.warning("No picture of %s is kept: %s", path, error)
+            finally:
+                del self._line[path]
+
+    async def _try(self, spawner: DashboardSpawner, path: Path) -> None:
+        self._forget_gone()
+        version, beside = version_of(path), await asyncio.to_thread(_beside, path.parent)
+        tried, now = self._tried.get(path), time.monotonic()
+        if tried and tried.is_whole and (tried.version, tried.beside) == (version, beside):
+            self._tried[path] = replace(tried, at=now)
+            return
+        self._tried[path] = Tried(version=version, beside=beside, at=now)
+        try:
+            files = await _made(spawner, path)
+        except web.HTTPError as error:
+            app_log.warning("No picture of %s: %s", path, error)
+        else:
+            self._tried[path] = Tried(version=version, beside=beside, at=now, files=files)
+
+    def _forget_gone(self) -> None:
+        """Remove the pictures of notebooks that are gone, or are others by now."""
+        for path, tried in list(self._tried.items()):
+            if tried.version != version_of(path):
+                for file in tried.files:
+                    file.unlink(missing_ok=True)
+                del self._tried[path]
+
+
+def _names_in(folder: Path) -> list[str]:
+    try:
+        return sorted(path.stem for path in folder.glob("*.ipynb"))
+    except OSError:
+        return []
+
+
+def _beside(folder: Path) -> str:
+    """Names what is in the files beside the notebooks."""
+    return hashlib.sha256(json.dumps(files_of(folder), default=str).encode()).hexdigest()
+
+
+async def _made(spawner: DashboardSpawner, path: Path) -> tuple[Path, ...]:
+    """Try a notebook and keep its pictures; returns their files. Raises OSError, web.HTTPError."""
+    notebook = await asyncio.to_thread(read_for_all, path, bool(spawner.ids))
+    if notebook is None:
+        return ()
+    found = await trial(spawner, path.parent.name, path.stem, notebook, in_background=True)
+    if found.problem:
+        app_log.info("No picture of %s: %s", path, found.problem)
+    digest = await asyncio.to_thread(digest_of, path.name, notebook)
+    return tuple(
+        _keep(spawner, path.parent, f"picture-{digest}-{scheme}.png", picture)
+        for scheme, picture in found.pictures.items()
+    )
+
+
+def _keep(spawner: DashboardSpawner, folder: Path, name: str, picture: bytes) -> Path:
+    """Put a picture where the folder's viewers can read it. Raises OSError."""
+    place = places.of(Path(spawner.shared), folder, spawner.ids)
+    file, unfinished = place / name, place / "unfinished-picture"
+    unfinished.unlink(missing_ok=True)
+    descriptor = os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with open(descriptor, "wb") as into:
+        into.write(picture)
+        os.fchmod(descriptor, 0o444)
+    unfinished.rename(file)
+    return file
+
+
+class ThumbnailsHandler(OwnServerHandler):
+    """Hears from a person's server that they look at their gallery."""
+
+    async def post(self) -> None:
+        """Nothing is told and nothing answered: what is missing comes by the next time."""
+        spawner = self.server
+        if not isinstance(spawner, DashboardSpawner):
+            raise web.HTTPError(403)
+        await thumbnails.shown(spawner)
+        self.set_status(204)
+
+
+thumbnails: Final = Thumbnails()
+"""The hub's."""
+handlers: Final = [(r"/api/thumbnails", ThumbnailsHandler)]

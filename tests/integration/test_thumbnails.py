@@ -1,0 +1,186 @@
+"""Pictures on cards: made beside what people do, for those who see the folder and nobody else."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from hub_extensions.pictures import is_picture
+from tests import machine
+from tests.dashboards.notebooks import code, write_notebook
+from tests.hub import Hub, wait_until
+from tests.integration.test_accounts import can_read
+from tests.integration.test_compiled_notebooks import Known, page, signed_in
+from tests.machine import server
+
+pytestmark = pytest.mark.skipif(bool(machine.why_not()), reason=machine.why_not())
+
+ANALYST, MEMBER = "analyst@acme.test", "member@acme.test"
+PLOT = """
+import panel as pn
+from bokeh.plotting import figure
+plot = figure(height=300)
+plot.line([1, 2, 3], {})
+pn.pane.Bokeh(plot).servable()
+"""
+MINE = """
+import panel as pn
+from bokeh.plotting import figure
+from dashboards import current_user
+try:
+    name = current_user().name
+except Exception:
+    name = "somebody"
+plot = figure(title=name)
+plot.line([1, 2], [1, 2])
+pn.pane.Bokeh(plot).servable()
+"""
+#: Looks for what is not for it; what it got it tells in the hub's log.
+TRIES = """
+import os
+from pathlib import Path
+def outcome(attempt):
+    try:
+        return f"got {attempt()}"
+    except OSError:
+        return "refused"
+place = Path.cwd().parent
+state = Path(os.environ["HOME"]).parents[1]
+found = [
+    outcome(lambda: os.listdir(place / "finance")),
+    outcome(lambda: os.listdir(state / "secrets")),
+    outcome(lambda: os.listdir(state / "shared" / "finance")),
+    outcome(lambda: os.listdir(state / "people")),
+    outcome(lambda: Path("new").write_text("x")),
+]
+names = [name for name in os.environ if "TOKEN" in name or "JUPYTER" in name or "KEY" in name]
+raise ValueError(f"\x1b{found} {names} {os.getuid() > 600_000} {Path('beside.csv').read_text()}")
+"""
+
+
+@pytest.fixture(scope="module")
+def hub() -> Iterator[Hub]:
+    with machine.hub_of(0, ATRIUM_THUMBNAILS="on") as hub:
+        for path in (hub.notebooks / "user").glob("*.ipynb"):
+            path.unlink()  # they take longer
+        write_notebook(hub.notebooks / "user" / "line.ipynb", code(PLOT.format([1, 3, 2])))
+        write_notebook(hub.notebooks / "user" / "mine.ipynb", code(MINE))
+        write_notebook(hub.notebooks / "user" / "tries.ipynb", code(TRIES))
+        (hub.notebooks / "user" / "beside.csv").write_text("and its own data")
+        write_notebook(hub.notebooks / "finance" / "money.ipynb", code(PLOT.format([1, 2, 3])))
+        hub.start()
+        hub.api("/groups/finance", "POST")
+        yield hub
+
+
+@pytest.fixture(scope="module")
+def member(hub: Hub) -> Known:
+    return signed_in(hub, MEMBER)
+
+
+@pytest.fixture(scope="module")
+def analyst(hub: Hub, member: Known) -> Known:
+    analyst = signed_in(hub, ANALYST)
+    assert hub.api("/groups/finance/users", "POST", json={"users": [ANALYST]}).ok
+    wait_until(lambda: "money" in gallery(analyst), "the folder in the gallery")
+    page(analyst, "money", "finance")
+    return analyst
+
+
+def gallery(person: Known) -> str:
+    return person.get(f"/user/{person.name}/?all").text
+
+
+def pictures(hub: Hub, group: str = "user") -> set[Path]:
+    return set((hub.state / "shared" / group).glob("picture-*"))
+
+
+def address_of(person: Known, name: str, group: str = "user") -> str:
+    """Of the light picture on a card, once it is there."""
+
+    def found() -> str:
+        shown = re.search(rf'src="(\S*/thumbnails/{group}/{name}/\w+-light.png)"', gallery(person))
+        return shown[1] if shown else ""
+
+    return wait_until(found, f"a picture of {name}", seconds=60)
+
+
+def test_a_card_shows_what_its_dashboard_looks_like(hub: Hub, member: Known) -> None:
+    address = address_of(member, "line")
+    light = member.get(address)
+    dark = member.get(address.replace("-light", "-dark"))
+    for answer in (light, dark):
+        assert answer.status_code == 200
+        assert is_picture(answer.content)
+        assert answer.headers["Content-Type"] == "image/png"
+        assert answer.headers["X-Content-Type-Options"] == "nosniff"
+        assert answer.headers["Cache-Control"].startswith("private, max-age=")
+    assert light.content != dark.content
+
+
+def test_the_trial_can_do_no_more_than_read_its_folder(hub: Hub, member: Known) -> None:
+    gallery(member)
+    wait_until(lambda: "tries.ipynb: Cell 1 fails" in hub.log_text(), "a trial", seconds=60)
+    assert f"{['refused'] * 5} [] True and its own data" in hub.log_text()
+    page(member, "tries")  # nobody tries again what has failed, until it changes
+    write_notebook(hub.notebooks / "user" / "next.ipynb", code(PLOT.format([2, 1, 2])))
+    page(member, "next")
+    address_of(member, "next")
+    assert hub.log_text().count("No picture of") == 1
+    assert not list((hub.state / "people").glob("trial*"))
+
+
+def test_what_depends_on_its_viewer_has_no_picture(hub: Hub, member: Known) -> None:
+    assert MEMBER in page(member, "mine")
+    write_notebook(hub.notebooks / "user" / "after.ipynb", code(PLOT.format([3, 1, 2])))
+    page(member, "after")
+    address_of(member, "after")  # they are made in turn
+    assert "thumbnails/user/mine" not in gallery(member)
+    assert len(pictures(hub)) % 2 == 0
+
+
+def test_only_those_who_see_the_folder_get_its_pictures(
+    hub: Hub, member: Known, analyst: Known
+) -> None:
+    address = address_of(analyst, "money", "finance")
+    assert analyst.get(address).status_code == 200
+    mine = address.replace(ANALYST, MEMBER)
+    missing = member.get(f"/user/{MEMBER}/thumbnails/user/no/{'0' * 64}-light.png")
+    forbidden = member.get(mine)
+    assert (forbidden.status_code, missing.status_code) == (404, 404)
+    assert forbidden.text == missing.text
+    assert forbidden.headers["Cache-Control"] == "no-store"
+    assert member.get(address).status_code == 403
+    stranger = Known(hub)
+    assert stranger.get(address, headers={"Sec-Fetch-Mode": "no-cors"}).status_code in {403, 503}
+    place = hub.state / "shared" / "finance"
+    assert can_read(server(hub, ANALYST), place)
+    assert not can_read(server(hub, MEMBER), place)
+    assert "thumbnails/finance" not in gallery(member)
+    assert hub.api("/groups/finance/users", "DELETE", json={"users": [ANALYST]}).ok
+    wait_until(lambda: analyst.get(address).status_code == 404, "the loss of the picture")
+
+
+def test_it_is_made_anew_when_the_notebook_changes_and_goes_with_it(
+    hub: Hub, member: Known
+) -> None:
+    path = write_notebook(hub.notebooks / "user" / "goes.ipynb", code(PLOT.format([1, 1, 2])))
+    page(member, "goes")
+    first = address_of(member, "goes")
+    before = pictures(hub)
+    write_notebook(path, code(PLOT.format([5, 1, 2])))
+    assert member.get(first).status_code == 404  # at once
+    page(member, "goes")
+    second = address_of(member, "goes")
+    assert first != second
+    assert len(pictures(hub)) == len(before)
+    path.unlink()
+    assert member.get(second).status_code == 404
+    page(member, "line")
+    write_notebook(hub.notebooks / "user" / "last.ipynb", code(PLOT.format([4, 1, 2])))
+    page(member, "last")
+    address_of(member, "last")
+    assert len(pictures(hub)) == len(before)  # one more and one less
