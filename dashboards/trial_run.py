@@ -3,8 +3,8 @@
 The hub starts it, under an account that can read the folder and nothing else where there are such.
 On standard input come a line of JSON, the order, and the notebook as it is, which need not be in
 the folder yet. The order: `folder`, `name`; `file`, an open descriptor that is all it can give
-back; `began`, when by `time.monotonic`; `seconds` that it may take; `limits`, pairs of resource
-and most; `nice`.
+back; `began`, when by `time.monotonic`; `seconds` that it may take; `secrets` of the folder;
+`limits`, pairs of resource and most; `nice`.
 
 The notebook runs in a child, and whatever it leaves running ends with it. The file then holds a
 line of JSON, how it went (`Outcome`); and a second one, if there are pictures of what it shows: by
@@ -23,6 +23,7 @@ from pathlib import Path
 from typing import Any, Final, NoReturn
 
 from dashboards.cells import content_in
+from dashboards.failure import keep_out
 from dashboards.this_process import (
     adopt_orphans,
     be_ended_before,
@@ -69,6 +70,8 @@ def main() -> int:
     adopt_orphans()  # what the notebook leaves behind stays below this process
     os.nice(order["nice"])
     set_limits(order["limits"])
+    os.environ.update(order["secrets"])
+    keep_out(order["secrets"].values())
     parent = os.getpid()
     child = os.fork()
     if not child:

@@ -9,7 +9,17 @@ from typing import Any
 from tornado import web
 from traitlets import Dict, Float, Integer, List, Set, Unicode, default
 
-from . import audit, claims_api, grants, look, queries, shared_data, thumbnails, turns
+from . import (
+    audit,
+    claims_api,
+    folder_secrets,
+    grants,
+    look,
+    queries,
+    shared_data,
+    thumbnails,
+    turns,
+)
 from . import claims as claim_rules
 from .access import asking, forget, group_api, managers
 from .access import report_api as access_api
@@ -153,6 +163,7 @@ class DescopeAuthenticator(ConfirmingAuthenticator):
             *access_api.handlers,
             *server_api.handlers,
             *shared_data.handlers,
+            *folder_secrets.handlers,
             *thumbnails.handlers,
             *deep_links.handlers,
             *closed.handlers,

@@ -22,9 +22,9 @@ from typing import Final
 from tornado import web
 from tornado.log import app_log
 
-from .claims_api import OwnServerHandler
 from .compiled_notebooks import Version, digest_of, notebook_at, read_for_all, version_of
 from .folders import ADMIN
+from .own_server import OwnServerHandler
 from .shared_data import files_of
 from .shared_places import places
 from .spawner import DashboardSpawner

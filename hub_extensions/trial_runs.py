@@ -29,6 +29,7 @@ from pydantic import (
 )
 from tornado.log import app_log
 
+from . import folder_secrets
 from .accounts import apart, unix_accounts
 from .folders import ADMIN
 from .pictures import LARGEST, is_picture
@@ -124,6 +125,9 @@ async def trial(
                 nice = _NICE if in_background else 0
                 await _run(spawner, folder, name, notebook, file.fileno(), nice)
                 return await asyncio.to_thread(told_in, file.fileno())
+        except folder_secrets.SecretsError as error:
+            app_log.error("The secrets of the folder %s: %s", folder, error)
+            return Trial(problem=folder_secrets.SENTENCE)
         except OSError as error:
             app_log.error("%s/%s cannot be tried: %s", folder, name, error)
             return Trial(problem="There is no room to try it just now.")
@@ -142,6 +146,7 @@ async def _run(
         "file": file,
         "began": time.monotonic(),
         "seconds": spawner.shared_seconds,
+        "secrets": folder_secrets.of(Path(spawner.state_folder), folder),
         "limits": list(limits_of(spawner, uid).items()),
         "nice": nice,
     }

@@ -279,7 +279,8 @@ def test_a_card_shows_the_picture_of_its_colour_scheme(new_visitor: NewVisitor, 
     others = page.locator(".card .thumb").filter(has=page.locator("svg"))
     expect(others.first).to_be_visible()
     box, drawn_box = card.locator(".thumb").bounding_box(), others.first.bounding_box()
-    assert box and drawn_box
+    assert box
+    assert drawn_box
     assert (box["width"], box["height"]) == (drawn_box["width"], drawn_box["height"])
 
 

@@ -71,6 +71,7 @@ def try_file(folder: Path, notebook: bytes, seconds: float = 60) -> Trial:
             "file": file.fileno(),
             "began": time.monotonic(),
             "seconds": seconds,
+            "secrets": {"PASSWORD": "kept-out"},
             "limits": list(LIMITS.items()),
             "nice": 0,
         }
@@ -160,6 +161,7 @@ def test_what_never_ends_is_ended(folder: Path) -> None:
         ("import os\nos._exit(0)", "ended by itself"),
         ("import os\nos.kill(os.getpid(), 9)", "ended by itself"),
         ("import sys\nsys.exit('bye')", "Cell 2 fails with SystemExit: bye"),
+        ("import os\nraise ValueError(os.environ['PASSWORD'])", "fails with ValueError: •••"),
         ("x = bytearray(2 << 30)", "Cell 2 fails with MemoryError"),
         ("import os\nos.closerange(0, 4096)", "ended by itself"),
         (FORGES, "anything to tell"),
