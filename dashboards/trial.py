@@ -18,6 +18,7 @@ import tempfile
 import time
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict
+from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Final
@@ -61,10 +62,10 @@ def lines(path: Path, content: Content, began: float) -> Iterator[bytes]:
     """
     missing = missing_packages(content.cells, path.parent)
     with asyncio.Runner() as runner:
-        document, failure = runner.run(_open(path, content))
+        session, failure = runner.run(_open(path, content))
         seconds, memory = time.monotonic() - began, _peak_memory()
         if not failure and not identity.was_asked():
-            runner.run(_come_to_rest(document))
+            runner.run(_come_to_rest(session))
         outcome = Outcome(
             **_told(failure),
             seconds=seconds,
@@ -74,7 +75,7 @@ def lines(path: Path, content: Content, began: float) -> Iterator[bytes]:
         )
         yield _line(asdict(outcome))
         if not outcome.problem and not outcome.needs_viewer:
-            yield _line(_texts(miniature.pictures(document)))
+            yield _line(_texts(miniature.pictures(session.document)))
 
 
 def _line(told: Mapping[str, Any]) -> bytes:
@@ -99,7 +100,7 @@ class _Tried(NotebookHandler):
         super().modify_document(doc)
 
 
-async def _open(path: Path, content: Content) -> tuple[Document, Failure | None]:
+async def _open(path: Path, content: Content) -> tuple[ServerSession, Failure | None]:
     """Make its document and its page, by the way that a viewer's process goes."""
     dashboard = Dashboard(
         group=path.parent.name,
@@ -122,7 +123,7 @@ async def _open(path: Path, content: Content) -> tuple[Document, Failure | None]
     failure = notebook.failure
     if not failure:
         failure = _made_page(session)
-    return session.document, failure
+    return session, failure
 
 
 def _left_by_shared(cells: tuple[Cell, ...], path: Path) -> dict[str, Any] | Failure:
@@ -149,11 +150,12 @@ def _made_page(session: ServerSession) -> Failure | None:
     return None
 
 
-async def _come_to_rest(document: Document) -> None:
+async def _come_to_rest(session: ServerSession) -> None:
     """Let run what waits for the page to be there, as its browser tells; for a few seconds."""
+    is_there = partial(session.document.callbacks.trigger_event, DocumentReady())
     # What fails now fails beside the page, and says so there.
-    with set_curdoc(document), contextlib.suppress(Exception):
-        document.callbacks.trigger_event(DocumentReady())
+    with set_curdoc(session.document), contextlib.suppress(Exception):
+        await session.with_document_locked(is_there)
     await asyncio.sleep(0)
     others = asyncio.all_tasks() - {asyncio.current_task()}
     if others:
