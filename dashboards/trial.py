@@ -18,7 +18,6 @@ import tempfile
 import time
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict
-from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Final
@@ -152,7 +151,10 @@ def _made_page(session: ServerSession) -> Failure | None:
 
 async def _come_to_rest(session: ServerSession) -> None:
     """Let run what waits for the page to be there, as its browser tells; for a few seconds."""
-    is_there = partial(session.document.callbacks.trigger_event, DocumentReady())
+
+    async def is_there() -> None:
+        session.document.callbacks.trigger_event(DocumentReady())
+
     # What fails now fails beside the page, and says so there.
     with set_curdoc(session.document), contextlib.suppress(Exception):
         await session.with_document_locked(is_there)
