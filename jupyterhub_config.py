@@ -6,13 +6,25 @@ from hub_extensions; this file wires them together.
 
 from pathlib import Path
 
-from hub_extensions import local_service, look, roles, services, settings, state, template_process
+from hub_extensions import (
+    brands,
+    lab,
+    local_service,
+    look,
+    roles,
+    services,
+    settings,
+    state,
+    template_process,
+)
 from hub_extensions.accounts import unix_accounts
+from hub_extensions.publishing import rights
 
 folder = Path(__file__).resolve().parent
 given = settings.load(folder)  # one sentence and an end, if something is missing or wrong
 kept = state.open_state(given)
 homes = kept.folder / "people"
+branding = brands.load(given, kept, services.files_url(given))
 isolation = unix_accounts.isolation(given, homes)
 
 c = get_config()  # noqa: F821 - traitlets gives it to configuration files
@@ -57,12 +69,15 @@ if given.is_local:  # it starts with the hub, so it cannot be asked for its endp
     c.DescopeAuthenticator.provider_metadata = local_service.endpoints(given, kept)
     c.DescopeAuthenticator.management_key = kept.secret(local_service.MANAGEMENT_KEY)
     c.DescopeAuthenticator.management_uri = local_service.direct_uri(given, kept)
+c.DescopeAuthenticator.publishing_obstacle = rights.obstacle(given, isolation)
+c.DescopeAuthenticator.publishing_warning = rights.warning(given, isolation)
 c.Authenticator.auth_refresh_strict = True  # a refusal ends tokens as it ends cookies
 c.Authenticator.refresh_pre_spawn = False  # the sign-in a moment ago has asked already
 c.JupyterHub.custom_scopes = roles.CUSTOM_SCOPES
 c.JupyterHub.load_roles = [*roles.ROLES, *services.roles(given)]
 
-# What people get: a dashboard server each, and for admins a second one, for the admin folder.
+# What people get: a dashboard server each, for admins a second one, for the admin folder, and for
+# those who write dashboards a lab.
 c.JupyterHub.spawner_class = "dashboards"
 c.DashboardSpawner.notebooks = str(given.notebooks)
 c.DashboardSpawner.push_key = kept.secret("push_key")
@@ -74,6 +89,9 @@ c.DashboardSpawner.thumbnails = given.thumbnails
 c.DashboardSpawner.unix_ids = list(given.unix_uids or ()) if isolation.ids else []
 c.DashboardSpawner.files_url = services.files_url(given)
 c.DashboardSpawner.server_environment = {"ATRIUM_DATA": str(given.data)} if given.data else {}
+c.DashboardSpawner.lab_environment = lab.environment(given)
+c.DashboardSpawner.lab_obstacle = lab.obstacle(given, isolation)
+c.DashboardSpawner.brand_for = branding.for_server
 c.DashboardSpawner.activity_seconds = services.activity_seconds(given)
 c.DashboardSpawner.starts_at_once = given.starts_at_once
 c.JupyterHub.concurrent_spawn_limit = 0  # whoever comes then waits in line
@@ -89,10 +107,10 @@ c.Spawner.poll_interval = 5  # a server that was killed is noticed while its per
 # How it looks.
 c.JupyterHub.template_paths = [str(look.TEMPLATES)]
 c.JupyterHub.template_vars = look.template_vars(
-    given.notebooks, given.hub_admins, services.ahead_url(given)
+    given.notebooks, given.hub_admins, services.ahead_url(given), branding
 )
 c.JupyterHub.default_url = look.landing
-c.JupyterHub.tornado_settings = {"headers": look.HEADERS}
+c.JupyterHub.tornado_settings = {"headers": look.HEADERS, "brands": branding}
 if given.subdomain_host:  # __Host- cookies are Secure, on the way to a dashboard server too
     c.JupyterHub.tornado_settings["cookie_options"] = {"secure": True}
 
@@ -100,4 +118,4 @@ if given.subdomain_host:  # __Host- cookies are Secure, on the way to a dashboar
 c.JupyterHub.proxy_class = "hub_extensions.proxy.AtriumProxy"
 c.AtriumProxy.loopback_only = given.is_local
 c.AtriumProxy.welcome = local_service.welcome(given, kept, isolation)
-c.JupyterHub.services = services.services(given, kept, folder)
+c.JupyterHub.services = services.services(given, kept, folder, branding.installation)

@@ -9,20 +9,24 @@ Imports Panel: only `dashboards.warm` may import this module, when it is time fo
 
 from __future__ import annotations
 
+import copy
 import logging
 import math
 import re
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import date, datetime
 from functools import partial
 from typing import Any
+from urllib.parse import parse_qs
+from weakref import WeakKeyDictionary
 
 import panel as pn
 import param
 from bokeh.document import Document
-from panel.io.state import state
+from panel.io.state import set_curdoc, state
 from panel.widgets.indicators import Indicator
 from panel.widgets.select import SelectBase
 
@@ -36,6 +40,10 @@ LONGEST = 2000
 MESSAGE = "atrium-address"
 """What the page is told by this name, static/address.js writes into the address."""
 
+GO = "atrium-go"
+"""What the page says by this name when somebody goes back or forward: all that the address asks for
+now. Under the same name it is told what could not be taken over, once the rest has been."""
+
 _TOLD = 5
 """Of what could not be taken over, so many are told."""
 
@@ -47,12 +55,16 @@ Texts = list[str]
 
 @dataclass(frozen=True, kw_only=True)
 class Followed:
-    """A widget with its name in the address, and how its value is written there."""
+    """A widget with its name in the address, and how its value is written there.
+
+    `start`: the value that it has where the address does not name it; `usual`: that, written.
+    """
 
     name: str
     widget: Any
     write: Callable[[Any], Texts]
     read: Callable[[Texts], Any]
+    start: Any
     usual: Texts
 
     @property
@@ -68,12 +80,12 @@ class Followed:
             ValueError: a person could not have chosen it.
         """
         widget, before = self.widget, self.widget.value
-        if texts == self.usual:
+        if texts == self.write(before):
             return
         if widget.disabled or not widget.visible:
             raise ValueError("not for people to change")
         try:
-            value = self.read(texts)
+            value = copy.copy(self.start) if texts == self.usual else self.read(texts)
         except (TypeError, OverflowError, KeyError) as error:
             raise ValueError(str(error)) from None
         try:
@@ -84,15 +96,79 @@ class Followed:
             raise ValueError("refused") from None
 
 
-def follow(doc: Document, arguments: Mapping[str, Sequence[bytes]]) -> list[str]:
+_now: WeakKeyDictionary[Document, dict[str, Followed]] = WeakKeyDictionary()
+"""What of a document the address follows now, by its names there."""
+
+
+def named(widgets: Mapping[str, Any], arguments: Mapping[str, Sequence[bytes]]) -> list[Followed]:
+    """Widgets that stand in the address by these names, set as it says; what it says in vain,
+    `follow` tells."""
+    codecs = {name: (widget, _codec(widget)) for name, widget in widgets.items()}
+    found = [
+        _followed_as(name, widget, codec)
+        for name, (widget, codec) in codecs.items()
+        if codec is not None
+    ]
+    asked = _asked(_texts_in(arguments))
+    for one in found if _length(asked) <= LONGEST else ():
+        with suppress(KeyError, ValueError):
+            one.take_over(asked[one.name])
+    return found
+
+
+def watch(doc: Document, followed: Iterable[Followed]) -> None:
+    """Let the address follow these."""
+    for one in followed:
+        one.widget.param.watch(partial(_tell, doc, one), "value")
+
+
+def follow_again(doc: Document, known: Sequence[Followed]) -> None:
+    """After the notebook has run again, in the same document: its widgets are others, and get the
+    values that those before them had. `known`: as for `follow`; they are the same."""
+    names = {one.name for one in known}
+    before = {name: one.texts for name, one in _now.get(doc, {}).items() if name not in names}
+    others = _others(doc, known)
+    for one in others:
+        if texts := before.pop(one.name, None):
+            with suppress(ValueError):
+                one.take_over(texts)
+                continue
+            before[one.name] = texts
+    for name, texts in before.items():
+        if texts:  # there is no such widget any more, or no such value
+            tell_page(doc, MESSAGE, {"name": name, "values": []})
+    watch(doc, others)
+
+
+def _others(doc: Document, known: Sequence[Followed]) -> list[Followed]:
+    """What of a document the address follows, beside what is known already."""
+    names, widgets = {one.name for one in known}, {id(one.widget) for one in known}
+    found = [
+        one for one in _followed(doc) if id(one.widget) not in widgets and one.name not in names
+    ]
+    _now[doc] = {one.name: one for one in (*known, *found)}
+    return found
+
+
+def follow(
+    doc: Document, arguments: Mapping[str, Sequence[bytes]], known: Sequence[Followed] = ()
+) -> list[str]:
     """Set the widgets of a document as its address says, and let the address follow them.
 
-    Called when the notebook has run, before its page is made. Returns the names in the address
-    that could not be taken over, with their values: `kind=foo`; the first few of them.
+    Called when the notebook has run, before its page is made. `known`: made by `named`. Returns the
+    names in the address that could not be taken over, with their values: `kind=foo`; the first few
+    of them.
     """
-    followed = {one.name: one for one in _followed(doc)}
-    asked, ignored = _asked(arguments), []
-    is_too_long = sum(len(text) for texts in asked.values() for text in texts) > LONGEST
+    _others(doc, known)
+    ignored = _take_over(_now[doc], _asked(_texts_in(arguments)))
+    watch(doc, _now[doc].values())
+    doc.on_message(GO, partial(_go, doc))
+    return ignored
+
+
+def _take_over(followed: Mapping[str, Followed], asked: Mapping[str, Texts]) -> list[str]:
+    ignored = []
+    is_too_long = _length(asked) > LONGEST
     for name, texts in asked.items():
         try:
             if is_too_long:
@@ -100,17 +176,44 @@ def follow(doc: Document, arguments: Mapping[str, Sequence[bytes]]) -> list[str]
             followed[name].take_over(texts)
         except (KeyError, ValueError):
             ignored += [f"{name}={text}"[:80] for text in texts[:1]]
-    for one in followed.values():
-        one.widget.param.watch(partial(_tell, doc, one), "value")
+            _make_usual(followed.get(name))
     return ignored[:_TOLD]
 
 
-def _asked(arguments: Mapping[str, Sequence[bytes]]) -> dict[str, Texts]:
+def _make_usual(one: Followed | None) -> None:
+    with suppress(ValueError):
+        if one:
+            one.take_over(one.usual)
+
+
+def _go(doc: Document, query: object) -> None:
+    """Somebody went back or forward: every widget gets what the address says, or its usual value.
+
+    Called when the page says so, within the document's lock.
+    """
+    if not isinstance(query, str):
+        return
+    followed, asked = dict(_now[doc]), _asked(parse_qs(query, keep_blank_values=True))
+    with set_curdoc(doc):
+        for name in followed.keys() - asked.keys():
+            _make_usual(followed[name])
+        tell_page(doc, GO, {"ignored": _take_over(followed, asked)})
+
+
+def _texts_in(arguments: Mapping[str, Sequence[bytes]]) -> dict[str, Texts]:
     return {
         name: [value.decode("utf-8", "replace") for value in values]
         for name, values in arguments.items()
-        if not re.fullmatch(r"redirects|utm_\w+", name)  # of the hub's, and of those who count
     }
+
+
+def _length(asked: Mapping[str, Texts]) -> int:
+    return sum(len(text) for texts in asked.values() for text in texts)
+
+
+def _asked(arguments: Mapping[str, Texts]) -> dict[str, Texts]:
+    ours = r"redirects|utm_\w+"  # of the hub's, and of those who count
+    return {name: texts for name, texts in arguments.items() if not re.fullmatch(ours, name)}
 
 
 def _tell(doc: Document, one: Followed, _: object) -> None:
@@ -134,24 +237,34 @@ def _followed(doc: Document) -> Iterator[Followed]:
             continue
         counted[slug] += 1
         number = f"-{counted[slug]}" if counted[slug] > 1 else ""
-        write, read = codec
-        try:
-            usual = write(widget.value)
-        except Exception:  # a value that its own widget does not know
-            continue
-        yield Followed(name=slug + number, widget=widget, write=write, read=read, usual=usual)
+        with suppress(Exception):  # a value that its own widget does not know
+            yield _followed_as(slug + number, widget, codec)
+
+
+def _followed_as(name: str, widget: Any, codec: Codec) -> Followed:
+    """A widget by its name in the address, with the value that it has now as its usual one."""
+    write, read = codec
+    start = copy.copy(widget.value)
+    return Followed(
+        name=name, widget=widget, write=write, read=read, start=start, usual=write(start)
+    )
 
 
 def _widgets(doc: Document) -> list[Any]:
     """What a person can set in this document, in the order of the page, each once."""
+    return parts_of(doc, pn.widgets.Widget)
+
+
+def parts_of(doc: Document, kind: type[Any] | tuple[type[Any], ...]) -> list[Any]:
+    """The parts of a document of this kind of Panel's, in the order of the page, each once."""
     template = state._templates.get(doc)
     shown = [part for part, _ in template._render_items.values()] if template is not None else []
     views = (state._views.get(root.ref["id"]) for root in doc.roots)
     shown += [view[0] for view in views if view]
     # What tells of the browser, or of the address, is part of a page and draws nothing.
     drawn = [one for one in shown if isinstance(one, pn.viewable.Viewable)]
-    found = [widget for one in drawn for widget in one.select(pn.widgets.Widget)]
-    return list({id(widget): widget for widget in found}.values())
+    found = [part for one in drawn for part in one.select(lambda part: isinstance(part, kind))]
+    return list({id(part): part for part in found}.values())
 
 
 # -- how values are written and read ---------------------------------------------------------

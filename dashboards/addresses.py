@@ -27,5 +27,14 @@ def ask_url(settings: Settings, group: str, name: str) -> str:
 
 def admin_server_url(settings: Settings, target: str) -> str:
     """Where the hub starts the admin's own server, if need be, and sends the browser to target."""
+    return f"{_spawn_url(settings)}/{ADMIN}?{urlencode({'next': target})}"
+
+
+def lab_url(settings: Settings, target: str = "") -> str:
+    """Where the hub starts the person's lab, if need be, and sends the browser to target."""
+    return f"{_spawn_url(settings)}/lab" + (f"?{urlencode({'next': target})}" if target else "")
+
+
+def _spawn_url(settings: Settings) -> str:
     user = settings.own_prefix.rstrip("/").rpartition("/")[2]
-    return f"{settings.hub_prefix}spawn/{user}/{ADMIN}?{urlencode({'next': target})}"
+    return f"{settings.hub_prefix}spawn/{user}"

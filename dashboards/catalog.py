@@ -12,16 +12,24 @@ import os
 import re
 import stat
 from collections.abc import Collection, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from html import unescape
 from pathlib import Path
 from typing import Any
 
+from dashboards.data_files import changed_ns, names_in
 from dashboards.settings import ADMIN
 
-LARGEST = 64 * 1024 * 1024
+LARGEST = 16 * 1024 * 1024
 """No notebook that is larger than this many bytes is read."""
+
+_MOST_TAGS, _LONGEST_TAG = 8, 30
+#: Of the groups of those who publish, which are no audiences.
+_PUBLISHERS = ".publish"
+_TOO_LARGE = (
+    "This file is larger than 16 MB. Clear its outputs in JupyterLab, save it, and look again."
+)
 
 # Compiled with the module, so before a server is forked.
 _BLOCKS = re.compile(r"\n\s*\n|(?<=\n)(?=#)|(?<=^#)\n")
@@ -35,11 +43,17 @@ _MARKS = (
     (re.compile(r"^\s*(?:[-*+>]|#+)\s+", re.MULTILINE), ""),
 )
 _BETWEEN_WORDS = re.compile(r"[-_\s]+")
+# They join and part signs of a word, in Persian or an emoji.
+_JOINERS = "\u200c\u200d"
 
 
 @dataclass(frozen=True, kw_only=True)
 class Dashboard:
-    """One notebook as people see it. `problem` says in words why it cannot be opened."""
+    """One notebook as people see it. `problem` says in words why it cannot be opened.
+
+    `owner` and `tags` are what the notebook says; `data_ns` is when the newest file of data beside
+    it changed, 0 where it names none.
+    """
 
     group: str
     name: str
@@ -49,6 +63,9 @@ class Dashboard:
     modified_ns: int
     size: int
     problem: str | None = None
+    owner: str = ""
+    tags: tuple[str, ...] = ()
+    data_ns: int = 0
 
     @property
     def version(self) -> tuple[str, int, int]:
@@ -67,7 +84,7 @@ def dashboards_in(
     found: list[Dashboard] = []
     for folder in os.scandir(root):
         is_asked = group is None or folder.name == group
-        if is_asked and not folder.name.startswith(".") and folder.is_dir(follow_symlinks=False):
+        if is_asked and _is_audience(folder.name) and folder.is_dir(follow_symlinks=False):
             found.extend(dashboards_of(Path(folder.path), name))
     return tuple(sorted(found, key=lambda d: (d.group, d.title.casefold(), d.name)))
 
@@ -94,6 +111,11 @@ def find(dashboards: Iterable[Dashboard], group: str, name: str) -> Dashboard | 
     return next((d for d in dashboards if d.group == group and d.name == name), None)
 
 
+def _is_audience(folder: str) -> bool:
+    """Whether a folder of this name is one of dashboards."""
+    return not folder.startswith(".") and not folder.endswith(_PUBLISHERS) and _is_text(folder)
+
+
 def dashboards_of(folder: Path, name: str | None = None) -> Iterable[Dashboard]:
     """The notebooks of one folder, or the one of a name alone; none, if this server cannot read
     the folder."""
@@ -106,6 +128,8 @@ def dashboards_of(folder: Path, name: str | None = None) -> Iterable[Dashboard]:
             continue
         if name is not None and entry.name != f"{name}.ipynb":
             continue
+        if not _is_text(entry.name):
+            continue
         try:
             path = Path(entry.path).resolve(strict=True)
             info = path.stat()
@@ -116,61 +140,114 @@ def dashboards_of(folder: Path, name: str | None = None) -> Iterable[Dashboard]:
             yield _dashboard(folder.name, entry.name[: -len(".ipynb")], path, info)
 
 
+def _is_text(name: str) -> bool:
+    """Whether a file's name can stand in an address; Linux takes any bytes for one."""
+    return not any("\ud800" <= sign <= "\udfff" for sign in name)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Words:
+    """What one version of a notebook says of itself, as plain text; empty where it says nothing.
+
+    `data` are names that may be those of files beside it.
+    """
+
+    title: str = ""
+    description: str = ""
+    owner: str = ""
+    tags: tuple[str, ...] = ()
+    data: tuple[str, ...] = ()
+    problem: str | None = None
+
+
 def _dashboard(group: str, name: str, path: Path, info: os.stat_result) -> Dashboard:
-    title, description, problem = _words(path, info.st_mtime_ns, info.st_size)
+    words = _words(path, info.st_mtime_ns, info.st_size)
     return Dashboard(
         group=group,
         name=name,
-        title=title or _from_file_name(name),
-        description=description,
+        title=words.title or _from_file_name(name),
+        description=words.description,
         path=path,
         modified_ns=info.st_mtime_ns,
         size=info.st_size,
-        problem=problem,
+        problem=words.problem,
+        owner=words.owner,
+        tags=words.tags,
+        data_ns=changed_ns(path.parent, words.data),
     )
 
 
 @lru_cache(maxsize=4096)
-def _words(path: Path, modified_ns: int, size: int) -> tuple[str, str, str | None]:
-    """Title, description and problem of one version of a file."""
+def _words(path: Path, modified_ns: int, size: int) -> Words:
+    """What one version of a file says."""
     if size > LARGEST:
-        return "", "", "This file is too large to be read."
+        return Words(problem=_TOO_LARGE)
     try:
         notebook = json.loads(path.read_text(encoding="utf-8"))
     except OSError:
-        return "", "", "This file cannot be read."
+        return Words(problem="This file cannot be read.")
     except (ValueError, RecursionError):
-        return "", "", "This file is no notebook: it is not valid JSON."
+        return Words(problem="This file is no notebook: it is not valid JSON.")
     cells = notebook.get("cells") if isinstance(notebook, dict) else None
     if not isinstance(cells, list) or not all(isinstance(cell, dict) for cell in cells):
-        return "", "", "This file is no notebook: it has no list of cells."
-    return (*described(notebook), None)
+        return Words(problem="This file is no notebook: it has no list of cells.")
+    return replace(words_of(notebook), problem=_other_language(notebook.get("metadata")))
 
 
-def described(notebook: dict[str, Any]) -> tuple[str, str]:
-    """Title and description of a notebook, as plain text; empty where it gives none.
+def _other_language(metadata: object) -> str | None:
+    """Why a notebook for another kernel than Python's cannot be opened."""
+    about = metadata if isinstance(metadata, dict) else {}
+    kernel, language = about.get("kernelspec"), about.get("language_info")
+    told = (kernel.get("language") if isinstance(kernel, dict) else None) or (
+        language.get("name") if isinstance(language, dict) else None
+    )
+    if not isinstance(told, str) or told.casefold() in {"python", "python3", "ipython", ""}:
+        return None
+    return f"This notebook is written in {_short(told, 30)}; only those in Python can be shown."
 
-    Its metadata `atrium: {title, description}` goes first, then its first markdown cell: first
-    heading and first paragraph.
+
+def words_of(notebook: dict[str, Any]) -> Words:
+    """What a notebook says of itself.
+
+    Its metadata `atrium: {title, description, owner, tags}` goes first; then its first markdown
+    cell, with first heading and first paragraph, and Jupyter's own `authors`. What has another
+    shape counts as absent.
     """
     metadata = notebook.get("metadata")
-    own = metadata.get("atrium") if isinstance(metadata, dict) else None
+    metadata = metadata if isinstance(metadata, dict) else {}
+    own = metadata.get("atrium")
     own = own if isinstance(own, dict) else {}
     heading, paragraph = _first_words(notebook["cells"])
-    title = own.get("title") if isinstance(own.get("title"), str) else ""
-    description = own.get("description") if isinstance(own.get("description"), str) else ""
-    return _short(title or heading, 120), _short(description or paragraph, 300)
+    code = (_source(cell) for cell in notebook["cells"] if cell.get("cell_type") == "code")
+    return Words(
+        title=_short(own.get("title"), 120) or _short(heading, 120),
+        description=_short(own.get("description"), 300) or _short(paragraph, 300),
+        owner=_short(own.get("owner"), 60) or _short(_first_author(metadata), 60),
+        tags=_tags(own.get("tags")),
+        data=names_in(code),
+    )
+
+
+def _first_author(metadata: dict[str, Any]) -> object:
+    authors = metadata.get("authors")
+    first = authors[0] if isinstance(authors, list) and authors else None
+    return first.get("name") if isinstance(first, dict) else None
+
+
+def _tags(given: object) -> tuple[str, ...]:
+    """The first few short texts of a list, each once."""
+    found: dict[str, str] = {}
+    for tag in given[:100] if isinstance(given, list) else ():
+        text = _short(tag, _LONGEST_TAG + 1)
+        if 0 < len(text) <= _LONGEST_TAG and len(found) < _MOST_TAGS:
+            found.setdefault(text.casefold(), text)
+    return tuple(found.values())
 
 
 def _first_words(cells: list[dict[str, Any]]) -> tuple[str, str]:
     markdown = next((c for c in cells if c.get("cell_type") == "markdown"), {})
-    source = markdown.get("source", "")
-    if isinstance(source, list):
-        source = "".join(part for part in source if isinstance(part, str))
-    if not isinstance(source, str):
-        return "", ""
     heading = paragraph = ""
-    for block in _BLOCKS.split(source[:20_000]):
+    for block in _BLOCKS.split(_source(markdown)[:20_000]):
         first, _, rest = block.strip().partition("\n")
         if _HEADING.match(first):
             heading = heading or plain_text(first.lstrip("#"))
@@ -178,6 +255,13 @@ def _first_words(cells: list[dict[str, Any]]) -> tuple[str, str]:
         if not paragraph and block.strip():
             paragraph = plain_text(block)
     return heading, paragraph
+
+
+def _source(cell: dict[str, Any]) -> str:
+    source = cell.get("source")
+    if isinstance(source, list):
+        return "".join(part for part in source if isinstance(part, str))
+    return source if isinstance(source, str) else ""
 
 
 def plain_text(markdown: str) -> str:
@@ -188,8 +272,11 @@ def plain_text(markdown: str) -> str:
     return " ".join(unescape(text).split())
 
 
-def _short(text: str, length: int) -> str:
-    text = " ".join(text.split())
+def _short(given: object, length: int) -> str:
+    """A text on one line, without signs that do not print, for whom they could mislead; "" if it
+    is none."""
+    words = " ".join(given[:20_000].split()) if isinstance(given, str) else ""
+    text = "".join(sign for sign in words if sign.isprintable() or sign in _JOINERS)
     return text if len(text) <= length else text[: length - 1].rstrip() + "…"
 
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import ast
 import hashlib
+import inspect
 import json
 import linecache
 import os
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Awaitable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from importlib.util import MAGIC_NUMBER
@@ -22,7 +23,16 @@ SHARED = "shared"
 SHOW = "__show_cell_output__"
 """The name under which a cell finds the function that takes its last value."""
 
-_MAGIC_LINE = re.compile(r"^[ \t]*(?:%{1,2}|!|\?)[^\n]*|^[^\n#'\"]*\?{1,2}[ \t]*$", re.M)
+_KIND_OF_CODE = b"2"
+"""Changes when other code is made of a cell. The hub makes the same digest, with the same value
+(`hub_extensions.compiled_notebooks`)."""
+
+PARAMETERS = "parameters"
+"""The tag of the cell whose assignments people may choose other values for."""
+
+_MAGIC = re.compile(r"^[ \t]*(?:%|!|\?)|\?[ \t]*$|=[ \t]*[%!]", re.M)
+_TIME = re.compile(r"^([ \t]*(?:\w+[ \t]*=[ \t]*)?)%time[ \t]+(?=\S)", re.M)
+_OF_THE_CELL = re.compile(r"\s*%%(time|capture|prun|memit)\b([^\n]*)")
 _OWN_ADDRESS = re.compile(r"\bsession_args\b|\.location\b|\bquery_params\b")
 _OWN_TEMPLATE = re.compile(r"\btemplate\s*=|\.template\b|\bTemplate\(|pn\.template\.")
 
@@ -35,11 +45,37 @@ class Cell:
     is_code: bool
     source: str
     is_shared: bool = False
+    has_parameters: bool = False
+
+    @cached_property
+    def python(self) -> str:
+        """The cell as Python: what only IPython understands asks `get_ipython()` for it."""
+        source = self.source
+        if of_cell := _OF_THE_CELL.match(source):
+            source = "#\n" + source[of_cell.end() :].partition("\n")[2]
+        if not _MAGIC.search(source):
+            return source
+        try:
+            ast.parse(source)
+        except SyntaxError:
+            return _without_magics(_TIME.sub(r"\1", source))
+        except (ValueError, RecursionError, MemoryError):
+            pass
+        return source
+
+    @property
+    def captured(self) -> str | None:
+        """The name under which `%%capture` keeps what the cell shows, instead of showing it; "" for
+        none, None where it is shown."""
+        of_cell = _OF_THE_CELL.match(self.source)
+        if of_cell is None or of_cell[1] != "capture":
+            return None
+        return next((word for word in of_cell[2].split() if word.isidentifier()), "")
 
     @cached_property
     def imports(self) -> CodeType:
         """The import lines of the cell alone, those within blocks left out. Raises SyntaxError."""
-        tree = ast.parse(self.source, self.place)
+        tree = ast.parse(self.python, self.place)
         tree.body = [one for one in tree.body if isinstance(one, ast.Import | ast.ImportFrom)]
         return compile(tree, self.place, "exec", dont_inherit=True)
 
@@ -47,15 +83,21 @@ class Cell:
     def code(self) -> CodeType:
         """The cell, compiled so that its last value is shown unless it ends in a semicolon.
 
-        Raises SyntaxError.
+        `evaluated` runs it, as it may await. Raises SyntaxError.
         """
-        tree = ast.parse(self.source, self.place)
+        tree = ast.parse(self.python, self.place)
         last = tree.body[-1] if tree.body else None
         if isinstance(last, ast.Expr) and not self.source.rstrip().endswith(";"):
             show = ast.Name(SHOW, ast.Load())
             last.value = ast.copy_location(ast.Call(show, [last.value], []), last.value)
             ast.fix_missing_locations(tree)
-        return compile(tree, self.place, "exec", dont_inherit=True)
+        return compile(tree, self.place, "exec", ast.PyCF_ALLOW_TOP_LEVEL_AWAIT, dont_inherit=True)
+
+
+def evaluated(code: CodeType, space: dict[str, Any]) -> Awaitable[Any] | None:
+    """Run the code of a cell; what is still to be awaited, where it awaits at its top level."""
+    found = eval(code, space)
+    return found if code.co_flags & inspect.CO_COROUTINE else None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -113,7 +155,8 @@ def content_in(name: str, file: bytes) -> Content:
 def digest_of(name: str, file: bytes) -> str:
     """Names what a notebook and its file's name are, for the Python that runs it; the hub makes the
     same (`hub_extensions.compiled_notebooks`)."""
-    return hashlib.sha256(b"\0".join((MAGIC_NUMBER, os.fsencode(name), file))).hexdigest()
+    named = b"\0".join((_KIND_OF_CODE, MAGIC_NUMBER, os.fsencode(name), file))
+    return hashlib.sha256(named).hexdigest()
 
 
 def names_used(cells: Iterable[Cell]) -> set[str]:
@@ -121,7 +164,7 @@ def names_used(cells: Iterable[Cell]) -> set[str]:
     found: set[str] = set()
     for cell in cells:
         try:
-            tree = ast.parse(cell.source) if cell.is_code else None
+            tree = ast.parse(cell.python) if cell.is_code else None
         except (SyntaxError, RecursionError):
             continue
         if tree:
@@ -154,8 +197,9 @@ def _cells(name: str, cells: list[object]) -> Iterator[Cell]:
         yield Cell(
             place=f"{name}, cell {number}",
             is_code=is_code,
-            source=_without_magics(source) if is_code else source,
+            source=source,
             is_shared=is_code and SHARED in _tags_of(cell),
+            has_parameters=is_code and PARAMETERS in _tags_of(cell),
         )
 
 
@@ -167,14 +211,11 @@ def _tags_of(cell: dict[str, Any]) -> list[object]:
 
 
 def _without_magics(source: str) -> str:
-    """The cell as Python: lines that only IPython understands become empty ones."""
-    first = source.lstrip().partition("\n")[0]
-    if re.match(r"%%(?!time\b|timeit\b|capture\b)", first):
-        return ""  # the whole cell is in another language
-    if not _MAGIC_LINE.search(source):
-        return source
+    """The cell with its magics as calls, by IPython's own rules; as it is, where these fail."""
+    # Imported where it is needed: it is not small, and few cells have magics.
+    from IPython.core.inputtransformer2 import TransformerManager
+
     try:
-        ast.parse(source)
-    except SyntaxError:
-        return _MAGIC_LINE.sub("", source)
-    return source
+        return TransformerManager().transform_cell(source)
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return source

@@ -3,16 +3,23 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import logging
+import re
 import secrets
+from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING, ClassVar
 
+from tornado.iostream import StreamClosedError
+
 from dashboards.addresses import address, ask_url
 from dashboards.catalog import Dashboard, find, served_here, visible
-from dashboards.cells import cells_of, makes_own_page
+from dashboards.cells import content_of, makes_own_page
 from dashboards.failure import sentence_of
 from dashboards.files import usual_scripts
+from dashboards.frame import frame_of
 from dashboards.local_only import NO_ICON_FONT
 from dashboards.pages import DASHBOARD_POLICY, NOT_HERE, Message, PersonHandler
 from dashboards.settings import ADMIN
@@ -21,6 +28,12 @@ if TYPE_CHECKING:
     from dashboards.session import Session
 
 log = logging.getLogger(__name__)
+
+_BODY = re.compile(r"(?<=</head>)\s*<body[^>]*>")
+"""Where the body of a page begins that a notebook lays out itself."""
+_PATIENCE = 2  # seconds before a page tells how far its notebook is
+_BETWEEN = 0.5  # seconds between two words about that
+_TELL = '((words)=>{document.querySelector("#waiting .words").textContent=words})'
 
 
 class DashboardHandler(PersonHandler):
@@ -55,15 +68,30 @@ class DashboardHandler(PersonHandler):
         return False
 
     async def _answer(self, dashboard: Dashboard) -> None:
+        problem, content = dashboard.problem, None
         try:
-            own_page = makes_own_page(cells_of(dashboard.path))
-        except (OSError, ValueError):
-            text = dashboard.problem or "The file cannot be read."
+            content = None if problem else content_of(dashboard.path)
+        except (OSError, ValueError, RecursionError):
+            problem = "The file cannot be read."
+        if content is None:
+            text = problem or ""
             self.show(Message(title="This dashboard cannot be opened", text=text), 404)
             return
-        self.site.hub.opened(dashboard.group, dashboard.name)
-        own_page = own_page or self.site.sessions.makes_own_page(dashboard)
-        head = self._head(dashboard)
+        own_page = makes_own_page(content.cells) or self.site.sessions.makes_own_page(dashboard)
+        self._shown = {
+            "dashboard": dashboard,
+            "person": self.person.name,
+            "frame": frame_of(dashboard, self.person, self.site.settings, content.metadata),
+            # With these the page says how soon it was there, see `dashboards.usage`.
+            "opening": self.site.hub.opened(dashboard.group, dashboard.name),
+            "xsrf": self.xsrf_token.decode(),
+        }
+        head = self.page(
+            "dashboard_head.html",
+            scripts=self._scripts,
+            announcement=self.site.hub.known_announcement,
+            **self._shown,
+        )
         if not own_page:
             self.write(head)
             await self.flush()
@@ -74,12 +102,14 @@ class DashboardHandler(PersonHandler):
                 self.finish((head if own_page else "") + self.page("dashboard_again.html"))
                 return
             given = await self.site.hub.secrets_of(dashboard.group, dashboard.name)
-            self._opening = asyncio.ensure_future(
-                self.site.sessions.open(dashboard, user, self.request, self.files_url, given)
+            begun = (lambda _: None) if own_page else self._tell_progress
+            opening = self.site.sessions.open(
+                dashboard, user, self.request, self.files_url, given, begun
             )
+            self._opening = asyncio.ensure_future(opening)
             session = await self._opening
             if await self._is_still_shared(dashboard):
-                body = self._body(session, dashboard, head, own_page=own_page)
+                body = self._body(session, head, own_page=own_page)
             else:
                 session.end()
                 body = (head if own_page else "") + self.page("dashboard_again.html")
@@ -90,10 +120,30 @@ class DashboardHandler(PersonHandler):
             reference = secrets.token_hex(4)
             log.exception("%s/%s failed, reference %s", dashboard.group, dashboard.name, reference)
             failed = self._failed(reference, sentence=sentence_of(error))
+            self.site.hub.opening_ended(str(self._shown["opening"]), None, reference)
             body = (head if own_page else "") + failed
+        finally:
+            if self._telling:
+                self._telling.cancel()
         self.finish(body)
 
     _opening: asyncio.Future[Session] | None = None
+    _shown: Mapping[str, object]  # what all parts of the page tell
+    _telling: asyncio.Task[None] | None = None
+
+    def _tell_progress(self, session: Session) -> None:
+        """From now on say in the skeleton how far the notebook is, unless it is done soon."""
+        self._telling = asyncio.create_task(self._keep_telling(session))
+
+    async def _keep_telling(self, session: Session) -> None:
+        wait, told = _PATIENCE, ""
+        with suppress(StreamClosedError):
+            while True:
+                await asyncio.sleep(wait)
+                if session.progress != told:
+                    told, wait = session.progress, _BETWEEN
+                    self.write(f"<script>{_TELL}({json.dumps(told)})</script>\n")
+                    await self.flush()
 
     def on_connection_close(self) -> None:
         """Called by Tornado: nobody is left to see what the notebook makes."""
@@ -123,10 +173,11 @@ class DashboardHandler(PersonHandler):
             trace=trace if self.person.is_admin else "",
         )
 
-    def _body(self, session: Session, dashboard: Dashboard, head: str, *, own_page: bool) -> str:
+    def _body(self, session: Session, head: str, *, own_page: bool) -> str:
         """What is still to be sent: the rest of our frame, or all of the notebook's own page."""
         begin = head if own_page else ""
         if failure := session.failure:
+            self.site.hub.opening_ended(str(self._shown["opening"]), None, failure.reference)
             return begin + self._failed(
                 failure.reference,
                 sentence=failure.sentence,
@@ -139,15 +190,12 @@ class DashboardHandler(PersonHandler):
             return self.page("dashboard_again.html")
         if not session.own_page:
             return begin + session.take_page()
-        page, extra = session.take_page(), self.page("dashboard_own.html", dashboard=dashboard)
+        page = session.take_page()
         page = page.replace("<head>", "<head>" + self.page("own_files.html"), 1)
         page = page.replace("</head>", f"<script>{NO_ICON_FONT}</script></head>", 1)
-        return page.replace("</body>", extra + "</body>", 1)
-
-    def _head(self, dashboard: Dashboard) -> str:
-        person = self.person.name
-        return self.page(
-            "dashboard_head.html", dashboard=dashboard, person=person, scripts=self._scripts
+        page = _BODY.sub(lambda tag: tag[0] + self.page("own_frame.html", **self._shown), page, 1)
+        return page.replace(
+            "</body>", self.page("dashboard_own.html", **self._shown) + "</body>", 1
         )
 
     @property

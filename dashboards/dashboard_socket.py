@@ -6,13 +6,11 @@ import mimetypes
 from typing import Any
 
 from jupyterhub.services.auth import HubOAuthenticated
-from tornado.httputil import HTTPServerRequest
-from tornado.routing import PathMatches
 from tornado.web import HTTPError, RequestHandler
 
 from dashboards.catalog import find, served_here, visible
 from dashboards.close_codes import TAKEN
-from dashboards.pages import OwnerSocket
+from dashboards.pages import OwnerSocket, Upgrade
 from dashboards.session import Session
 from dashboards.site import Site
 
@@ -90,17 +88,9 @@ class ComponentHandler(HubOAuthenticated, RequestHandler):
         self.finish(file)
 
 
-class _Upgrade(PathMatches):
-    """An address that is asked for as a WebSocket; for all else it is none."""
-
-    def match(self, request: HTTPServerRequest) -> dict[str, Any] | None:
-        is_socket = request.headers.get("Upgrade", "").lower() == "websocket"
-        return super().match(request) if is_socket else None
-
-
 def socket_routes(prefix: str) -> list[tuple[Any, type[Any]]]:
     """The addresses of this module. `prefix`: as a regular expression."""
     return [
-        (_Upgrade(prefix + r"dashboards/([^/]+)/([^/]+)/ws"), DashboardSocket),
+        (Upgrade(prefix + r"dashboards/([^/]+)/([^/]+)/ws"), DashboardSocket),
         (prefix + r"components/(.+)", ComponentHandler),
     ]

@@ -12,7 +12,10 @@ from pathlib import Path
 from dashboards.catalog import dashboards_of
 
 #: What a card needs to know of a notebook, beside its folder.
-FIELDS = ("name", "title", "description", "modified_ns", "size", "problem")
+FIELDS = (
+    *("name", "title", "description", "owner", "tags"),
+    *("modified_ns", "data_ns", "size", "problem"),
+)
 
 
 def main(folder: Path) -> None:

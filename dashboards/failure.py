@@ -27,6 +27,14 @@ class Failure:
     sentence: str = ""
 
 
+class CannotWork(RuntimeError):
+    """Code asks for what a dashboard has not; `sentence` says so, and what to do instead."""
+
+    def __init__(self, sentence: str, *what: object) -> None:
+        super().__init__(sentence, *what)
+        self.sentence = sentence
+
+
 class SessionEnded(Exception):
     """The process of a dashboard has come to an end, or never came to be.
 
@@ -57,7 +65,7 @@ def sentence_of(error: BaseException) -> str:
             "It needs more memory than there is for one dashboard. Choose less data, if it lets"
             " you."
         )
-    if isinstance(error, SessionEnded):
+    if isinstance(error, SessionEnded | CannotWork):
         return error.sentence
     return ""
 

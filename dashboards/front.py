@@ -20,6 +20,7 @@ from jupyterhub.httpclient import JupyterHubHTTPClient
 from tornado.httpserver import HTTPServer
 
 from dashboards.expected import open_expected
+from dashboards.log_lines import tell_no_session
 from dashboards.processes import Processes
 from dashboards.routes import Routes
 from dashboards.settings import Settings, SettingsError, drop_secrets, settings_from
@@ -40,7 +41,7 @@ def main(
     """
     gc.enable()  # a program that is not forked has turned it off, see `__main__`
     logging.basicConfig(format="%(levelname)s %(name)s: %(message)s", level=logging.INFO)
-    logging.getLogger("tornado.application").addFilter(_tells_no_session)
+    tell_no_session()
     if environ is not os.environ:
         os.environ.clear()
         os.environ.update(environ)
@@ -51,11 +52,6 @@ def main(
         return 1
     drop_secrets(os.environ)
     return asyncio.run(serve(settings, channel, line))
-
-
-def _tells_no_session(record: logging.LogRecord) -> bool:
-    """Not the line in which JupyterHub tells a session's cookie as it sets one against forgery."""
-    return not str(record.msg).startswith("Setting new xsrf cookie")
 
 
 async def serve(settings: Settings, channel: socket.socket, line: socket.socket | None) -> int:

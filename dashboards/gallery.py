@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import hashlib
-import time
-from collections.abc import Collection, Iterable
+from collections import Counter
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from itertools import groupby
 from typing import Final
 
 from markupsafe import Markup
 
-from dashboards.addresses import address
+from dashboards.addresses import address, lab_url
 from dashboards.card_pictures import picture_of
 from dashboards.catalog import Dashboard
 from dashboards.files import usual_scripts
@@ -27,17 +28,28 @@ NOTHING_YET = Message(
 
 
 _UNITS = ((86400 * 365, "year"), (86400 * 30, "month"), (86400, "day"), (3600, "hour"))
+_MOST_TAGS = 20
+"""So many tags, the most used, can be chosen above the cards; search finds the others."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Card:
-    """A dashboard in the gallery. No `url`: it cannot be opened, `problem` says why."""
+    """A dashboard in the gallery. No `url`: it cannot be opened, `problem` says why.
 
+    `fresh` is how old it is, in words, and `moment` exactly.
+    """
+
+    group: str
+    name: str
+    folder: str
     title: str
     description: str
+    owner: str
+    tags: tuple[str, ...]
     url: str
     picture: Markup
-    updated: str
+    fresh: str
+    moment: str
     problem: str
 
 
@@ -45,6 +57,7 @@ class Card:
 class Section:
     """The cards of one folder."""
 
+    group: str
     title: str
     anchor: str
     cards: tuple[Card, ...]
@@ -71,17 +84,27 @@ class GalleryHandler(PersonHandler):
             self.redirect(address(found[0], settings))
         else:
             self.site.hub.gallery_shown()
-            sections = sections_of(found, settings, time.time())
+            sections = sections_of(found, settings, datetime.now(UTC))
+            usage = await self.site.hub.usage()
+            cards = {(card.group, card.name): card for one in sections for card in one.cards}
             self.finish(
                 self.page(
                     "gallery.html",
                     sections=sections,
                     count=len(found),
+                    tags=tags_of(cards.values()),
+                    keeps_favourites=usage is not None,
+                    favourites=_found(cards, usage.favourites if usage else ()),
+                    recent=_found(cards, usage.recent if usage else ()),
+                    xsrf=self.xsrf_token.decode(),
                     seen=seen(person.groups),
                     person=person.name,
                     may_manage=person.may_manage,
+                    lab_url=lab_url(settings) if person.may_write and settings.lab else "",
                     notice=await self.site.hub.notice(),
+                    announcement=await self.site.hub.announcement(),
                     open_requests=await self.site.hub.open_requests(),
+                    publishes=await self.site.hub.publishes(),
                     roles_held_back=await self.site.hub.roles_held_back(),
                     scripts=[self.files_url + script for script in usual_scripts()],
                 )
@@ -89,18 +112,38 @@ class GalleryHandler(PersonHandler):
 
 
 def sections_of(
-    dashboards: Iterable[Dashboard], settings: Settings, now: float
+    dashboards: Iterable[Dashboard], settings: Settings, now: datetime
 ) -> tuple[Section, ...]:
     """Cards by folder: everybody's first, the admins' last, the others by name between."""
     ordered = sorted(dashboards, key=lambda d: (_place(d.group), d.group))
     return tuple(
         Section(
+            group=group,
             title=group_title(group),
             anchor=f"group-{number}",
             cards=tuple(_card(dashboard, settings, now) for dashboard in members),
         )
         for number, (group, members) in enumerate(groupby(ordered, key=lambda d: d.group))
     )
+
+
+def tags_of(cards: Iterable[Card]) -> list[str]:
+    """The tags that can be chosen, by name; what differs in case only is one."""
+    written: dict[str, str] = {}
+    uses: Counter[str] = Counter()
+    for card in cards:
+        for tag in card.tags:
+            uses[tag.casefold()] += 1
+            written.setdefault(tag.casefold(), tag)
+    return [written[tag] for tag in sorted(tag for tag, _ in uses.most_common(_MOST_TAGS))]
+
+
+def _found(
+    cards: Mapping[tuple[str, str], Card], wanted: Iterable[tuple[str, str]]
+) -> tuple[Card, ...]:
+    """Those of the wanted that there are, and that can be opened."""
+    found = (cards.get(one) for one in wanted)
+    return tuple(card for card in found if card and card.url)
 
 
 def seen(groups: Collection[str]) -> str:
@@ -126,6 +169,16 @@ def updated(seconds: float) -> str:
     return "Updated just now" if seconds < 120 else f"Updated {int(seconds // 60)} minutes ago"
 
 
+def data_of(changed: datetime, now: datetime) -> str:
+    """When a dashboard's data changed, in words. Both in the time zone of the words."""
+    day = changed.date()
+    if day == now.date():
+        return f"Data of today {changed:%H:%M}"
+    if day == (now - timedelta(days=1)).date():
+        return "Data of yesterday"
+    return f"Data of {day.day} {day:%b}" + (f" {day.year}" if day.year != now.year else "")
+
+
 _TITLES: Final = {"user": "Everybody", "customers": "All customers"}
 
 
@@ -133,12 +186,37 @@ def _place(group: str) -> int:
     return {"user": 0, ADMIN: 2}.get(group, 1)
 
 
-def _card(dashboard: Dashboard, settings: Settings, now: float) -> Card:
+def _card(dashboard: Dashboard, settings: Settings, now: datetime) -> Card:
+    fresh, moment = _fresh(dashboard, now.astimezone())
     return Card(
+        group=dashboard.group,
+        name=dashboard.name,
+        folder=group_title(dashboard.group),
         title=dashboard.title,
         description=dashboard.description,
+        owner=dashboard.owner,
+        tags=dashboard.tags,
         url="" if dashboard.problem else address(dashboard, settings),
         picture=picture_of(dashboard, settings),
-        updated=updated(now - dashboard.modified_ns / 1e9),
+        fresh=fresh,
+        moment=moment,
         problem=dashboard.problem or "",
     )
+
+
+def _fresh(dashboard: Dashboard, now: datetime) -> tuple[str, str]:
+    """How old the data of a dashboard is, or else its notebook: in words, and exactly."""
+    changed = _moment(dashboard.data_ns or dashboard.modified_ns)
+    if changed is None:
+        return "", ""
+    age = (now - changed).total_seconds()
+    words = data_of(changed, now) if dashboard.data_ns else updated(age)
+    return words, f"{changed:%Y-%m-%d %H:%M %Z}"
+
+
+def _moment(nanoseconds: int) -> datetime | None:
+    """None for a time that no calendar has; anybody may set a file's."""
+    try:
+        return datetime.fromtimestamp(nanoseconds / 1e9, UTC).astimezone()
+    except (OverflowError, ValueError, OSError):
+        return None

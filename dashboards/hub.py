@@ -6,11 +6,12 @@ import asyncio
 import contextlib
 import json
 import logging
+import secrets
 import time
 from collections.abc import Collection, Coroutine
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
+from typing import Any, TypeVar
 
 from jupyterhub.services.auth import HubOAuth
 from tornado.httpclient import AsyncHTTPClient, HTTPClientError, HTTPRequest
@@ -19,17 +20,20 @@ from tornado.web import RequestHandler
 from dashboards.catalog import Dashboard
 from dashboards.failure import SessionEnded
 from dashboards.identity import CurrentUser, user_from
-from dashboards.settings import ADMIN, Settings
+from dashboards.settings import ADMIN, ANALYSTS, Settings
 
 log = logging.getLogger(__name__)
 
 NO_SECRETS = "What it needs to reach its data is not set up rightly."
+Answer = TypeVar("Answer")
 
 FRESH_FOR = 10
 """Seconds for which an answer of the hub is used again: so late a lost group is noticed."""
 
 _PICTURES_KNOWN = 60.0
 """Seconds for which the hub need not be told again that somebody looks at the gallery."""
+_MOST_OPENINGS = 100
+"""So many pages may be open of which the browser has not said yet when they were drawn."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,9 +50,22 @@ class Visitor:
         return ADMIN in self.groups
 
     @property
+    def may_write(self) -> bool:
+        """Whether they write dashboards."""
+        return ANALYSTS in self.groups
+
+    @property
     def may_manage(self) -> bool:
         """Whether the hub's page of people and groups has something for them."""
         return self.is_admin or any(group.endswith(f".{ADMIN}") for group in self.groups)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Usage:
+    """Group and name of a person's favourites, and of the dashboards that they opened last."""
+
+    favourites: tuple[tuple[str, str], ...]
+    recent: tuple[tuple[str, str], ...]
 
 
 class Hub:
@@ -82,6 +99,9 @@ class Hub:
         self._told: frozenset[str] | None = None
         self._tasks: set[asyncio.Task[Any]] = set()
         self._gallery_told = -_PICTURES_KNOWN
+        self._openings: dict[str, asyncio.Task[bool]] = {}
+        #: Whether the hub has been told something of the owner since it was asked for `usage`.
+        self._has_told = False
 
     async def visitor(self, handler: RequestHandler) -> Visitor | None:
         """Who sent a request; None for nobody the hub knows.
@@ -107,6 +127,10 @@ class Hub:
         self._told = groups
         self.auth.cache.timestamps.clear()
         self.auth.cache.values.clear()
+        self.forget_answers()
+
+    def forget_answers(self) -> None:
+        """What the hub has answered may have changed: it is asked again."""
         self._answers.clear()
         self._asking.clear()
 
@@ -153,12 +177,28 @@ class Hub:
         notice = (await self._known()).get("notice")
         return notice if isinstance(notice, str) else ""
 
+    async def announcement(self) -> dict[str, str] | None:
+        """What admins tell everybody: `key`, `kind` and `text`; None for nothing."""
+        await self._known()
+        return self.known_announcement
+
+    @property
+    def known_announcement(self) -> dict[str, str] | None:
+        """The same as far as it is known, for who cannot wait for the hub."""
+        known, _ = self._answers.get("claims", (None, 0.0))
+        told = known.get("announcement") if isinstance(known, dict) else None
+        return told if isinstance(told, dict) else None
+
     async def admin_dashboards(self) -> tuple[Dashboard, ...]:
         """The cards of the admin folder; none where the hub does not tell."""
         told = await self._ask("admin-dashboards")
         folder = self.settings.notebooks / ADMIN
         return tuple(
-            Dashboard(group=ADMIN, path=folder / f"{card['name']}.ipynb", **card)
+            Dashboard(
+                **{**card, "tags": tuple(card["tags"])},
+                group=ADMIN,
+                path=folder / f"{card['name']}.ipynb",
+            )
             for card in (told if isinstance(told, list) else ())
         )
 
@@ -166,6 +206,24 @@ class Hub:
         """How many requests for access wait for the owner; None for who manages nothing."""
         waiting = (await self._known()).get("open_requests")
         return waiting if isinstance(waiting, int) else None
+
+    async def usage(self) -> Usage | None:
+        """What the owner keeps and has opened, with all that this server has told of it; None
+        where the hub does not keep it."""
+        if self._has_told:
+            self._has_told = False
+            self._asking.pop("claims", None)
+            self._answers.pop("claims", None)
+        known = await self._known()
+        if "favourites" not in known:
+            return None
+        return Usage(
+            favourites=_dashboards(known["favourites"]), recent=_dashboards(known.get("recent"))
+        )
+
+    async def publishes(self) -> bool:
+        """Whether the owner may publish dashboards."""
+        return (await self._known()).get("publishes") is True
 
     async def _known(self) -> dict[str, Any]:
         """What the hub has from the identity provider; {} where it has nothing."""
@@ -233,7 +291,8 @@ class Hub:
         answer. Waits until the cells have run.
         """
         # No time limit: the hub knows how long they may take.
-        request = self._about("shared-data", group, dashboard, seconds=0)
+        asked = {"group": group, "dashboard": dashboard}
+        request = self._telling("shared-data", asked, seconds=0)
         client = AsyncHTTPClient(force_instance=True)  # others must not wait for it
         try:
             answer = await client.fetch(request, raise_error=False)
@@ -252,13 +311,13 @@ class Hub:
         known = (await self._known()).get("folders_with_secrets")
         if not isinstance(known, list) or group not in known:
             return {}
-        request = self._about("folder-secrets", group, dashboard, seconds=10)
+        request = self._telling("folder-secrets", {"group": group, "dashboard": dashboard})
         try:
             return json.loads((await AsyncHTTPClient().fetch(request)).body)
         except (HTTPClientError, OSError, ValueError) as error:
             raise SessionEnded(f"no secrets of {group}: {error}", NO_SECRETS) from None
 
-    def _about(self, path: str, group: str, dashboard: str, *, seconds: float) -> HTTPRequest:
+    def _telling(self, path: str, said: dict[str, Any], *, seconds: float = 10) -> HTTPRequest:
         """What the hub is told or asked about a dashboard."""
         return HTTPRequest(
             f"{self.settings.api_url}/{path}",
@@ -267,14 +326,19 @@ class Hub:
                 "Authorization": f"token {self.settings.api_token}",
                 "Content-Type": "application/json",
             },
-            body=json.dumps({"group": group, "dashboard": dashboard}),
+            body=json.dumps(said),
             request_timeout=seconds,
             follow_redirects=False,
         )
 
-    def opened(self, group: str, dashboard: str) -> None:
-        """Tell the hub's audit trail that the owner opens a dashboard; nobody waits for it."""
-        self._beside(self._tell_opened(group, dashboard))
+    def opened(self, group: str, dashboard: str) -> str:
+        """Tell the hub that the owner opens a dashboard; nobody waits for it. Returns the key of
+        this opening, see `opening_ended`."""
+        key = secrets.token_hex(8)
+        self._openings[key] = self._beside(self._tell_opened(group, dashboard, key))
+        if len(self._openings) > _MOST_OPENINGS:
+            del self._openings[next(iter(self._openings))]
+        return key
 
     def gallery_shown(self) -> None:
         """Tell the hub, which sees to the pictures of dashboards then; nobody waits for it, and a
@@ -296,20 +360,56 @@ class Hub:
         with contextlib.suppress(HTTPClientError, OSError):  # cards show what there is
             await AsyncHTTPClient().fetch(request, raise_error=False)
 
-    def _beside(self, work: Coroutine[Any, Any, Any]) -> None:
+    def opening_ended(self, key: str, seconds: float | None, reference: str = "") -> bool:
+        """Tell the hub after how many seconds the first view of a dashboard was there, or None, it
+        could not be drawn, of which the viewer was shown this reference. False: there is no such
+        opening, or all is said of it."""
+        told = self._openings.pop(key, None)
+        if told is not None:
+            failed = {"failed": True, "reference": reference}
+            how = failed if seconds is None else {"seconds": seconds}
+            self._beside(self._tell_ended(told, {"opening": key, **how}))
+        return told is not None
+
+    async def tell_favourite(self, group: str, dashboard: str, *, wanted: bool) -> int:
+        """Have the hub keep a favourite of the owner, or no longer; returns its status, 0: none."""
+        said = {"group": group, "dashboard": dashboard, "favourite": wanted}
+        return await self._tell("usage/favourite", said)
+
+    def _beside(self, work: Coroutine[Any, Any, Answer]) -> asyncio.Task[Answer]:
         task = asyncio.create_task(work)
         self._tasks.add(task)  # the loop alone would let go of it
         task.add_done_callback(self._tasks.discard)
+        return task
 
-    async def _tell_opened(self, group: str, dashboard: str) -> None:
-        request = self._about("audit/opened", group, dashboard, seconds=10)
+    async def _tell_opened(self, group: str, dashboard: str, key: str) -> bool:
+        said = {"group": group, "dashboard": dashboard, "opening": key}
+        return await self._tell("audit/opened", said) == 204
+
+    async def _tell_ended(self, told: asyncio.Task[bool], said: dict[str, Any]) -> None:
+        if await told:
+            await self._tell("usage/measured", said)
+
+    async def _tell(self, path: str, said: dict[str, Any]) -> int:
+        """Tell the hub something of the owner; returns its status, 0 for none."""
         try:
-            answer = await AsyncHTTPClient().fetch(request, raise_error=False)
+            answer = await AsyncHTTPClient().fetch(self._telling(path, said), raise_error=False)
         except (HTTPClientError, OSError) as error:
-            log.warning("The hub's audit trail does not answer: %s", error)
-            return
-        if answer.code not in {204, 404}:  # 404: a hub that has no such trail
-            log.warning("The hub's audit trail took no record: %d", answer.code)
+            log.warning("The hub does not answer on %s: %s", path, error)
+            return 0
+        self._has_told = True
+        if answer.code not in {204, 404}:  # 404: a hub that keeps no such thing
+            log.warning("The hub took no word on %s: %d", path, answer.code)
+        return answer.code
+
+
+def _dashboards(told: object) -> tuple[tuple[str, str], ...]:
+    """Groups and names, as the hub tells them."""
+    rows = told if isinstance(told, list) else []
+    pairs = [row for row in rows if isinstance(row, list | tuple) and len(row) == 2]
+    return tuple(
+        (group, name) for group, name in pairs if isinstance(group, str) and isinstance(name, str)
+    )
 
 
 def _user_from(name: str, groups: frozenset[str], known: dict[str, Any]) -> CurrentUser:

@@ -35,7 +35,7 @@ def imported_by(root: Path) -> list[str]:
 
 def _imported(path: Path) -> set[str]:
     try:
-        trees = [ast.parse(cell.source) for cell in cells_of(path) if cell.is_code]
+        trees = [ast.parse(cell.python) for cell in cells_of(path) if cell.is_code]
     except (OSError, ValueError, SyntaxError, RecursionError, MemoryError):
         return set()
     nodes = (node for tree in trees for node in ast.walk(tree))

@@ -5,34 +5,29 @@ Imports Panel: only `dashboards.warm` may import this module, when it is time fo
 
 from __future__ import annotations
 
-import os
-import secrets
-import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
+import asyncio
+import threading
+from collections.abc import Callable
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import panel as pn
+from bokeh.application.handlers.document_lifecycle import DocumentLifecycleHandler
 from bokeh.application.handlers.handler import Handler
 from bokeh.document import Document
-from bokeh.io.doc import patch_curdoc
-from panel.io import handlers as panel_handlers
+from panel.io.application import Application
 from panel.io.state import set_curdoc, state
 from panel.template.base import BasicTemplate
 
 from dashboards import address_state, compiled
 from dashboards.catalog import Dashboard
-from dashboards.cells import (
-    SHOW,
-    Cell,
-    Content,
-    content_of,
-    leaves_address_to_us,
-    remember_lines,
-)
+from dashboards.cells import Content, content_of, leaves_address_to_us, remember_lines
 from dashboards.failure import Failure, noted
+from dashboards.output_panes import panes_of
+from dashboards.parameters import parameters_of
+from dashboards.parameters_page import Parameters, ParametersPage
+from dashboards.run import Run, surroundings
+from dashboards.shared import KEPT, as_given
 
 
 class NotebookHandler(Handler):
@@ -48,6 +43,7 @@ class NotebookHandler(Handler):
     Attributes:
         left: what shared cells have left, or why they could not; None where they run here, as all
             others.
+        progressed: told how far it is, see `dashboards.run.Run`.
         failure: why the document is empty, None if nothing went wrong.
         ignored: what the address asked for in vain, `kind=foo`.
     """
@@ -63,109 +59,96 @@ class NotebookHandler(Handler):
         self.cells = content.cells
         self.has_shared_cells = any(cell.is_shared for cell in self.cells)
         self.left: dict[str, Any] | Failure | None = None
+        self.progressed: Callable[[int, int, int | None], object] | None = None
         self.failure: Failure | None = None
         self.ignored: list[str] = []
         remember_lines(self.cells)
         self._follows = leaves_address_to_us(content)
+        self._has_run = False
 
     def modify_document(self, doc: Document) -> None:
+        """Run all cells, unless the document's application has had them run; where no loop of
+        events runs. An error ends up in `failure`."""
+        if not self._has_run:
+            asyncio.run(self.run(doc))
+
+    async def run(self, doc: Document) -> None:
         """Run all cells. An error ends up in `failure`."""
-        left, self.left = self.left, None
+        self._has_run = True
+        left = self.left
         if isinstance(left, Failure):
             self.failure = left
             return
-        module = ModuleType(f"bokeh_app_{secrets.token_hex(16)}")
-        module.__file__ = os.fspath(self.dashboard.path)
-        doc.modules.add(module)
         doc.title = self.dashboard.title
-        with _running(doc, self.dashboard):
-            try:
-                outputs = self._run(module, left)
-                template = state._templates.get(doc)
-                if isinstance(template, BasicTemplate) and not _titled(template):
-                    template.title = self.dashboard.title
-                if not doc.roots and template is None:
-                    _lay_out(outputs)
-                request = getattr(doc.session_context, "request", None)
-                if self._follows and request:
-                    self.ignored = address_state.follow(doc, request.arguments)
-            # sys.exit() in a notebook must not end its process without a word to the page.
-            except (Exception, SystemExit) as error:
-                self.failure = noted(f"{self.dashboard.group}/{self.dashboard.name}", error)
+        try:
+            await self._run(doc)
+        # sys.exit() in a notebook must not end its process without a word to the page.
+        except (Exception, SystemExit) as error:
+            self.failure = noted(self._name, error)
         doc.config.update(
             reconnect_session=False, notifications=None, notify_connection_status=False
         )
 
-    def _run(self, module: ModuleType, left: dict[str, Any] | None) -> list[Any]:
-        """Run the cells in the module; returns what they show, in order."""
-        outputs: list[Any] = []
-        space = module.__dict__
-        space[SHOW] = outputs.append
-        space["display"] = panel_handlers.display
-        space["get_ipython"] = lambda: None
-        for cell in self.cells:
-            if cell.is_shared and left is not None:
-                exec(cell.imports, space)
-                space.update(left)
-            elif cell.is_code:
-                _run_cell(cell, space, outputs)
-            else:
-                outputs.append(cell.source)
-        return [output for output in outputs if output is not None]
+    @property
+    def _name(self) -> str:
+        return f"{self.dashboard.group}/{self.dashboard.name}"
+
+    async def _run(self, doc: Document) -> None:
+        request = getattr(doc.session_context, "request", None)
+        arguments = request.arguments if self._follows and request else None
+        parameters = None
+        if found := parameters_of(self.cells):
+            with set_curdoc(doc):
+                parameters = Parameters(found, arguments)
+        run = self._new_run(self.progressed)
+        await run.cells(doc, parameters.values if parameters else None)
+        with surroundings(doc, self.dashboard):
+            self._lay_out(doc, run, parameters)
+            if arguments is not None:
+                known = parameters.followed if parameters else ()
+                self.ignored = address_state.follow(doc, arguments, known)
+
+    def _new_run(self, progressed: Callable[[int, int, int | None], object] | None = None) -> Run:
+        left = self.left
+        if isinstance(left, dict) and KEPT in left:
+            left = as_given(left[KEPT])
+        return Run(self.dashboard, self.cells, left, progressed)  # pyright: ignore[reportArgumentType]
+
+    def _lay_out(self, doc: Document, run: Run, parameters: Parameters | None) -> None:
+        """A notebook that serves nothing is a page of its outputs."""
+        template = state._templates.get(doc)
+        if isinstance(template, BasicTemplate) and template.title == _USUAL_TITLE:
+            template.title = self.dashboard.title
+        if template is not None:
+            # Its own page: parameters come by the address alone.
+            for served in run.served:
+                served.server_doc(doc)
+        elif parameters is not None:
+            page = ParametersPage(
+                *(doc, parameters, run, self._new_run, self._name), follows=self._follows
+            )
+            page.servable()
+        elif not doc.roots:
+            pn.Column(*panes_of(run.outputs.items), sizing_mode="stretch_width").servable()
 
 
-def _run_cell(cell: Cell, space: dict[str, Any], outputs: list[Any]) -> None:
-    exec(cell.code, space)
-    outputs.extend(panel_handlers.CELL_DISPLAY)
-    panel_handlers.CELL_DISPLAY.clear()
-    pyplot = sys.modules.get("matplotlib.pyplot")
-    if pyplot is not None:
-        figures = [pyplot.figure(number) for number in pyplot.get_fignums()]
-        outputs.extend(figure for figure in figures if not any(figure is o for o in outputs))
-        pyplot.close("all")
+_USUAL_TITLE = BasicTemplate.param["title"].default
 
 
-def _lay_out(outputs: list[Any]) -> None:
-    """A notebook that serves nothing is a page of its outputs."""
-    shown = [
-        output
-        for output in outputs
-        # A figure's own reply to being asked for, such as the axes of a plot, is not a picture.
-        if isinstance(output, str | pn.viewable.Viewable) or _is_shown(output)
-    ]
-    column = pn.Column(*shown, sizing_mode="stretch_width")
-    for item in column:
-        if isinstance(item, pn.pane.Matplotlib):
-            item.param.update(tight=True, sizing_mode="scale_width", max_width=760, align="start")
-    column.servable()
+class NotebookApplication(Application):
+    """The application of a session. Its notebook runs before Bokeh asks for the document: there
+    cells may await something."""
 
+    def __init__(self, notebook: NotebookHandler) -> None:
+        super().__init__(notebook)
+        self.add(DocumentLifecycleHandler())
+        self._notebook = notebook
 
-def _is_shown(output: object) -> bool:
-    try:
-        pane = pn.panel(output)
-    except Exception:
-        return False
-    # Matplotlib's functions answer with lists of artists, which are words for nobody.
-    return not (isinstance(pane, pn.pane.Str) and isinstance(output, list | tuple))
-
-
-def _titled(template: BasicTemplate) -> bool:
-    return template.title != template.param["title"].default
-
-
-@contextmanager
-def _running(doc: Document, dashboard: Dashboard) -> Iterator[None]:
-    """The surroundings of notebook code: its document, its folder, imports from beside it."""
-    folder = os.fspath(dashboard.path.parent)
-    path = list(sys.path)
-    # The folder stays the current one: callbacks that read a file come later.
-    os.chdir(folder)
-    sys.path.insert(0, folder)
-    state._launching.add(doc)
-    try:
-        with panel_handlers._patch_ipython_display(), patch_curdoc(doc), set_curdoc(doc):
-            yield
-    finally:
-        state._launching.discard(doc)
-        panel_handlers.CELL_DISPLAY.clear()
-        sys.path[:] = path
+    async def on_session_created(self, session_context: Any) -> None:
+        """Called by Bokeh once there is an empty document."""
+        await super().on_session_created(session_context)
+        document = session_context._document
+        # As Panel does before a document is filled.
+        state._thread_id_[document] = threading.get_ident()
+        self._set_session_prefix(document)
+        await self._notebook.run(document)

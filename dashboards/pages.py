@@ -8,11 +8,12 @@ from typing import Any, ClassVar
 
 import jupyterhub
 from jupyterhub.services.auth import HubOAuthCallbackHandler, HubOAuthenticated
-from tornado.httputil import url_concat
+from tornado.httputil import HTTPServerRequest, url_concat
+from tornado.routing import PathMatches
 from tornado.web import HTTPError, RequestHandler
 from tornado.websocket import WebSocketHandler
 
-from dashboards.addresses import admin_server_url
+from dashboards.addresses import admin_server_url, lab_url
 from dashboards.hub import Visitor
 from dashboards.site import Site
 
@@ -157,6 +158,14 @@ class OwnerSocket(HubOAuthenticated, WebSocketHandler):
         return self.site.is_own_origin(origin) or super().check_origin(origin)
 
 
+class Upgrade(PathMatches):
+    """An address that is asked for as a WebSocket; for all else it is none."""
+
+    def match(self, request: HTTPServerRequest) -> dict[str, Any] | None:
+        is_socket = request.headers.get("Upgrade", "").lower() == "websocket"
+        return super().match(request) if is_socket else None
+
+
 class NotHereHandler(PersonHandler):
     """Every address that is none."""
 
@@ -175,6 +184,25 @@ class AdminServerHandler(NotHereHandler):
             super().get()
             return
         self.redirect(admin_server_url(self.site.settings, self.request.uri or ""))
+
+
+class LabHandler(NotHereHandler):
+    """An address of the person's own lab, asked for while it does not run."""
+
+    async def prepare(self) -> None:
+        """An open page of JupyterLab goes on asking, and knows this answer of JupyterHub's: it
+        offers to start the lab again."""
+        if self.request.headers.get("Sec-Fetch-Mode", "navigate") == "navigate":
+            await super().prepare()
+        else:
+            self.set_status(424)
+            self.finish({"message": "The lab does not run."})
+
+    def get(self) -> None:
+        if self.site.settings.lab and self.person.may_write:
+            self.redirect(lab_url(self.site.settings, self.request.uri or ""))
+        else:
+            super().get()
 
 
 class VersionHandler(PlainHandler):

@@ -40,6 +40,10 @@ _WEBGL = re.compile(r'<script [^>]*src="([^"]*/bokeh-gl\.min\.js[^"]*)"[^>]*>')
 """In a page: what draws with WebGL."""
 
 
+_NO_MATHJAX = "<script>window.MathJax ??= { Hub: { Queue() {} } };</script>\n"
+"""In a page with ipywidgets: they leave a label empty where nothing sets its formulas."""
+
+
 def resources_at(prefix: str) -> Resources:
     """Where a page's scripts are, as Bokeh's server says it. `prefix`: of the server's address."""
     return Resources.from_bokeh(
@@ -96,6 +100,8 @@ def _page_of(
     if not any(isinstance(model, ReactiveESM) for model in models):
         later = 'type="text/plain" data-later' if template else "async src"
         page = _SHIM.sub(rf'<script {later}="\1">', page)
+    if any(type(model).__module__.startswith("ipywidgets_bokeh") for model in models):
+        page = page.replace("<script", f"{_NO_MATHJAX}<script", 1)
     return without_outside(page)
 
 

@@ -10,14 +10,22 @@ from tornado.httputil import HTTPMessageDelegate, HTTPServerRequest
 from tornado.routing import Router
 from tornado.web import Application, RedirectHandler
 
+from dashboards.announcing import announcing_routes
 from dashboards.card_pictures import PictureHandler
 from dashboards.dashboard_page import DashboardHandler
 from dashboards.dashboard_socket import socket_routes
 from dashboards.files import file_routes
 from dashboards.gallery import GalleryHandler
-from dashboards.pages import AdminServerHandler, NotHereHandler, SignedInHandler, VersionHandler
+from dashboards.pages import (
+    AdminServerHandler,
+    LabHandler,
+    NotHereHandler,
+    SignedInHandler,
+    VersionHandler,
+)
 from dashboards.revoking import revoking_routes
 from dashboards.site import Site, log_request
+from dashboards.usage import usage_routes
 
 _LONGEST = 20 << 20
 """Bytes of a WebSocket's message, as Bokeh has it; files that people choose come in one."""
@@ -57,16 +65,28 @@ def pages(site: Site) -> Application:
     """All addresses of a server."""
     prefix = re.escape(site.settings.prefix)
     known = {"site": site}
-    elsewhere = (
-        [] if site.settings.serves_admin else [(prefix + r"admin/.+", AdminServerHandler, known)]
+    elsewhere = [
+        (prefix + r"admin/.+", AdminServerHandler, known),
+        (prefix + r"lab/.*", LabHandler, known),
+    ]
+    if site.settings.serves_admin:
+        elsewhere = []
+    icon = site.settings.brand.get("icon")
+    icons = (
+        [(prefix + r"(?:.*/)?favicon\.ico", RedirectHandler, {"url": icon, "permanent": False})]
+        if icon
+        else []
     )
     return Application(
         [
             (prefix + r"oauth_callback", SignedInHandler, known),
             (prefix + r"api", VersionHandler, known),
+            *icons,
             *file_routes(prefix),
             *revoking_routes(prefix, site),
+            *usage_routes(prefix, site),
             *socket_routes(prefix),
+            *announcing_routes(prefix, site),
             *elsewhere,
             (prefix + r"dashboards/([^/]+)/([^/]+)/?", DashboardHandler, known),
             (prefix + _PICTURE, PictureHandler, known),

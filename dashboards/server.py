@@ -31,10 +31,14 @@ from dashboards.warm import prepare_forks, warm_up
 _KEPT = ("PATH", "LANG", "LC_ALL", "TZ", "LD_LIBRARY_PATH", "HOME")
 
 
-def run() -> NoReturn:
-    """Be the server that the hub has started as a program, with its word in the environment."""
+def run(serve: Callable[[socket.socket], int] | None = None) -> NoReturn:
+    """Be the server that the hub has started as a program, with its word in the environment.
+
+    Args:
+        serve: what the front does with the socket on which it orders; returns the exit status.
+    """
     hide_memory()
-    channel, pid = _start_front(lambda: os.environ)
+    channel, pid = _start_front(serve or (lambda channel: front.main(os.environ, channel)))
     # Another program: what has been in the environment is not in the memory of this one.
     channel.set_inheritable(True)
     environ = {name: os.environ[name] for name in _KEPT if name in os.environ}
@@ -73,14 +77,12 @@ def serve_forked(
         environ: asks for the environment; only the front does.
     """
     hide_memory()  # another account's memory was shown again
-    channel, pid = _start_front(environ, line)
+    channel, pid = _start_front(lambda channel: front.main(environ(), channel, line))
     line.close()
     _serve(channel, pid, warm.run)
 
 
-def _start_front(
-    environ: Callable[[], Mapping[str, str]], line: socket.socket | None = None
-) -> tuple[socket.socket, int]:
+def _start_front(serve: Callable[[socket.socket], int]) -> tuple[socket.socket, int]:
     """Fork the front; returns the socket on which it orders, and its process id."""
     ours, theirs = socket.socketpair()
     parent = os.getpid()
@@ -91,7 +93,7 @@ def _start_front(
     try:
         end_with_parent(parent)
         ours.close()
-        leave(front.main(environ(), theirs, line))
+        leave(serve(theirs))
     except BaseException as error:
         sys.stderr.write(f"A server could not be started: {error!r}\n")
         sys.stderr.flush()

@@ -40,6 +40,7 @@ class Session:
 
     Attributes:
         order: what its process has been told.
+        progress: how far the notebook is, as words for people; "" when it has not begun.
         failure: why it has nothing to show, None if it has.
         own_page: whether it comes with a page template of its own.
         token: with it its page opens a WebSocket; "" until the notebook has run.
@@ -53,6 +54,7 @@ class Session:
     def __init__(self, sessions: Sessions, dashboard: Dashboard, order: Mapping[str, Any]) -> None:
         self.dashboard = dashboard
         self.order = order
+        self.progress = ""
         self.failure: Failure | None = None
         self.own_page = False
         self.token = ""
@@ -113,6 +115,8 @@ class Session:
                 self._is_open.set_result(None)
             case Kind.SHARED if not self._is_open.done() and not self._asks:
                 self._asking = asyncio.create_task(self._tell_shared())
+            case Kind.PROGRESS if not self._is_open.done():
+                self.progress = _words_of(**json.loads(payload))
             case Kind.COMPONENT:
                 answer = self._components.pop(number, None)
                 if answer and not answer.done():
@@ -248,6 +252,13 @@ class Session:
         self.is_ending = True
         for page in tuple(self.sockets.values()):
             page.close(ENDED)
+
+
+def _words_of(step: int, count: int, percent: int | None) -> str:
+    of_step = "" if percent is None else f" ({int(percent):d} %)"
+    if int(count) > 1:
+        return f"Working on step {int(step):d} of {count:d}{of_step}."
+    return f"Still working on it{of_step}." if of_step else ""
 
 
 def _heard(opened: asyncio.Future[None]) -> None:

@@ -40,6 +40,8 @@ class Kind(IntEnum):
     COMPONENT = 9
     #: To it: come to an end.
     END = 10
+    #: From it, while the notebook runs: how far it is. JSON.
+    PROGRESS = 11
 
 
 _MEGABYTE = 1 << 20

@@ -23,7 +23,6 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any, NoReturn
 
-from bokeh.application.handlers.document_lifecycle import DocumentLifecycleHandler
 from bokeh.core.templates import FILE
 from bokeh.core.types import ID
 from bokeh.embed.bundle import extension_dirs
@@ -31,17 +30,25 @@ from bokeh.protocol.messages.pull_doc_reply import pull_doc_reply
 from bokeh.server.contexts import ApplicationContext
 from bokeh.server.session import ServerSession
 from bokeh.util.token import generate_jwt_token, generate_session_id
-from panel.io.application import Application
 from panel.io.server import ComponentResourceHandler
 from panel.io.state import state
 from tornado.ioloop import IOLoop
 
-from dashboards import callback_failure, hub_api, identity, local_only, page_socket
+from dashboards import (
+    busy,
+    callback_failure,
+    data_download,
+    hub_api,
+    identity,
+    local_only,
+    outputs,
+    page_socket,
+)
 from dashboards.bare_request import request_from
 from dashboards.catalog import Dashboard
 from dashboards.failure import keep_out
 from dashboards.identity import CurrentUser
-from dashboards.notebook import NotebookHandler
+from dashboards.notebook import NotebookApplication, NotebookHandler
 from dashboards.page_socket import PageSocket
 from dashboards.rendering import dashboard_page, own_page, resources_at
 from dashboards.session_link import Kind, Link
@@ -64,6 +71,7 @@ def install() -> None:
     local_only.install()
     callback_failure.install()
     page_socket.install()
+    outputs.install()
 
 
 def run(line: socket.socket) -> NoReturn:
@@ -95,7 +103,8 @@ class OpenDashboard:
     """
 
     def __init__(self, link: Link, order: Mapping[str, Any]) -> None:
-        environ = {**order["environ"], "MPLBACKEND": os.environ["MPLBACKEND"]}
+        kept = {name: os.environ[name] for name in outputs.ENVIRONMENT}
+        environ = {**order["environ"], **kept}
         os.environ.clear()
         os.environ.update(environ | order["secrets"])
         keep_out(order["secrets"].values())
@@ -156,8 +165,8 @@ class OpenDashboard:
         order, key = self._order, secrets.token_bytes(32)
         shared = Path(order["shared"]) if order["shared"] else None
         notebook = NotebookHandler(self.dashboard, shared)
-        application = Application(notebook)
-        application.add(DocumentLifecycleHandler())
+        notebook.progressed = self._progressed
+        application = NotebookApplication(notebook)
         self.context = ApplicationContext(application, io_loop=IOLoop.current(), url=order["url"])
         session_id = generate_session_id(secret_key=key, signed=True)
         request = request_from(order)
@@ -183,6 +192,10 @@ class OpenDashboard:
         if notebook.failure:
             self.session.request_expiration()
             await self.context._cleanup_sessions(_UNUSED)
+        else:
+            document = self.session.document
+            busy.follow(document, lambda: list(self.pages.values()))
+            data_download.offer(document)
 
     def _tell(self, session: ServerSession, token: str, notebook: NotebookHandler) -> None:
         document, files, failure = session.document, self._order["files"], notebook.failure
@@ -203,6 +216,9 @@ class OpenDashboard:
             extensions={name: os.fspath(folder) for name, folder in extension_dirs.items()},
         )
         self.link.send(Kind.PAGE, page)
+
+    def _progressed(self, step: int, count: int, percent: int | None) -> None:
+        self.link.send_json(Kind.PROGRESS, step=step, count=count, percent=percent)
 
     def _document_changed(self, _: object) -> None:
         if self._is_first_state:

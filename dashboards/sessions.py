@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import os
 import secrets
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
@@ -64,12 +64,14 @@ class Sessions:
         request: HTTPServerRequest,
         files: str,
         given: Mapping[str, str],
+        begun: Callable[[Session], object] = lambda _: None,
     ) -> Session:
         """Run the notebook in a new session.
 
         Args:
             files: where its page finds the scripts and styles that are the same for everybody.
             given: what its environment has beside the server's own.
+            begun: is given the session as soon as there is one.
 
         Raises OSError where there can be no process, or SessionEnded.
         """
@@ -81,6 +83,7 @@ class Sessions:
             if expected is not None:
                 expected.end()
             session = self._begin(dashboard, order)
+        begun(session)
         try:
             await session.opened()
         except asyncio.CancelledError:  # whoever asked has left

@@ -14,6 +14,9 @@ from urllib.parse import urlparse
 ADMIN = "admin"
 """The group, the folder and the named server that are for admins."""
 
+ANALYSTS = "analysts"
+"""The group of those who write dashboards."""
+
 _SECRETS = ("JUPYTERHUB_API_TOKEN", "JPY_API_TOKEN", "CONFIGPROXY_AUTH_TOKEN", "ATRIUM_PUSH_KEY")
 _ONCE = ("ATRIUM_EXPECTED",)  # no secret of the hub; told for one request
 
@@ -50,10 +53,14 @@ class Settings:
     notebooks: Path
     #: Where scripts and styles are, the same for everybody; without it the server's own prefix.
     files_url: str
+    #: How pages name themselves: `name`, `logo` (an address), `is_letters`, `icon`, `css`.
+    brand: Mapping[str, Any] = field(default_factory=lambda: {"name": "Atrium"})
     #: With it the hub says which groups the owner has now; without it nobody can.
     push_key: str = field(default="", repr=False)
     #: In it a folder for each of the notebooks' folders, of what its viewers share.
     shared: Path | None = None
+    #: Whether those who write dashboards can have a lab here.
+    lab: bool = False
     #: The request for which this server is started, see `dashboards.expected`.
     expected: Mapping[str, Any] | None = field(default=None, repr=False)
 
@@ -120,8 +127,10 @@ def settings_from(environ: Mapping[str, str]) -> Settings:
         notebooks=notebooks.resolve(),
         files_url=environ.get("ATRIUM_FILES_URL", "")
         or _slashed(required("JUPYTERHUB_SERVICE_PREFIX")),
+        brand=json.loads(environ.get("ATRIUM_BRAND", "") or "null") or {"name": "Atrium"},
         shared=Path(environ["ATRIUM_SHARED"]) if environ.get("ATRIUM_SHARED") else None,
         push_key=environ.get("ATRIUM_PUSH_KEY", ""),
+        lab=environ.get("ATRIUM_LAB", "") == "yes",
         expected=json.loads(environ.get("ATRIUM_EXPECTED", "") or "null"),
     )
 

@@ -63,8 +63,12 @@ async def _read(ask: Ask, dashboard: Dashboard, *, again: bool) -> dict[str, Any
         if again:
             return await _read(ask, dashboard, again=False)
         raise
-    # A notebook may change its frame: as long as there is the one in the file, pandas copies what
-    # is changed, before.
+    return as_given(values)
+
+
+def as_given(values: dict[str, Any]) -> dict[str, Any]:
+    """What a notebook gets of what is shared. It may change its frame: as long as there is the one
+    in the file, pandas copies what is changed, before."""
     return {name: _copied(value) for name, value in values.items()} | {KEPT: values}
 
 

@@ -11,19 +11,23 @@ everybody; `summary` and `traceback`, for those who may know what is in the note
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import errno
 import importlib
 import json
 import os
 import sys
+from collections.abc import Awaitable
+from functools import partial
 from pathlib import Path
 from types import ModuleType
 from typing import Any, Final, NoReturn
 
 from dashboards import identity
-from dashboards.cells import SHOW, Cell, cells_of, names_used, remember_lines
+from dashboards.cells import SHOW, Cell, cells_of, evaluated, names_used, remember_lines
 from dashboards.failure import keep_out, traceback_of
+from dashboards.magics import Shell
 from dashboards.this_process import (
     adopt_orphans,
     end_all_but,
@@ -112,7 +116,8 @@ def run_shared(cells: tuple[Cell, ...], notebook: Path) -> dict[str, Any]:
     module.__file__ = os.fspath(notebook)
     sys.modules[module.__name__] = module
     space = module.__dict__
-    given = {SHOW: lambda _: None, "display": lambda *_, **__: None, "get_ipython": lambda: None}
+    given = {SHOW: lambda _: None, "display": lambda *_, **__: None}
+    given["get_ipython"] = partial(Shell, space, given[SHOW])
     space |= given
     imported: dict[str, Any] = {}
     last = max(place for place, cell in enumerate(cells) if cell.is_shared)
@@ -137,10 +142,15 @@ def run_shared(cells: tuple[Cell, ...], notebook: Path) -> dict[str, Any]:
 
 def _run_cell(cell: Cell, space: dict[str, Any]) -> None:
     try:
-        exec(cell.code, space)
+        if waits := evaluated(cell.code, space):
+            asyncio.run(_awaited(waits))
     except NameError as error:
         error.add_note(_HINT)
         raise
+
+
+async def _awaited(waits: Awaitable[Any]) -> None:
+    await waits
 
 
 def _used_elsewhere(cells: tuple[Cell, ...]) -> set[str]:

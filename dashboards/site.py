@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import re
 import secrets
 from functools import cache, partial
 from typing import TYPE_CHECKING
@@ -21,20 +22,22 @@ from dashboards.sessions import Sessions
 from dashboards.settings import ADMIN, Settings
 
 if TYPE_CHECKING:
+    from dashboards.announcing import AnnouncementSocket
     from dashboards.revoking import ChangesSocket, Push
 
 log = logging.getLogger(__name__)
 
 
 class Site:
-    """What all handlers of one server share."""
+    """What all handlers of one server share. `hub`: who is at the door, if not the hub says so."""
 
-    def __init__(self, settings: Settings, processes: Processes) -> None:
+    def __init__(self, settings: Settings, processes: Processes, hub: Hub | None = None) -> None:
         self.settings = settings
-        self.hub = Hub(settings)
+        self.hub = hub or Hub(settings)
         self.activity = Activity(settings)
         self.cookie_secret = settings.cookie_secret or secrets.token_bytes(32)
         self.galleries: set[ChangesSocket] = set()
+        self.announced_to: set[AnnouncementSocket] = set()
         self.sessions = Sessions(self, processes)
 
     async def groups_changed(self, push: Push) -> bool:
@@ -43,6 +46,8 @@ class Site:
         closed = await self.sessions.keep_only(push.groups, push.code)
         for gallery in tuple(self.galleries):
             gallery.tell(push)
+        for page in tuple(self.announced_to):
+            page.follow(push)
         return closed
 
     def is_own_origin(self, origin: str) -> bool:
@@ -86,6 +91,8 @@ class Site:
             files=files,
             asset=partial(_asset, files),
             inline=_inline,
+            for_host=_for_host,
+            brand=self.settings.brand,
             own_files=files != self.settings.prefix,
             **values,
         )
@@ -101,6 +108,16 @@ def _asset(files: str, name: str) -> str:
 def _inline(name: str) -> str:
     """The text of a script or sheet of ours, for a page that is to be whole without asking."""
     return (STATIC / name).read_text("utf-8")
+
+
+@cache
+def _for_host(sheet: str) -> str:
+    """A sheet of ours as it stands in a shadow root: what is of the page is of its host there."""
+    return re.sub(r":root((?:\[[^\]]+\]|:not\([^)]*\))*)", _as_host, sheet)
+
+
+def _as_host(root: re.Match[str]) -> str:
+    return f":host({root[1]})" if root[1] else ":host"
 
 
 def log_request(handler: RequestHandler) -> None:

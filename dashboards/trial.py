@@ -22,14 +22,12 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Final
 
-from bokeh.application.handlers.document_lifecycle import DocumentLifecycleHandler
 from bokeh.core.templates import FILE
 from bokeh.document import Document
 from bokeh.events import DocumentReady
 from bokeh.server.contexts import ApplicationContext, _RequestProxy
 from bokeh.server.session import ServerSession
 from bokeh.util.token import generate_jwt_token, generate_session_id
-from panel.io.application import Application
 from panel.io.state import set_curdoc
 from tornado.ioloop import IOLoop
 
@@ -38,8 +36,9 @@ from dashboards.bare_request import request_from
 from dashboards.catalog import Dashboard
 from dashboards.cells import Cell, Content, names_used
 from dashboards.failure import Failure, noted
-from dashboards.notebook import NotebookHandler
+from dashboards.notebook import NotebookApplication, NotebookHandler
 from dashboards.rendering import dashboard_page, own_page, resources_at
+from dashboards.shared import as_given
 from dashboards.shared_process import run_shared
 from dashboards.trial_run import FOR_NOBODY, Outcome
 
@@ -60,8 +59,9 @@ def lines(path: Path, content: Content, began: float) -> Iterator[bytes]:
         began: when this began, by `time.monotonic`, which is one clock for all processes.
     """
     missing = missing_packages(content.cells, path.parent)
+    left = _left_by_shared(content.cells, path)
     with asyncio.Runner() as runner:
-        session, failure = runner.run(_open(path, content))
+        session, failure = runner.run(_open(path, content, left))
         seconds, memory = time.monotonic() - began, _peak_memory()
         if not failure and not identity.was_asked():
             runner.run(_come_to_rest(session))
@@ -91,15 +91,17 @@ def _texts(pictures: Mapping[str, bytes]) -> dict[str, str]:
 class _Tried(NotebookHandler):
     """Runs a notebook for nobody."""
 
-    def modify_document(self, doc: Document) -> None:
+    async def run(self, doc: Document) -> None:
         """As a viewer's; what a request tells of its sender there is nobody to tell of."""
         identity.belong_to_nobody(FOR_NOBODY)
         nobodys = property(lambda _: identity.refuse())
         _RequestProxy.headers = _RequestProxy.cookies = nobodys  # type: ignore[assignment]
-        super().modify_document(doc)
+        await super().run(doc)
 
 
-async def _open(path: Path, content: Content) -> tuple[ServerSession, Failure | None]:
+async def _open(
+    path: Path, content: Content, left: dict[str, Any] | Failure | None
+) -> tuple[ServerSession, Failure | None]:
     """Make its document and its page, by the way that a viewer's process goes."""
     dashboard = Dashboard(
         group=path.parent.name,
@@ -111,11 +113,8 @@ async def _open(path: Path, content: Content) -> tuple[ServerSession, Failure | 
         size=0,
     )
     notebook = _Tried(dashboard, content=content)
-    if notebook.has_shared_cells:
-        notebook.left = _left_by_shared(content.cells, path)
-    application = Application(notebook)
-    application.add(DocumentLifecycleHandler())
-    context = ApplicationContext(application, io_loop=IOLoop.current(), url="/")
+    notebook.left = left
+    context = ApplicationContext(NotebookApplication(notebook), io_loop=IOLoop.current(), url="/")
     session_id = generate_session_id()
     token = generate_jwt_token(session_id, extra_payload=_TOKEN)
     session = await context.create_session_if_needed(session_id, request_from(_NOBODYS), token)
@@ -125,13 +124,15 @@ async def _open(path: Path, content: Content) -> tuple[ServerSession, Failure | 
     return session, failure
 
 
-def _left_by_shared(cells: tuple[Cell, ...], path: Path) -> dict[str, Any] | Failure:
-    """What shared cells leave, as viewers get it: by way of a file."""
+def _left_by_shared(cells: tuple[Cell, ...], path: Path) -> dict[str, Any] | Failure | None:
+    """What shared cells leave, as viewers get it: by way of a file. None where there are none."""
+    if not any(cell.is_shared for cell in cells):
+        return None
     used = names_used(cell for cell in cells if not cell.is_shared)
     try:
         with tempfile.NamedTemporaryFile() as kept, open(kept.name, "wb") as file:
             shared_file.write(run_shared(cells, path), file, needed=used)
-            return shared_file.read(Path(kept.name))
+            return as_given(shared_file.read(Path(kept.name)))
     except (Exception, SystemExit) as error:
         return noted(path.name, error)
 
@@ -201,7 +202,7 @@ def missing_packages(cells: Iterable[Cell], folder: Path) -> tuple[str, ...]:
     found: set[str] = set()
     for cell in cells:
         try:
-            tree = ast.parse(cell.source) if cell.is_code else None
+            tree = ast.parse(cell.python) if cell.is_code else None
         except (SyntaxError, ValueError, RecursionError, MemoryError):
             continue  # it fails by itself
         if tree:

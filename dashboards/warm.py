@@ -30,7 +30,7 @@ def warm_up() -> ModuleType:
 
 
 def _import_all() -> ModuleType:
-    os.environ["MPLBACKEND"] = "agg"
+    os.environ |= importlib.import_module("dashboards.outputs").ENVIRONMENT
     importlib.import_module("dashboards.bokeh_defaults").remember()
     # Does every glyph find its column? That helps who writes a notebook, in their own JupyterLab;
     # here it takes time whenever it opens, and would say so in a log alone.

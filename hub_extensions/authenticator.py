@@ -10,10 +10,12 @@ from tornado import web
 from traitlets import Dict, Float, Integer, List, Set, Unicode, default
 
 from . import (
+    announcement,
     audit,
     claims_api,
     folder_secrets,
     grants,
+    health,
     look,
     queries,
     shared_data,
@@ -29,6 +31,8 @@ from .access.follow import Follower
 from .accounts import server_api
 from .audit import api as audit_api
 from .claims import RefusedClaims
+from .publishing import api as publishing_api
+from .publishing import pages as publishing_pages
 from .settings import SettingsError
 from .signing_in import (
     back_channel,
@@ -46,6 +50,7 @@ from .signing_in import (
 )
 from .signing_in.confirming import ConfirmingAuthenticator
 from .signing_in.rate_limit import RateLimits
+from .usage import api as usage_api
 
 #: Proxies refuse an address that is longer, and it goes into one as `id_token_hint`.
 _LONGEST_ID_TOKEN = 8 * 1024
@@ -92,6 +97,12 @@ class DescopeAuthenticator(ConfirmingAuthenticator):
         config=True, help="Networks of the proxies whose X-Forwarded-For is believed."
     )
     state_folder = Unicode(config=True, help="The hub's state folder, for the audit trail.")
+    publishing_obstacle = Unicode(
+        config=True, help="Why nobody can publish here, a sentence; empty if they can."
+    )
+    publishing_warning = Unicode(
+        config=True, help="What admins are told of publishing here, a sentence; empty for nothing."
+    )
     audit_key = Unicode(config=True, help="The key of the audit trail's chain, in hexadecimal.")
 
     def __init__(self, **kwargs: Any) -> None:
@@ -161,6 +172,8 @@ class DescopeAuthenticator(ConfirmingAuthenticator):
             *claims_api.handlers,
             *audit_api.handlers,
             *access_api.handlers,
+            *usage_api.handlers,
+            *health.handlers,
             *server_api.handlers,
             *shared_data.handlers,
             *folder_secrets.handlers,
@@ -168,6 +181,9 @@ class DescopeAuthenticator(ConfirmingAuthenticator):
             *deep_links.handlers,
             *closed.handlers,
             *asking.handlers,
+            *publishing_api.handlers,
+            *publishing_pages.handlers,
+            *announcement.handlers,
             *look.handlers(),
         ]
 
@@ -195,6 +211,8 @@ class DescopeAuthenticator(ConfirmingAuthenticator):
         forget.follow(app, Path(self.state_folder))
         identity_notices.create_tables(app.db)
         access_requests.create_tables(app.db)
+        announcement.create_tables(app.db)
+        usage_api.start(app)
         grants.adopt_memberships(app.db)
         managers.keep_roles(app.db, self.provided_groups, self.customer_tenants)
         self._warn_of_a_hidden_proxy()

@@ -8,11 +8,13 @@ from typing import Any, Final
 
 from jupyterhub.user import User
 
-from . import folder_secrets
+from . import announcement, folder_secrets
 from .access.request_queue import open_requests
 from .claims import notebook_claims
 from .folders import ADMIN
 from .own_server import OwnServerHandler
+from .publishing.rights import publishes_anywhere
+from .usage import favourites, openings
 
 
 class ClaimsHandler(OwnServerHandler):
@@ -24,7 +26,8 @@ class ClaimsHandler(OwnServerHandler):
 
 async def known_of(authenticator: Any, user: User) -> dict[str, Any]:
     """Name, groups, tenant and allow-listed claims of somebody, which of their roles do not count
-    for how they signed in, and what waits for them as a manager. Never tokens.
+    for how they signed in, what waits for them as a manager, what admins tell everybody, and which
+    dashboards they have as favourites and opened last, as `[group, dashboard]`. Never tokens.
     """
     auth_state = await user.get_auth_state() or {}
     claims = auth_state.get(authenticator.user_auth_state_key) or {}
@@ -36,14 +39,23 @@ async def known_of(authenticator: Any, user: User) -> dict[str, Any]:
         "claims": notebook_claims(claims),
         "roles_held_back": sorted(authenticator.roles_held_back(claims)),
         # What is wrong just now is for those who can do something about it.
-        "notice": authenticator.follower.notice if ADMIN in groups else "",
+        "notice": _notice(authenticator) if ADMIN in groups else "",
         "open_requests": open_requests(user),
         "folders_with_secrets": sorted(
             folder
             for folder in folder_secrets.folders(Path(authenticator.state_folder))
             if not {folder, ADMIN}.isdisjoint(groups)
         ),
+        "announcement": announcement.seen_by(user),
+        "favourites": favourites.favourites_of(user.db, user.orm_user),
+        "recent": openings.recent_of(user.db, user.orm_user),
+        "publishes": publishes_anywhere(groups, is_hub_admin=user.admin)
+        and not authenticator.publishing_obstacle,
     }
+
+
+def _notice(authenticator: Any) -> str:
+    return " ".join(filter(None, (authenticator.follower.notice, authenticator.publishing_warning)))
 
 
 handlers: Final = [(r"/api/claims", ClaimsHandler)]

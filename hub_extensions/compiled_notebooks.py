@@ -26,6 +26,8 @@ from .spawner import DashboardSpawner
 _LARGEST: Final = 16 * 1024 * 1024  # bytes of a notebook, and of its code
 _PATIENCE: Final = 30.0  # seconds
 _OWNER: Final = "compiler"
+#: As in `dashboards.cells`.
+_KIND_OF_CODE: Final = b"2"
 
 #: What changes when a file does, or who may read it.
 Version = tuple[int, int, int, int]
@@ -148,7 +150,8 @@ async def _compile(spawner: DashboardSpawner, path: Path, notebook: bytes) -> Pa
 
 def digest_of(name: str, notebook: bytes) -> str:
     """What a notebook and its file's name are, as `dashboards.cells.digest_of` has it."""
-    return hashlib.sha256(b"\0".join((MAGIC_NUMBER, os.fsencode(name), notebook))).hexdigest()
+    named = b"\0".join((_KIND_OF_CODE, MAGIC_NUMBER, os.fsencode(name), notebook))
+    return hashlib.sha256(named).hexdigest()
 
 
 async def _run(spawner: DashboardSpawner, name: str, notebook: bytes, descriptor: int) -> bool:

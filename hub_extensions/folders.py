@@ -8,6 +8,9 @@ from typing import Final
 from urllib.parse import unquote
 
 ADMIN: Final = "admin"
+LAB: Final = "lab"
+#: The group `<x>.publish` may publish to the folder `<x>`; it is no audience itself.
+PUBLISHERS_SUFFIX: Final = ".publish"
 _LONGEST_NAME: Final = 100
 _LONGEST_FILE_NAME: Final = 200
 
@@ -21,6 +24,11 @@ def is_folder_name(name: str, longest: int = _LONGEST_NAME) -> bool:
         and name.isprintable()
         and not set(name) & set("/\\")
     )
+
+
+def is_audience(name: str) -> bool:
+    """Whether a folder of this name is an audience; one of those who publish is none."""
+    return is_folder_name(name) and not name.endswith(PUBLISHERS_SUFFIX)
 
 
 def dashboard_named(text: str) -> tuple[str, str] | None:
@@ -62,7 +70,10 @@ def audiences(notebooks: Path) -> list[Path]:
         return sorted(
             entry
             for entry in notebooks.iterdir()
-            if entry.is_dir() and not entry.is_symlink() and not entry.name.startswith(".")
+            if entry.is_dir()
+            and not entry.is_symlink()
+            and not entry.name.startswith(".")
+            and not entry.name.endswith(PUBLISHERS_SUFFIX)
         )
     except OSError:
         return []
@@ -72,7 +83,9 @@ def readable_for(notebooks: Path, groups: Iterable[str], server: str) -> set[str
     """The folders that somebody's server reads.
 
     The server of the admin folder runs no other, but tells of all of them; what runs the others
-    does not even read the admin folder.
+    does not even read the admin folder. A lab reads none: what runs there is nobody's to show.
     """
+    if server == LAB:
+        return set()
     folders = set(folders_for(notebooks, groups))
     return folders if server == ADMIN else folders - {ADMIN}

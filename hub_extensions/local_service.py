@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import sys
 from pathlib import Path
@@ -16,6 +17,7 @@ from .state import State
 
 if TYPE_CHECKING:  # the commands, which need no database, start in half the time without it
     from .accounts.unix_accounts import Isolation
+    from .brands import Brand
 
 #: The tenant that owns the hub with the stand-in.
 OWNER_TENANT: Final = LOCAL_OWNER_TENANT
@@ -62,11 +64,11 @@ def endpoints(settings: Settings, state: State) -> dict[str, str]:
 
 
 def services(
-    settings: Settings, state: State, folder: Path, ahead: str = ""
+    settings: Settings, state: State, folder: Path, ahead: str, brand: Brand
 ) -> list[dict[str, Any]]:
     """The hub-managed services: the stand-in when no project is configured, else none.
 
-    `ahead`: the address of a script for its pages.
+    `ahead`: the address of a script for its pages. `brand`: how they name themselves.
     """
     if not settings.is_local:
         return []
@@ -80,6 +82,7 @@ def services(
         "LOCAL_DESCOPE_MANAGEMENT_KEY_FILE": str(state.secret_file(MANAGEMENT_KEY)),
         "LOCAL_DESCOPE_PARENT": str(os.getpid()),
         "LOCAL_DESCOPE_AHEAD": ahead,
+        "LOCAL_DESCOPE_BRAND": json.dumps(brand.page),
         "LOCAL_DESCOPE_REDIRECTS": f"{hub}/oauth_callback {hub}/signed-out",
         "LOCAL_DESCOPE_LOGOUT_URL": f"http://127.0.0.1:{state.hub_port}{settings.path}/hub/"
         "backchannel-logout",

@@ -13,7 +13,9 @@ from jupyterhub.handlers.static import CacheControlStaticFilesHandler
 from jupyterhub.user import User
 from jupyterhub.utils import url_path_join
 
+from . import announcement
 from .access.request_queue import open_requests
+from .brands import Brands
 from .folders import folders_for
 from .spawner import killed_servers
 
@@ -53,7 +55,9 @@ HEADERS: Final = {
 }
 
 
-def template_vars(notebooks: Path, contacts: Iterable[str], ahead: str) -> dict[str, Any]:
+def template_vars(
+    notebooks: Path, contacts: Iterable[str], ahead: str, brands: Brands
+) -> dict[str, Any]:
     """What our templates need beside JupyterHub's own variables.
 
     Args:
@@ -67,12 +71,14 @@ def template_vars(notebooks: Path, contacts: Iterable[str], ahead: str) -> dict[
         )
 
     return {
+        "brand": brands.of,  # JupyterHub calls it with who looks at the page
         "killed_servers": killed_servers,
         "sheet_version": sheet_version(),
         "has_dashboards": has_dashboards,
         "contacts": sorted(contacts),
         "ahead": ahead,
         "open_requests": open_requests,
+        "announcement": announcement.seen_by,
     }
 
 

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Final
 from urllib.parse import unquote
 
-from .folders import ADMIN
+from .folders import ADMIN, PUBLISHERS_SUFFIX
 
 #: A larger file is not read, by the dashboard servers neither.
 LARGEST: Final = 64 * 1024 * 1024
@@ -51,7 +51,9 @@ def notebooks_in(root: Path) -> tuple[Notebook, ...]:
     """
     found: list[Notebook] = []
     for folder in os.scandir(root.resolve()):
-        if not folder.name.startswith(".") and folder.is_dir(follow_symlinks=False):
+        if folder.name.startswith(".") or folder.name.endswith(PUBLISHERS_SUFFIX):
+            continue
+        if folder.is_dir(follow_symlinks=False):
             found += _notebooks_of(Path(folder.path))
     return tuple(sorted(found, key=lambda notebook: (notebook.group, notebook.name)))
 

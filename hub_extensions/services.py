@@ -7,7 +7,8 @@ import sys
 from pathlib import Path
 from typing import Any, Final
 
-from . import local_service
+from . import brands, local_service
+from .brands import Brand
 from .settings import Settings
 from .state import State
 
@@ -37,12 +38,13 @@ def activity_seconds(settings: Settings) -> float:
     return min(_REPORT_EVERY, 60 * settings.idle_minutes / 5) or _REPORT_EVERY
 
 
-def services(settings: Settings, state: State, folder: Path) -> list[dict[str, Any]]:
-    """What JupyterHub is told of them."""
+def services(settings: Settings, state: State, folder: Path, brand: Brand) -> list[dict[str, Any]]:
+    """What JupyterHub is told of them. `brand`: the installation's."""
     files = {
         "name": _FILES,
         "url": f"http://127.0.0.1:{state.files_port}",
         "command": _module("dashboards.file_server"),
+        "environment": {"ATRIUM_BRAND_FILES": str(brands.folder(state))},
         "display": False,
     }
     culler = {
@@ -55,7 +57,8 @@ def services(settings: Settings, state: State, folder: Path) -> list[dict[str, A
         "display": False,
     }
     cullers = [culler] if settings.idle_minutes else []
-    return [files, *cullers, *local_service.services(settings, state, folder, ahead_url(settings))]
+    stand_in = local_service.services(settings, state, folder, ahead_url(settings), brand)
+    return [files, *cullers, *stand_in]
 
 
 def roles(settings: Settings) -> list[dict[str, Any]]:

@@ -19,6 +19,9 @@ AMR: Final = frozenset(
 #: A server with one dashboard of ours uses about half of it.
 _LEAST_MEMORY: Final = 256 * 1024**2
 
+#: It stands in one line at the top of a page.
+_LONGEST_BRAND_NAME: Final = 40
+
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 
@@ -150,3 +153,22 @@ def _idle(value: float) -> float:
 
 
 IdleMinutes = Annotated[float, AfterValidator(_idle)]
+
+
+def _brand_name(value: str) -> str:
+    value = " ".join(value.split())
+    if not 0 < len(value) <= _LONGEST_BRAND_NAME or not value.isprintable():
+        raise ValueError(f"is not a name of at most {_LONGEST_BRAND_NAME} plain characters")
+    return value
+
+
+BrandName = Annotated[str, AfterValidator(_brand_name)]
+
+
+def _colour(value: str) -> str:
+    if not re.fullmatch(r"#[0-9A-Fa-f]{6}", value):
+        raise ValueError('is not a colour; write it as "#0b6b62", with quotes in .env')
+    return value.lower()
+
+
+AccentColour = Annotated[str, AfterValidator(_colour)]

@@ -20,6 +20,8 @@ from pydantic_settings.sources import DotEnvSettingsSource
 from .first_problem import sentence
 from .setting_forms import (
     DEFAULT_URL,
+    AccentColour,
+    BrandName,
     Bytes,
     Hours,
     IdleMinutes,
@@ -86,11 +88,17 @@ class Settings(BaseSettings):
     session_hours: Hours = Field({"": 12.0}, alias="ATRIUM_SESSION_HOURS")
     sign_in_limit: int = Field(300, alias="ATRIUM_SIGN_IN_LIMIT", ge=10, le=100_000)
 
+    name: BrandName = Field("Atrium", alias="ATRIUM_NAME")
+    logo: Path | None = Field(None, alias="ATRIUM_LOGO")
+    accent: AccentColour | None = Field(None, alias="ATRIUM_ACCENT")
+    brands: Path | None = Field(None, alias="ATRIUM_BRANDS")
+
     notebooks: Path = Field(Path("notebooks"), alias="ATRIUM_NOTEBOOKS")
     data: Path | None = Field(None, alias="ATRIUM_DATA")
     state: Path = Field(Path(".atrium"), alias="ATRIUM_STATE")
     db_url: str | None = Field(None, alias="ATRIUM_DB_URL", repr=False)
     unix_uids: UnixIds = Field((70_000, 99_999), alias="ATRIUM_UNIX_UIDS")
+    unisolated: bool = Field(False, alias="ATRIUM_UNISOLATED")
     template: bool = Field(True, alias="ATRIUM_TEMPLATE")
     starts_at_once: int = Field(
         default_factory=lambda: 2 * (os.cpu_count() or 1),
@@ -283,7 +291,11 @@ def read(folder: Path) -> Settings:
     paths = {
         "notebooks": folder / settings.notebooks,
         "state": folder / settings.state,
-        "data": folder / settings.data if settings.data else None,
+        **{
+            name: folder / value
+            for name in ("data", "logo", "brands")
+            if (value := getattr(settings, name))
+        },
     }
     return settings.model_copy(update=paths)
 

@@ -22,11 +22,12 @@ from jupyterhub.utils import random_port
 from tornado import web
 from tornado.httpclient import AsyncHTTPClient, HTTPClientError, HTTPRequest
 from traitlets import Bool, Dict, Float, Instance, Integer, Unicode, default
+from traitlets import Callable as CallableTrait
 
-from . import server_limits, template_process
+from . import lab, server_limits, template_process
 from .accounts import unix_accounts
 from .accounts.account_spawner import AccountSpawner, home_name
-from .folders import ADMIN, dashboard_in, folders_for
+from .folders import ADMIN, LAB, dashboard_in, folders_for
 from .roles import READ_ACCESS
 from .start_queue import StartQueue
 
@@ -60,7 +61,8 @@ class NothingShared(web.HTTPError):
 
 
 class DashboardSpawner(AccountSpawner):
-    """One server per person; the admin folder runs in the named server `admin` of its own."""
+    """One server per person; the admin folder runs in the named server `admin` of its own, and
+    JupyterLab in the named server `lab` of those who write dashboards."""
 
     proc = Instance(object, allow_none=True, help="The process: a Popen, or a Forked.")
     push_key = Unicode(config=True, help="The secret from which each server's own is made.")
@@ -69,6 +71,13 @@ class DashboardSpawner(AccountSpawner):
     shared_seconds = Float(120, config=True, help="Seconds that shared cells may take.")
     thumbnails = Bool(True, config=True, help="Notebooks are tried, for the pictures on cards.")
     server_environment = Dict(config=True, help="More environment for every dashboard server.")
+    lab_environment = Dict(config=True, help="More environment for every lab.")
+    lab_obstacle = Unicode(config=True, help="Why nobody can have a lab here, a sentence.")
+    brand_for = CallableTrait(
+        config=True,
+        allow_none=True,
+        help="Says as JSON how the pages of somebody's servers name themselves and look.",
+    )
     activity_seconds = Float(300, config=True, help="Seconds between a server's reports of use.")
     starts_at_once = Integer(4, config=True, help="Starts at once; others wait in line.")
     share = Instance(server_limits.Share, help="Its part of the processor.")
@@ -88,6 +97,8 @@ class DashboardSpawner(AccountSpawner):
     def _cmd_default(self) -> list[str]:
         # Isolated (-I): a file that a notebook left in the home must not be imported by the
         # person's next server, least of all by the one of the admin folder.
+        if self.name == LAB:
+            return lab.COMMAND
         return [sys.executable, "-I", "-m", "dashboards"]
 
     @default("env_keep")
@@ -96,7 +107,8 @@ class DashboardSpawner(AccountSpawner):
 
     @default("server_token_scopes")
     def _server_token_scopes_default(self) -> Any:
-        return lambda spawner: ADMIN_SERVER_SCOPES if spawner.name == ADMIN else []
+        more = {ADMIN: ADMIN_SERVER_SCOPES, LAB: lab.SCOPES}
+        return lambda spawner: more.get(spawner.name, [])
 
     @default("interrupt_timeout")
     def _interrupt_timeout_default(self) -> int:
@@ -105,7 +117,8 @@ class DashboardSpawner(AccountSpawner):
     @default("term_timeout")
     def _term_timeout_default(self) -> int:
         # Ours stop within a second: the front runs no notebook's code, and the rest is killed.
-        return 3
+        # A lab lets each of its kernels end.
+        return 10 if self.name == LAB else 3
 
     # -- who may start what ----------------------------------------------------------------
 
@@ -116,6 +129,9 @@ class DashboardSpawner(AccountSpawner):
             web.HTTPError: 403, with a sentence for the person.
         """
         groups = {group.name for group in self.user.groups}
+        if self.name == LAB:
+            lab.check_allowed(groups, self.lab_obstacle)
+            return
         if self.name not in {"", ADMIN}:
             raise web.HTTPError(403, "There is no such page.")
         if self.name == ADMIN and ADMIN not in groups:
@@ -175,11 +191,20 @@ class DashboardSpawner(AccountSpawner):
 
         Returns False when it has not done so within a few seconds.
         """
+        if self.name == LAB and not ended:  # it shows no folder, and is ended with the right to it
+            return True
+        return await self.tell("groups", {"groups": sorted(groups), "ended": ended})
+
+    async def tell(self, address: str, told: dict[str, Any]) -> bool:
+        """Say something to the server, at one of its addresses that are for the hub alone.
+
+        Returns False when it has not answered well within a few seconds.
+        """
         request = HTTPRequest(
-            f"{self.server.url}groups",
+            f"{self.server.url}{address}",
             method="PUT",
             headers={"Authorization": f"Bearer {self.server_key}"},
-            body=json.dumps({"groups": sorted(groups), "ended": ended}),
+            body=json.dumps(told),
             connect_timeout=_PATIENCE,
             request_timeout=_PATIENCE,
             follow_redirects=False,
@@ -187,7 +212,7 @@ class DashboardSpawner(AccountSpawner):
         try:
             await AsyncHTTPClient(max_clients=200).fetch(request)
         except (HTTPClientError, OSError) as error:
-            self.log.info("%s did not take its groups over: %s", self._log_name, error)
+            self.log.info("%s did not take over its %s: %s", self._log_name, address, error)
             return False
         return True
 
@@ -203,7 +228,8 @@ class DashboardSpawner(AccountSpawner):
 
     async def start_process(self) -> tuple[str, int]:
         """Fork the server from the template process, or start a fresh Python."""
-        if template_process.template is None or self.cmd != self._cmd_default():
+        is_lab = self.name == LAB
+        if is_lab or template_process.template is None or self.cmd != self._cmd_default():
             return await super().start_process()
         if not self.port:
             self.port = random_port()
@@ -224,16 +250,20 @@ class DashboardSpawner(AccountSpawner):
         return self.ip or "127.0.0.1", self.port
 
     def user_env(self, env: dict[str, str]) -> dict[str, str]:
-        """A dashboard server's environment, beside JupyterHub's own names."""
+        """A server's environment, beside JupyterHub's own names."""
         ask, self.expected, self.groups_told = self.expected, None, None
         if ask and (expected := ask()):
             self.groups_told = frozenset(expected["known"]["groups"])
             env |= {"ATRIUM_EXPECTED": json.dumps(expected)}
-        env |= {"HOME": str(self.home), "ATRIUM_NOTEBOOKS": self.notebooks}
-        env |= {"ATRIUM_SHARED": self.shared}
+        env |= {"HOME": str(self.home)}
         env |= {"ATRIUM_PUSH_KEY": self.server_key, "ATRIUM_FILES_URL": self.files_url}
-        env |= {"JUPYTERHUB_ACTIVITY_INTERVAL": str(self.activity_seconds)}
+        env |= {"JUPYTERHUB_ACTIVITY_INTERVAL": f"{self.activity_seconds:.0f}"}
+        env |= {"ATRIUM_BRAND": self.brand_for(self.user)} if self.brand_for else {}
         env |= self.server_environment
+        if self.name == LAB:
+            return env | self.lab_environment
+        env |= {"ATRIUM_NOTEBOOKS": self.notebooks, "ATRIUM_SHARED": self.shared}
+        env |= {"ATRIUM_LAB": "" if self.lab_obstacle else "yes"}
         return env
 
     async def move_certs(self, paths: dict[str, str]) -> dict[str, str]:
@@ -304,7 +334,7 @@ class DashboardSpawner(AccountSpawner):
 
 def killed_servers(user: User | None) -> set[str]:
     """Those of somebody's servers that ended without the hub, and have not started again."""
-    names = ("", ADMIN) if user else ()
+    names = ("", ADMIN, LAB) if user else ()
     return {name for name in names if home_name(user, name) in server_limits.killed}
 
 

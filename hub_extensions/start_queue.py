@@ -48,6 +48,11 @@ class StartQueue:
         line = [start.who for _, start in self._line()]
         return line.index(who) + 1 if who in line else 0
 
+    @property
+    def counts(self) -> dict[str, int]:
+        """How many wait, and how many start."""
+        return {"waiting": len(self._waiting), "starting": len(self._starting)}
+
     async def places(self, who: object) -> AsyncIterator[int]:
         """The place in line whenever it has changed, the present one first; without an end."""
         told = None

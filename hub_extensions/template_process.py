@@ -111,6 +111,11 @@ class Template:
         """The process id of the template that runs now, 0 if there is none."""
         return self._process.pid if self._process else 0
 
+    @property
+    def is_ready(self) -> bool:
+        """Whether servers can be forked from it."""
+        return self._ready.is_set()
+
     def start(self) -> None:
         """Start the process. It is ready some seconds later."""
         self.home.mkdir(mode=0o700, exist_ok=True)

@@ -136,6 +136,7 @@ async def trial(
 async def _run(
     spawner: DashboardSpawner, folder: str, name: str, notebook: bytes, file: int, nice: int
 ) -> None:
+    secrets = folder_secrets.of(Path(spawner.state_folder), folder)
     owner = f"trial {folder}"
     uid = spawner.unix_id(owner) if spawner.ids else None
     home = Path(spawner.homes) / owner
@@ -146,9 +147,9 @@ async def _run(
         "file": file,
         "began": time.monotonic(),
         "seconds": spawner.shared_seconds,
-        "secrets": folder_secrets.of(Path(spawner.state_folder), folder),
         "limits": list(limits_of(spawner, uid).items()),
         "nice": nice,
+        "secrets": secrets,
     }
     try:
         await apart.run(

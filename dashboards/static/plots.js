@@ -109,16 +109,35 @@
 
   function adjust_models() {
     Bokeh.Models.get("Tooltip")?.override({ stylesheets: [TOOLTIP] });
-    // A slider's handle has the role and the keys of a slider, and no name: it gets its title.
-    let view = Bokeh.Models.get("Slider")?.prototype.default_view.prototype;
-    while (view && !Object.hasOwn(view, "render")) view = Object.getPrototypeOf(view);
+    // A slider's handle has the role and the keys of a slider, and no name, as a picker of dates: they get their title.
+    after("Slider", "render", ({ shadow_el, model }) => name(shadow_el, ".noUi-handle", model.title));
+    after("DatePicker", "render", ({ shadow_el, model }) => name(shadow_el, "input", model.title));
+    // To those who hear it a table is its head and its rows, without the buttons below.
+    after("panel.models.tabulator.DataTabulator", "tableBuilt", ({ shadow_el }) => {
+      const [table, head, body] = [".tabulator", ".tabulator-header", ".tabulator-tableholder"].map((one) => shadow_el.querySelector(one));
+      if (!table || !head || !body) return;
+      for (const attribute of ["role", "aria-owns"]) table.removeAttribute(attribute);
+      head.id = "table-head";
+      body.setAttribute("role", "grid");
+      body.setAttribute("aria-owns", head.id);
+      body.setAttribute("aria-label", "Table");
+    });
+  }
+
+  function name(place, selector, title) {
+    for (const found of place.querySelectorAll(selector)) found.setAttribute("aria-label", title || "Value");
+  }
+
+  // Do something with each view of a model after a method of its has run.
+  function after(model, method, act) {
+    let view = Bokeh.Models.get(model)?.prototype.default_view.prototype;
+    while (view && !Object.hasOwn(view, method)) view = Object.getPrototypeOf(view);
     if (!view) return;
-    const render = view.render;
-    view.render = function (...args) {
-      render.apply(this, args);
-      for (const handle of this.shadow_el.querySelectorAll(".noUi-handle")) {
-        handle.setAttribute("aria-label", this.model.title || "Value");
-      }
+    const own = view[method];
+    view[method] = function (...args) {
+      const result = own.apply(this, args);
+      act(this);
+      return result;
     };
   }
 

@@ -106,7 +106,7 @@ async def _forget_here(app: Any, state_folder: Path, name: str) -> list[str]:
     if user is None:
         return _erase(app.db, state_folder, None, name, lambda: None)
     async with app.authenticator.lock(name):
-        await sign_out.end_everything(app, user)
+        await sign_out.end_everything(app, user, lab=True)
         for server in list(user.spawners):
             await sign_out.stop_server(app, user, server)
         if user.active:

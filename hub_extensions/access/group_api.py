@@ -23,9 +23,12 @@ from tornado import web
 
 from .. import grants
 from ..claims import MANAGERS_SUFFIX
-from ..folders import is_folder_name
+from ..folders import ADMIN, PUBLISHERS_SUFFIX, is_folder_name
 from . import managers
 from .managers import alike
+
+#: Who may publish to the admin folder, whose notebooks read what the hub knows.
+ADMIN_PUBLISHERS: Final = ADMIN + PUBLISHERS_SUFFIX
 
 #: Only full admins hold it: JupyterHub's own measure of one.
 FULL_ADMIN_SCOPE: Final = "admin:users"
@@ -33,12 +36,12 @@ FULL_ADMIN_SCOPE: Final = "admin:users"
 
 def carries_rights(db: Session, group_name: str, provided: Collection[str]) -> bool:
     """Whether only full admins and the provider change a group: its roles give it, or give with
-    it what JupyterHub allows.
+    it what JupyterHub allows, or its members write what admins run.
 
     `provided`: the groups that follow the provider.
     """
     group = orm.Group.find(db, name=group_name)
-    return alike(group_name) in map(alike, provided) or (
+    return alike(group_name) in map(alike, [*provided, ADMIN_PUBLISHERS]) or (
         group is not None and not all(map(managers.is_managers_role, group.roles))
     )
 
@@ -94,6 +97,8 @@ class _GuardedGroup(stock._GroupAPIHandler):
         """Refuse a change of a group that carries rights by anyone but a full admin."""
         provided = self.authenticator.provided_groups
         if carries_rights(self.db, group_name, provided) and not self.has_scope(FULL_ADMIN_SCOPE):
+            if alike(group_name) == ADMIN_PUBLISHERS:
+                raise web.HTTPError(403, f"{group_name} is given by the hub's full admins only")
             raise web.HTTPError(
                 403, f"The group {group_name} follows the sign-in provider; change the role there"
             )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection
 
 from ..claims import MANAGERS_SUFFIX, MEMBERS
-from ..folders import ADMIN
+from ..folders import ADMIN, PUBLISHERS_SUFFIX
 
 
 def manages(groups: Collection[str], group: str, customer_tenants: Collection[str] = ()) -> bool:
@@ -13,11 +13,12 @@ def manages(groups: Collection[str], group: str, customer_tenants: Collection[st
 
     Members of `admin` manage every group, those of `<x>.admin` the groups `<x>` and `<x>.…`; but
     a manager of one customer never those of another, whatever their tenants are called, and none
-    of them makes others managers.
+    of them makes others managers, or lets them publish: that runs code for each viewer, for members
+    of `admin` too.
     """
     return ADMIN in groups or any(
         (group == area or group.startswith(f"{area}."))
-        and not group.endswith(MANAGERS_SUFFIX)
+        and not group.endswith((MANAGERS_SUFFIX, PUBLISHERS_SUFFIX))
         and customer_of(area, customer_tenants) == customer_of(group, customer_tenants)
         for area in areas(groups)
     )

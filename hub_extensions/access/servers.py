@@ -10,8 +10,8 @@ from typing import Any, Final
 
 from jupyterhub.user import User
 
-from .. import audit
-from ..folders import ADMIN, folders_for
+from .. import audit, lab
+from ..folders import ADMIN, LAB, folders_for
 from ..signing_in import sessions, sign_out
 from ..signing_in.confirming import ConfirmingAuthenticator
 
@@ -150,4 +150,6 @@ class Servers:
     def _has_dashboards(spawner: Any, groups: frozenset[str]) -> bool:
         if spawner.name == ADMIN:
             return ADMIN in groups
+        if spawner.name == LAB:
+            return lab.ANALYSTS in groups
         return bool(folders_for(Path(spawner.notebooks), groups))

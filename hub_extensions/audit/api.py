@@ -21,6 +21,8 @@ from ..own_server import OwnServerHandler
 from ..roles import READ_ACCESS
 from ..spawner import DashboardSpawner
 from ..thumbnails import thumbnails
+from ..usage import openings
+from ..usage.api import opening_key
 from .events import current, record
 from .reading import Query, as_csv, as_json_lines, entries
 from .trail import Trail
@@ -120,9 +122,11 @@ class OpenedHandler(OwnServerHandler):
     """
 
     async def post(self) -> None:
-        """Take `{"group": ..., "dashboard": ...}`."""
+        """Take `{"group": ..., "dashboard": ...}`; with `"opening"`, a key by which more is said of
+        it (`usage.api.MeasuredHandler`)."""
         user, body = self.owner, self.get_json_body()
         group, dashboard = (_name(body, name) for name in ("group", "dashboard"))
+        key = opening_key(body)
         if {group, ADMIN}.isdisjoint(held.name for held in user.groups):
             raise web.HTTPError(403)
         if not all(_limiter.hit(limit, user.name) for limit in _OPENED):
@@ -130,6 +134,7 @@ class OpenedHandler(OwnServerHandler):
                 record("rate-limited", user=user.name, by="hub", reason="opens too many dashboards")
             raise web.HTTPError(429)
         record("dashboard-opened", user=user.name, group=group, dashboard=dashboard)
+        openings.add(self.db, user.orm_user, group, dashboard, key)
         if isinstance(spawner := self.server, DashboardSpawner):
             notebooks.opened(spawner, group, dashboard)
             thumbnails.opened(spawner, group, dashboard)

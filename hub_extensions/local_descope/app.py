@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import importlib.util
 import re
 from pathlib import Path
@@ -52,7 +54,9 @@ def create_app(config: Config) -> Flask:
         SESSION_COOKIE_SAMESITE="Lax",
         PERMANENT_SESSION_LIFETIME=COOKIE_SECONDS,
     )
-    app.jinja_env.globals.update(form_token=browser.form_token, ahead=config.ahead)
+    app.jinja_env.globals.update(
+        form_token=browser.form_token, ahead=config.ahead, brand=config.brand
+    )
     prefix = config.prefix.rstrip("/")
     for part in (protocol, pages, management, session_api):
         app.register_blueprint(part.blueprint, url_prefix=prefix)
@@ -86,10 +90,13 @@ def _content_policy() -> str:
         elif found:
             targets.append(found[0])
     allowed = " ".join(["'self'", *dict.fromkeys(targets)])
-    ahead = ORIGIN.match(parts().config.ahead)
+    config = parts().config
+    ahead = ORIGIN.match(config.ahead)
     known = f"'self' {ahead[0]}" if ahead else "'self'"
+    digest = base64.b64encode(hashlib.sha256(config.brand.css.encode()).digest()).decode()
     return (
-        f"default-src {known}; img-src 'self' data:; form-action {allowed};"
+        f"default-src {known}; style-src {known} 'sha256-{digest}'; img-src {known} data:;"
+        f" form-action {allowed};"
         " base-uri 'none'; frame-ancestors 'none'; object-src 'none'"
     )
 

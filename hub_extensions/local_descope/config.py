@@ -6,6 +6,7 @@ What Descope has as a setting of the project is not here but in the project (`re
 from __future__ import annotations
 
 import ipaddress
+import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any
@@ -59,9 +60,25 @@ def _secret(path: Any) -> str:
     return secret
 
 
+def _from_json(text: Any) -> Any:
+    return json.loads(text) if isinstance(text, str) else text
+
+
 Address = Annotated[str, AfterValidator(_own)]
 Secret = Annotated[str, BeforeValidator(_secret), Field(repr=False)]
 Count = Annotated[int, Field(gt=0)]
+
+
+class Brand(BaseModel):
+    """As `hub_extensions.brands.Brand.page`."""
+
+    model_config = ConfigDict(frozen=True)
+
+    name: str = "Atrium"
+    logo: str = ""
+    is_letters: bool = False
+    icon: str = ""
+    css: str = ""
 
 
 class Config(BaseModel):
@@ -85,6 +102,10 @@ class Config(BaseModel):
     logout_url: Address | None = Field(None, alias="LOCAL_DESCOPE_LOGOUT_URL")
     #: A script for its pages, that has the browser fetch what comes after the sign-in.
     ahead: str = Field("", alias="LOCAL_DESCOPE_AHEAD")
+    #: How its pages name themselves, and what they show for it.
+    brand: Annotated[Brand, BeforeValidator(_from_json)] = Field(
+        Brand(), alias="LOCAL_DESCOPE_BRAND"
+    )
     #: Start without tenants, roles, flows and accounts, as a new project does.
     empty: bool = Field(False, alias="LOCAL_DESCOPE_EMPTY")
     #: Mails to one address in ten minutes, and calls of the API in a minute.

@@ -15,18 +15,24 @@ from oauthenticator.oauth2 import OAuthLogoutHandler
 from tornado import web
 from tornado.httputil import url_concat
 
-from .. import audit, grants
+from .. import audit, brands, grants
+from ..folders import LAB
 from . import pending, sessions
 
-#: Servers that signing out stops. An open JupyterLab may hold unsaved work.
+#: Servers that signing out stops. An open lab may hold unsaved work, and is stopped when its person
+#: says so.
 DASHBOARD_SERVERS: Final = ("", "admin")
 #: Set from the sign-out until the provider has ended its session too. Somebody who leaves on the
 #: way there is asked who they are at the next sign-in all the same.
 ASK_COOKIE: Final = "atrium-ask"
 
 
-async def end_everything(app: Any, user: User) -> None:
+async def end_everything(app: Any, user: User, *, lab: bool = False) -> None:
     """End a person's hub sessions, tokens and dashboard servers, in every browser.
+
+    Args:
+        lab: their lab ends too. Otherwise it works on, with the token that is its own, but no page
+            of it does.
 
     JupyterHub's own log-out clears the cookie in one browser only. Tokens that were made by hand
     end too: nothing would end them when the person is dismissed. What is kept to ask the provider
@@ -37,11 +43,25 @@ async def end_everything(app: Any, user: User) -> None:
     pending.forget_held(lambda held: held.auth_model["name"] == user.name)
     app.db.commit()  # before any await: the handlers share one session, and may roll it back
     await user.save_auth_state(None)
-    await asyncio.gather(*(say_farewell(user, name) for name in DASHBOARD_SERVERS))
-    await asyncio.gather(*(stop_server(app, user, name) for name in DASHBOARD_SERVERS))
+    await asyncio.gather(*(say_farewell(user, name) for name in (*DASHBOARD_SERVERS, LAB)))
+    ended = (*DASHBOARD_SERVERS, LAB) if lab else DASHBOARD_SERVERS
+    await asyncio.gather(*(stop_server(app, user, name) for name in ended))
+    kept = _token_of_lab(user)
     for token in list(user.orm_user.api_tokens):
-        app.db.delete(token)
+        if token is not kept:
+            app.db.delete(token)
     app.db.commit()
+
+
+def has_lab(user: User) -> bool:
+    """Whether somebody's lab runs, or is about to."""
+    spawner = user.spawners.get(LAB)
+    return spawner is not None and spawner.active and spawner.pending != "stop"
+
+
+def _token_of_lab(user: User) -> orm.APIToken | None:
+    """The token that the hub gave to somebody's lab, None if it does not run."""
+    return orm.APIToken.find(user.db, user.spawners[LAB].api_token) if has_lab(user) else None
 
 
 async def say_farewell(user: User, name: str) -> None:
@@ -73,8 +93,9 @@ async def stop_server(app: Any, user: User, name: str) -> None:
         _stopping.discard(spawner)
 
 
-async def sign_out_everywhere(app: Any, user: User) -> dict[str, Any]:
-    """End everything of a person, here and what the provider gave for it.
+async def sign_out_everywhere(app: Any, user: User, *, lab: bool = False) -> dict[str, Any]:
+    """End everything of a person, here and what the provider gave for it. `lab`: as of
+    `end_everything`.
 
     Returns what was kept of their sign-in.
     """
@@ -82,7 +103,7 @@ async def sign_out_everywhere(app: Any, user: User) -> dict[str, Any]:
     async with authenticator.lock(user.name):
         auth_state = await user.get_auth_state() or {}
         subject = grants.subject_of(user.db, user.orm_user)
-        await end_everything(app, user)
+        await end_everything(app, user, lab=lab)
     await revoke(authenticator, auth_state)
     await end_at_provider(authenticator, user.name, subject)
     return auth_state
@@ -145,11 +166,13 @@ def end_session_url(handler: BaseHandler, auth_state: dict[str, Any]) -> str:
     return url_concat(endpoints["end_session_endpoint"], parameters)
 
 
-def ask_next_time(handler: BaseHandler) -> None:
-    """Have the provider ask who somebody is at this browser's next sign-in."""
-    handler._set_cookie(
-        ASK_COOKIE, "yes", encrypted=False, path=handler.hub.base_url, max_age=86400
-    )
+def ask_next_time(handler: BaseHandler, tenant: str = "") -> None:
+    """Have the provider ask who somebody is at this browser's next sign-in.
+
+    Args:
+        tenant: theirs where it is known, by which the page at the end of the sign-out looks.
+    """
+    handler._set_cookie(ASK_COOKIE, tenant, path=handler.hub.base_url, max_age=86400)
 
 
 class SignOutHandler(OAuthLogoutHandler):
@@ -158,21 +181,30 @@ class SignOutHandler(OAuthLogoutHandler):
     _next: str = ""
 
     async def get(self) -> None:
-        """Sign out, unless a page of another site sent the browser here: then ask first."""
-        if self.request.headers.get("Sec-Fetch-Site") == "cross-site":
-            self.finish(await self.render_template("sign_out.html"))
+        """Sign out, unless a page of another site sent the browser here, or a lab runs of which
+        nothing has been said: then ask first."""
+        lab = self.current_user is not None and has_lab(self.current_user)
+        is_sent = self.request.headers.get("Sec-Fetch-Site") == "cross-site"
+        if is_sent or (lab and self._lab not in {"close", "keep"}):
+            self.finish(await self.render_template("sign_out.html", lab=lab, is_sent=is_sent))
             return
         await super().get()
+
+    @property
+    def _lab(self) -> str:
+        """What is to become of the person's lab: `close`, `keep`, or something else."""
+        return self.get_argument("lab", "")
 
     async def default_handle_logout(self) -> None:
         user = self.current_user
         self._next = url_path_join(self.hub.base_url, "signed-out")
         if user is None:
             return
-        auth_state = await sign_out_everywhere(self.app, user)
+        tenant = brands.tenant_of(user)
+        auth_state = await sign_out_everywhere(self.app, user, lab=self._lab == "close")
         audit.record("signed-out", user=user.name)
         self._backend_logout_cleanup(user.name)
-        ask_next_time(self)
+        ask_next_time(self, tenant)
         self._next = end_session_url(self, auth_state)
 
     async def render_logout_page(self) -> None:
@@ -183,8 +215,10 @@ class SignedOutHandler(BaseHandler):
     """`/hub/signed-out`: where the provider sends the browser when its session has ended."""
 
     async def get(self) -> None:
+        tenant = (self.get_secure_cookie(ASK_COOKIE) or b"").decode()
         self.clear_cookie(ASK_COOKIE, path=self.hub.base_url)
-        self.finish(await self.render_template("logout.html"))
+        brand = self.settings["brands"].of_tenant(tenant)
+        self.finish(await self.render_template("logout.html", brand=brand))
 
 
 handlers: Final = [(r"/signed-out", SignedOutHandler)]

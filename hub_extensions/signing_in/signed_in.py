@@ -63,7 +63,7 @@ class _SignsOut(BaseHandler):
         if not self.may_end(user.orm_user):
             raise web.HTTPError(403, "A full admin is signed out by full admins only.")
         by = str(self.current_user.name)
-        await sign_out.sign_out_everywhere(self.app, user)
+        await sign_out.sign_out_everywhere(self.app, user, lab=True)
         audit.record("signed-out", user=user.name, by=by)
         self.log.info("%s signed out %s", by, user.name)
 

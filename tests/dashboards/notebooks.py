@@ -23,10 +23,14 @@ def code(source: str, *tags: str) -> dict[str, Any]:
     }
 
 
+def notebook(*cells: dict[str, Any], **metadata: Any) -> dict[str, Any]:
+    """A notebook of these cells."""
+    numbered = [{**cell, "id": f"cell-{number}"} for number, cell in enumerate(cells)]
+    return {"cells": numbered, "metadata": metadata, "nbformat": 4, "nbformat_minor": 5}
+
+
 def write_notebook(path: Path, *cells: dict[str, Any], **metadata: Any) -> Path:
     """Write a notebook of these cells, and the folders above it; returns its path."""
-    numbered = [{**cell, "id": f"cell-{number}"} for number, cell in enumerate(cells)]
-    notebook = {"cells": numbered, "metadata": metadata, "nbformat": 4, "nbformat_minor": 5}
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps(notebook), encoding="utf-8")
+    path.write_text(json.dumps(notebook(*cells, **metadata)), encoding="utf-8")
     return path

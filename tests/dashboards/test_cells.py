@@ -1,21 +1,31 @@
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Awaitable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from dashboards.cells import SHOW, cells_of, makes_own_page
+from dashboards.cells import SHOW, cells_of, evaluated, makes_own_page
+from dashboards.failure import CannotWork
+from dashboards.magics import Shell
 from tests.dashboards.notebooks import code, markdown, write_notebook
 
 
 def shown(path: Path) -> list[object]:
     """What the cells of a notebook show when they run."""
     outputs: list[object] = []
-    space = {SHOW: outputs.append}
+    space: dict[str, Any] = {SHOW: outputs.append}
+    space["get_ipython"] = lambda: Shell(space, outputs.append)
     for cell in cells_of(path):
-        if cell.is_code:
-            exec(cell.code, space)
-    return outputs
+        if cell.is_code and (waits := evaluated(cell.code, space)):
+            asyncio.run(awaited(waits))
+    return [output for output in outputs if output is not None]
+
+
+async def awaited(waits: Awaitable[object]) -> object:
+    return await waits
 
 
 @pytest.mark.parametrize(
@@ -32,11 +42,31 @@ def shown(path: Path) -> list[object]:
         ("if True:\n    %load_ext x\n    y = 6\ny", [6]),
         ("x = 7 % 4\nx", [3]),
         ("(1,\n 2)", [(1, 2)]),
+        ("x = 'one\n'", SyntaxError),
+        ("%time x = 8\nx", [8]),
+        ("x = %time 9\nx", [9]),
+        ("text = '''\n%no magic\n'''\n!ls\ntext.strip()", ["%no magic"]),
+        ("%timeit 1 / 0", []),
+        ("len?\n?len\n10", [10]),
+        ("%%html\n<b>11</b>", [{"text/html": "<b>11</b>\n"}]),
+        ("%%javascript\nalert(1)", []),
+        ("%nothing of this name\n12", [12]),
+        ("import asyncio\nawait asyncio.sleep(0, 13)", [13]),
+        (
+            "%env ATRIUM_OF_A_TEST=14\n%env ATRIUM_OF_A_TEST\nimport os\n"
+            "os.environ.pop('ATRIUM_OF_A_TEST')",
+            ["14"],
+        ),
+        ("files = !ls", CannotWork),
     ],
 )
 def test_the_last_value_of_a_cell_is_shown(
-    tmp_path: Path, source: str, outputs: list[object]
+    tmp_path: Path, source: str, outputs: list[object] | type[Exception]
 ) -> None:
+    if isinstance(outputs, type):
+        with pytest.raises(outputs):
+            shown(write_notebook(tmp_path / "n.ipynb", code(source)))
+        return
     assert shown(write_notebook(tmp_path / "n.ipynb", code(source))) == outputs
 
 
@@ -52,3 +82,24 @@ def test_a_page_of_its_own_is_guessed_from_the_text(tmp_path: Path) -> None:
     plain = write_notebook(tmp_path / "b.ipynb", markdown("template="), code("pn.extension()"))
     assert makes_own_page(cells_of(own))
     assert not makes_own_page(cells_of(plain))
+
+
+def test_what_is_captured_has_a_name_or_none(tmp_path: Path) -> None:
+    sources = ("%%capture kept\n1", "%%capture --no-stderr\n1", "%%time\n1", "x = '%%capture'")
+    path = write_notebook(tmp_path / "n.ipynb", *map(code, sources))
+    assert [cell.captured for cell in cells_of(path)] == ["kept", "", None, None]
+
+
+def test_lines_keep_their_numbers_below_magics(tmp_path: Path) -> None:
+    path = write_notebook(tmp_path / "n.ipynb", code("%%time\n%config x\n1 / 0"))
+    with pytest.raises(ZeroDivisionError) as caught:
+        shown(path)
+    assert caught.traceback[-1].lineno == 2  # counted from 0
+
+
+def test_run_takes_a_module_or_a_notebook(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "given.py").write_text("made = before + 1")
+    write_notebook(tmp_path / "other.ipynb", code("made += 1"))
+    source = "before = 1\n%run given.py\n%run -i given\n%run other.ipynb\nmade"
+    assert shown(write_notebook(tmp_path / "n.ipynb", code(source))) == [3]

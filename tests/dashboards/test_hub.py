@@ -17,7 +17,7 @@ from tornado.testing import bind_unused_port
 from tornado.web import Application, RequestHandler
 
 from dashboards.activity import Activity
-from dashboards.hub import Hub, Visitor
+from dashboards.hub import Hub, Usage, Visitor
 from dashboards.identity import CurrentUser
 from dashboards.settings import Settings, settings_from
 
@@ -234,13 +234,90 @@ def test_a_report_that_the_hub_did_not_take_is_made_again(tmp_path: Path) -> Non
 
 @pytest.mark.parametrize("status", [204, 404, 403, 503])
 def test_an_opened_dashboard_is_told_and_nobody_waits(tmp_path: Path, status: int) -> None:
-    async def open_one(settings: Settings) -> None:
+    async def open_one(settings: Settings) -> str:
         hub = Hub(settings)
-        hub.opened("user", "who")
+        key = hub.opened("user", "who")
         await asyncio.gather(*hub._tasks)
         assert not hub._tasks
+        return key
 
-    _, seen = ask(tmp_path, open_one, (status, {}))
+    key, seen = ask(tmp_path, open_one, (status, {}))
     ((token, body),) = seen
     assert token == "token own-token"
-    assert json.loads(body) == {"group": "user", "dashboard": "who"}
+    assert json.loads(body) == {"group": "user", "dashboard": "who", "opening": key}
+
+
+@pytest.mark.parametrize(("status", "is_told"), [(204, True), (404, False)])
+def test_how_an_opening_ended_is_told_once_and_after_it(
+    tmp_path: Path, status: int, is_told: bool
+) -> None:
+    async def open_two(settings: Settings) -> list[str]:
+        hub = Hub(settings)
+        keys = [hub.opened("user", name) for name in ("who", "what")]
+        ended = [hub.opening_ended(*how) for how in ((keys[0], 1.5), (keys[1], None, "1a2b3c4d"))]
+        assert ended == [True, True]
+        assert not hub.opening_ended(keys[0], 0.1)
+        assert not hub.opening_ended("another", 0.1)
+        while hub._tasks:
+            await asyncio.gather(*hub._tasks)
+        return keys
+
+    (one, two), seen = ask(tmp_path, open_two, (status, None))
+    told = [json.loads(body) for _, body in seen]
+    ended = [{"opening": one, "seconds": 1.5}, {"opening": two, "failed": True}]
+    ended[1]["reference"] = "1a2b3c4d"
+    assert [body for body in told if "group" not in body] == (ended if is_told else [])
+
+
+def test_no_more_openings_are_remembered_than_a_person_has_pages(tmp_path: Path) -> None:
+    async def open_many(settings: Settings) -> None:
+        hub = Hub(settings)
+        keys = [hub.opened("user", "who") for _ in range(150)]
+        assert not hub.opening_ended(keys[0], 1.0)
+        assert hub.opening_ended(keys[-1], 1.0)
+        while hub._tasks:
+            await asyncio.gather(*hub._tasks)
+
+    ask(tmp_path, open_many, (204, None))
+
+
+USAGE = {"name": "ann", "favourites": [["user", "a"]], "recent": [["user", "b"], ["user", "a"]]}
+
+
+@pytest.mark.parametrize(
+    ("answer", "usage"),
+    [
+        (USAGE, Usage(favourites=(("user", "a"),), recent=(("user", "b"), ("user", "a")))),
+        ({"name": "ann", "favourites": [], "recent": []}, Usage(favourites=(), recent=())),
+        (
+            {"name": "ann", "favourites": [1, ["a"], ["a", 2], ["a", "b", "c"]]},
+            Usage(favourites=(), recent=()),
+        ),
+        ({"name": "ann"}, None),
+        ({"name": "bob", "favourites": [["user", "a"]]}, None),
+    ],
+)
+def test_what_the_hub_keeps_of_the_owners_use(
+    tmp_path: Path, answer: dict[str, Any], usage: Usage | None
+) -> None:
+    async def use(settings: Settings) -> Usage | None:
+        return await Hub(settings).usage()
+
+    assert ask(tmp_path, use, (200, answer))[0] == usage
+
+
+def test_the_hub_is_asked_again_after_it_was_told_something(tmp_path: Path) -> None:
+    async def use(settings: Settings) -> list[int]:
+        hub, asked = Hub(settings), []
+        for tell in (None, None, "favourite", "opening", None):
+            if tell == "favourite":
+                await hub.tell_favourite("user", "a", wanted=True)
+            elif tell == "opening":
+                hub.opened("user", "a")
+                await asyncio.gather(*hub._tasks)
+            await hub.usage()
+            asked.append(sum(not body for _, body in seen))
+        return asked
+
+    seen: list[tuple[str, Any]] = []
+    assert ask(tmp_path, use, (200, USAGE), seen)[0] == [1, 1, 2, 3, 3]

@@ -432,3 +432,43 @@ def test_shared_cells_run_as_all_others_on_a_hub_that_runs_none(
     assert session_token(bob.dashboard("user", "shared"))
     assert (plain_hub.notebooks / "user" / "made.txt").read_text() == "bob"
     assert "shared cells of user/shared run for this viewer alone" in plain_hub.log()
+
+
+@pytest.mark.parametrize(
+    ("source", "sentence"),
+    [
+        ("input('who?')", "asks for keyboard input, which a page cannot give"),
+        ("import getpass\ngetpass.getpass()", "asks for keyboard input, which a page cannot give"),
+        ("files = !ls", "read them with Python instead"),
+        ("import os\nos._exit(3)", "Something in it went wrong"),
+        ("def f(:", "Something in it went wrong"),
+        ("await 1", "Something in it went wrong"),
+    ],
+    ids=["input", "getpass", "shell", "exit", "syntax", "await"],
+)
+def test_what_a_page_cannot_do_is_told(
+    plain_hub: PlainHub, bob: Guest, source: str, sentence: str
+) -> None:
+    path = write_notebook(plain_hub.notebooks / "user" / "cannot.ipynb", code(source))
+    try:
+        page = bob.dashboard("user", "cannot").text
+    finally:
+        path.unlink()
+    assert sentence in page
+    assert re.search(r"Reference: <code>\w{8}</code>", page)
+    assert session_token(bob.dashboard("user", "who"))  # nobody else is disturbed
+
+
+def test_what_is_known_to_be_no_dashboard_is_told_to_admins(
+    plain_hub: PlainHub, ann: Guest, bob: Guest
+) -> None:
+    kernel = {"kernelspec": {"name": "ir", "language": "R"}}
+    path = write_notebook(plain_hub.notebooks / "user" / "other.ipynb", code("x <- 1"), **kernel)
+    try:
+        assert "is written in R" in ann.get(f"{ann.home}?all").text
+        page = ann.dashboard("user", "other")
+        assert "is written in R" in page.text
+        assert page.status_code == 404
+        assert NOT_HERE in bob.dashboard("user", "other").text
+    finally:
+        path.unlink()

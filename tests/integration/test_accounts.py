@@ -15,10 +15,11 @@ import pytest
 from tests import machine
 from tests.dashboards.notebooks import code, markdown, write_notebook
 from tests.hub import Hub, wait_until
+from tests.labs import Lab
 from tests.machine import server
 from tests.person import Person
 
-ADMIN, MEMBER = "admin@acme.test", "member@acme.test"
+ADMIN, ANALYST, MEMBER = "admin@acme.test", "analyst@acme.test", "member@acme.test"
 TELL = """
 import json, os
 from dashboards import hub_data
@@ -29,6 +30,14 @@ LEAVE = """
 import os, subprocess
 left = subprocess.Popen(["sleep", "600"], start_new_session=True).pid
 open(os.path.expanduser("~/left"), "w").write(str(left))
+"""
+#: What code in a lab can read of some paths.
+LOOK = """
+import json, os
+status = dict(line.split(":", 1) for line in open("/proc/self/status"))
+found = {{"uid": os.getuid(), "privileges": status["NoNewPrivs"].strip()}}
+found["read"] = [path for path in {paths!r} if os.access(path, os.R_OK)]
+print(json.dumps(found))
 """
 
 pytestmark = pytest.mark.skipif(bool(machine.why_not()), reason=machine.why_not())
@@ -135,6 +144,21 @@ def test_a_folder_that_comes_is_shut_and_opened(hub: Hub, admin: Person) -> None
     wait_until(lambda: not _lists(70_999, [], late), "the folder shut to others")
     wait_until(lambda: can_read(server(hub, ADMIN), late), "the folder for who may see it")
     wait_until(lambda: "Late" in admin.get(f"/user/{ADMIN}/?all").text, "its card")
+
+
+def test_a_lab_reads_nothing_but_its_home(hub: Hub, member: Person) -> None:
+    analyst = Person.signed_in(hub, ANALYST)
+    analyst.open_dashboards()
+    lab = Lab(analyst)
+    assert server(hub, ANALYST, "lab").uids().real != server(hub, ANALYST).uids().real
+    closed = [*hub.notebooks.iterdir(), hub.state / "secrets", hub.state / "jupyterhub.sqlite"]
+    closed += [hub.home_of(MEMBER), hub.home_of(ANALYST)]
+    found = json.loads(lab.run(LOOK.format(paths=list(map(str, closed)))))
+    assert found["read"] == []
+    assert found["uid"] == server(hub, ANALYST, "lab").uids().real
+    assert found["privileges"] == "1"  # none to be gained
+    assert lab.preview("as/member/dashboards/work/first_dashboard").ok
+    hub.api(f"/users/{ANALYST}", "DELETE")
 
 
 def test_nothing_of_a_server_is_left(hub: Hub, admin: Person, member: Person) -> None:

@@ -16,7 +16,10 @@ def test_three_folders_come_with_the_project() -> None:
     assert ids == [
         "admin/access",
         "admin/audit",
+        "admin/health",
+        "admin/speed",
         "admin/the_hub",
+        "admin/usage",
         "admin/who_am_i",
         "customers/your_orders",
         "user/penguins",
@@ -103,3 +106,56 @@ def test_whom_an_admin_looks_at_does_not_stand_in_the_address() -> None:
     """Nobody's e-mail in a link; and who can be chosen is not known yet when the page is made."""
     access = next(path for path in NOTEBOOKS if path.stem == "access")
     assert not leaves_address_to_us(content_of(access))
+
+
+@pytest.mark.long
+def test_health_says_what_is_wrong() -> None:
+    health = next(path for path in NOTEBOOKS if path.stem == "health")
+    said = run(
+        health,
+        then="""
+asyncio.run(refresh())
+print(message.object, overview.visible)
+well = dict(
+    up=7200, signed_in=3, servers=dict(ready=1, starting=0, killed=0, open_dashboards=2),
+    queue=dict(waiting=0, starting=0, at_once=4), notice="", provider_away=None,
+    machine=dict(memory=8e9, available=4e9, load=0.5, cores=2), template="ready",
+    template_memory=250e6, database="sqlite", database_size=2e6, disks=(), failures=(),
+)
+print(problems(health_data.Health(**well)))
+disk = health_data.Disk(of=("state", "notebooks"), free=1e9, size=100e9)
+ill = well | dict(
+    notice="It is away.", queue=dict(waiting=2), template="starting", disks=(disk,),
+    servers=well["servers"] | dict(killed=1), machine=well["machine"] | dict(available=1e6),
+    provider_away=90, template_memory=None, database_size=None,
+)
+print(len(problems(health_data.Health(**ill))))
+health_data.health = lambda reference: health_data.Health(**ill)
+hub_data.servers = lambda: []
+asyncio.run(refresh())
+print(machine_now.object, servers_now.object, failures_now.object, wrong.visible)
+""",
+    )
+    assert said.startswith("Only dashboards in the admin folder may see this. False\n[]\n6\n")
+    assert "away for 1 minute" in said
+    assert "1.0 GB of 100.0 GB" in said
+    assert "No server runs." in said
+    assert said.endswith("True\n")
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("stem", ["usage", "speed"])
+def test_what_nobody_has_opened_is_said_in_words(stem: str) -> None:
+    notebook = next(path for path in NOTEBOOKS if path.stem == stem)
+    said = run(
+        notebook,
+        then="""
+asyncio.run(refresh())
+print(message.object, overview.visible)
+usage_data.usage = lambda *by, **only: []
+usage_data.cards = dict
+asyncio.run(refresh())
+print(message.visible, overview.visible)
+""",
+    )
+    assert said.endswith("Only dashboards in the admin folder may see this. False\nFalse True\n")

@@ -33,6 +33,12 @@ CUSTOMERS = {"globex", "initech", "globex.eu"}
         ({"globex.admin"}, "globex.eu.reports", False),
         ({"globex.eu.admin"}, "globex.reports", False),
         ({"globex.admin"}, "customers", False),
+        ({"admin"}, "finance.publish", True),
+        ({"finance.admin"}, "finance.publish", False),
+        ({"globex.admin"}, "globex.publish", False),
+        ({"globex.admin"}, "globex.admin.publish", False),
+        ({"finance.publish.admin"}, "finance.publish", False),
+        ({"finance.publish"}, "finance.publish", False),
     ],
 )
 def test_a_manager_manages_their_area_and_no_other(

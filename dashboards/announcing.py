@@ -1,0 +1,67 @@
+"""What admins tell everybody, on pages that are open: the hub pushes it, as it pushes groups."""
+
+from __future__ import annotations
+
+import json
+from contextlib import suppress
+from typing import Any
+
+from tornado.web import HTTPError
+from tornado.websocket import WebSocketClosedError
+
+from dashboards.pages import OwnerSocket, Upgrade
+from dashboards.revoking import Push, PushedHandler
+from dashboards.site import Site
+
+_LONGEST = 10_000
+
+
+class AnnouncementHandler(PushedHandler):
+    """`PUT <prefix>announcement`: `{"announcement": {"key", "kind", "text"}}`, null for none."""
+
+    def put(self) -> None:
+        """Tell the open pages."""
+        try:
+            told = json.loads(self.request.body) if len(self.request.body) <= _LONGEST else None
+        except ValueError:
+            told = None
+        if not isinstance(told, dict) or "announcement" not in told:
+            raise HTTPError(400)
+        self.site.hub.forget_answers()
+        for page in tuple(self.site.announced_to):
+            page.tell(told["announcement"])
+        self.set_status(204)
+
+
+class AnnouncementSocket(OwnerSocket):
+    """`<prefix>announcement`: an open page is told what there is, and when that changes."""
+
+    async def open(self, *_args: Any) -> None:
+        """What a page shows may be from before the last change."""
+        self.site.announced_to.add(self)
+        self.tell(await self.site.hub.announcement())
+
+    def on_message(self, message: str | bytes) -> None:
+        """A page has nothing to say."""
+
+    def on_close(self) -> None:
+        """Nobody looks any more."""
+        self.site.announced_to.discard(self)
+
+    def tell(self, told: dict[str, str] | None) -> None:
+        """Show this instead of what is there."""
+        with suppress(WebSocketClosedError):  # its page is on the way out by itself
+            self.write_message(json.dumps(told))
+
+    def follow(self, push: Push) -> None:
+        """Somebody who is signed out, or with whom nothing is shared any more, is told nothing."""
+        if push.ended or not push.groups:
+            self.close(push.code)
+
+
+def announcing_routes(prefix: str, site: Site) -> list[tuple[Any, type[Any], dict[str, Any]]]:
+    """The addresses of this module. `prefix`: as a regular expression."""
+    return [
+        (Upgrade(prefix + "announcement"), AnnouncementSocket, {}),
+        (prefix + "announcement", AnnouncementHandler, {"site": site}),
+    ]

@@ -1,0 +1,56 @@
+"""JupyterLab for those who write dashboards, and in it their notebooks as viewers will see them.
+
+`python -I -m dashboards.lab` is a lab as the hub starts it. `extension` is what Jupyter's server
+gets of ours; `preview` is the process behind "Preview as dashboard", which jupyter-server-proxy
+starts and lets nobody reach but through the lab, whose sign-in is JupyterHub's.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+PLACE = "preview"
+"""The address of the preview, under the lab's own."""
+
+_HERE = Path(__file__).parent
+
+
+def work_folder() -> Path:
+    """Where the notebooks of this lab are; the hub keeps it between its starts."""
+    return Path.home() / "work"
+
+
+def folder_name(*below: str) -> str:
+    """How previews know a folder below the work folder; share/…/remoteEntry.js says the same."""
+    return " · ".join((work_folder().name, *below))
+
+
+def place_of(folder: str, name: str) -> str:
+    """The end of a notebook's address in the preview, percent-encoded."""
+    return f"{quote(folder, safe='')}/{quote(name, safe='')}"
+
+
+def preview_server() -> dict[str, Any]:
+    """What jupyter-server-proxy is told (its entry point `jupyter_serverproxy_servers`)."""
+    return {
+        "command": [sys.executable, "-I", "-m", "dashboards.lab.preview", "{unix_socket}"],
+        "environment": {"ATRIUM_PREVIEW": f"{{base_url}}{PLACE}/"},
+        "unix_socket": True,  # in a folder that is this account's alone
+        "absolute_url": True,
+        "timeout": 60,
+        # A page that is merely open is no use of the lab.
+        "exclude_last_activity_patterns": [r".*/(ws|changes|alive)$"],
+        "launcher_entry": {
+            "title": "Preview as dashboard",
+            "icon_path": os.fspath(_HERE.parent / "static" / "mark.svg"),
+        },
+    }
+
+
+def _jupyter_server_extension_points() -> list[dict[str, str]]:
+    """Called by Jupyter's server."""
+    return [{"module": "dashboards.lab.extension"}]

@@ -1,0 +1,83 @@
+"""What `get_ipython()` is in a notebook that is a dashboard: IPython's magics, as far as a page has
+a use for them.
+
+Cells ask it for their magics (`dashboards.cells.Cell.python`). What sets up its author's JupyterLab
+does nothing here, and no command of a shell is run.
+"""
+
+from __future__ import annotations
+
+import os
+import runpy
+import shlex
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from dashboards.cells import content_of, evaluated
+from dashboards.failure import CannotWork
+
+_SHOWN = {"html": "text/html", "markdown": "text/markdown", "latex": "text/latex"}
+_SHOWN["svg"] = "image/svg+xml"
+
+
+class Shell:
+    """Stands for IPython's InteractiveShell.
+
+    Args:
+        space: the names of the notebook.
+        show: takes something that is to be shown, by its kind.
+    """
+
+    #: Libraries look here whether they are in Jupyter; they are not.
+    config: dict[str, Any]
+    kernel = None
+
+    def __init__(self, space: dict[str, Any], show: Callable[[dict[str, str]], object]) -> None:
+        self.user_ns = space
+        self.config = {}
+        self._show = show
+
+    def run_line_magic(self, name: str, line: str, *_: object) -> None:
+        """`%name line`; one that is not known does nothing."""
+        match name:
+            case "run":
+                self._run_file(line)
+            case "env" | "set_env":
+                self._set_environment(line)
+
+    def run_cell_magic(self, name: str, line: str, cell: str) -> None:
+        """`%%name line`, with the cell below it; one that is not known does nothing."""
+        if name in _SHOWN:
+            self._show({_SHOWN[name]: cell})
+
+    def magic(self, line: str) -> None:
+        """As older notebooks write `run_line_magic`."""
+        name, _, rest = line.lstrip("%").partition(" ")
+        self.run_line_magic(name, rest)
+
+    def system(self, command: str) -> None:
+        """`!command`: it prepares its author's machine, and that has been done."""
+
+    def getoutput(self, command: str, *_: object, **__: object) -> list[str]:
+        """`name = !command`. Raises CannotWork: what comes later needs the answer."""
+        sentence = "This dashboard asks a command of the shell for data, which is not run here; "
+        raise CannotWork(f"{sentence}read them with Python instead.", f"!{command}")
+
+    def _run_file(self, line: str) -> None:
+        words = [word for word in shlex.split(line) if not word.startswith("-")]
+        path = Path(words[0] if words else "")
+        if path.suffix == ".ipynb":
+            for cell in content_of(path).cells:
+                if cell.is_code:
+                    evaluated(cell.code, self.user_ns)
+            return
+        path = path if path.suffix else path.with_suffix(".py")
+        found = runpy.run_path(os.fspath(path), self.user_ns, "__main__")
+        self.user_ns.update({k: v for k, v in found.items() if not k.startswith("__")})
+
+    @staticmethod
+    def _set_environment(line: str) -> None:
+        name, is_given, value = line.strip().replace(" ", "=", 1).partition("=")
+        if is_given:
+            os.environ[name.strip()] = value.strip(" =")

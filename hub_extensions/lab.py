@@ -1,0 +1,66 @@
+"""The lab: JupyterLab as the named server `lab` of those who write dashboards.
+
+What runs in it is `dashboards.lab`. Who may write there runs code, so against a real project it
+is refused where people's servers have no Unix accounts of their own.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Collection
+from typing import Final
+
+from tornado import web
+
+from . import local_service
+from .accounts.unix_accounts import Isolation
+from .roles import PUBLISH
+from .settings import Settings
+
+#: The group of those who write dashboards.
+ANALYSTS: Final = "analysts"
+
+#: Isolated (-I), so that nothing in the home is imported in place of what is meant.
+COMMAND: Final = [sys.executable, "-I", "-m", "dashboards.lab"]
+
+#: What a lab may do at the hub; its kernels have its token.
+SCOPES: Final = [
+    "users:activity!user",  # report its own activity (the `server` role has it too),
+    "access:servers!server",  # check who opens it (the `server` role has it too),
+    PUBLISH,  # and publish what was written in it.
+]
+
+
+def check_allowed(groups: Collection[str], obstacle: str) -> None:
+    """Refuse a lab to whom it is not for.
+
+    Args:
+        groups: of the person.
+        obstacle: why nobody can have one here, "" if they can.
+
+    Raises:
+        web.HTTPError: 403, with a sentence for the person.
+    """
+    if ANALYSTS not in groups:
+        raise web.HTTPError(403, "This is for people who write dashboards.")
+    if obstacle:
+        raise web.HTTPError(403, obstacle)
+
+
+def obstacle(given: Settings, isolation: Isolation) -> str:
+    """Why nobody can have a lab here, a sentence with the next step; "" if they can."""
+    if given.is_local or isolation.ids or given.unisolated:
+        return ""
+    return (
+        "Nobody can write dashboards here yet, because everybody's code would run under one account"
+        f" of this machine: {isolation.obstacle}. Whoever runs this site can start it as root on"
+        " Linux, so that each person gets an account of their own, or set ATRIUM_UNISOLATED=yes if"
+        " everybody who writes dashboards may have all that its account has."
+    )
+
+
+def environment(given: Settings) -> dict[str, str]:
+    """What labs are told beside what each server is: the tenants, the owner's first, of which a
+    preview shows sample viewers."""
+    owner = given.owner_tenant or local_service.OWNER_TENANT
+    return {"ATRIUM_TENANTS": ",".join([owner, *sorted(given.customers)])}

@@ -1,0 +1,204 @@
+"""The REST API to publish: for a signed-in browser, a person's token, and the token of a lab.
+
+/publishing                                    the folders that I may publish to
+/publishing/checks?name=…[&folder=…]           POST a notebook: it is looked at, and tried
+/publishing/checks/{id}[?wait=…]               how it goes; PUT {folder, name}: where to
+/publishing/checks/{id}/publish                POST {note, replaces, anyway, not_secret}
+/publishing/dashboards/{folder}/{name}         its versions; DELETE ?replaces=…: remove it
+/publishing/dashboards/{folder}/{name}/versions/{id}   one of them
+/publishing/dashboards/{folder}/{name}/rollback        POST {version, replaces}
+
+The token of a dashboard's server can do none of it: it has not the scope.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from typing import Any, Final
+
+from jupyterhub.apihandlers.base import APIHandler
+from jupyterhub.user import User
+from jupyterhub.utils import url_path_join
+from tornado import web
+from tornado.httputil import url_concat
+
+from ..roles import PUBLISH
+from .author import Author, check_record, link_to, version_record, wait_for
+from .publishing import CannotPublish, Conflict
+from .versions import Place
+
+#: Seconds that somebody may wait for an answer; they ask again then.
+_LONGEST_WAIT: Final = 25.0
+
+
+class _PublishingApi(APIHandler):
+    """What all share: who may come, and how a refusal is told."""
+
+    async def prepare(self) -> None:
+        """Refuse who may not publish, before anything is looked up."""
+        await super().prepare()
+        if not isinstance(self.current_user, User) or PUBLISH not in self.expanded_scopes:
+            raise web.HTTPError(403)
+        if obstacle := self.authenticator.publishing_obstacle:
+            raise web.HTTPError(403, obstacle)
+
+    @property
+    def author(self) -> Author:
+        return Author(self.current_user)
+
+    def write_error(self, status_code: int, **kwargs: Any) -> None:
+        """JupyterHub's answer to an error; a refusal of ours is one with its sentence."""
+        error = kwargs.get("exc_info", (None, None))[1]
+        if not isinstance(error, CannotPublish):
+            super().write_error(status_code, **kwargs)
+            return
+        told: dict[str, Any] = {"status": error.status, "message": str(error)}
+        if isinstance(error, Conflict):
+            version = error.version and version_record(error.version)
+            told |= {"present": error.present, "version": version}
+        self.set_header("Content-Type", self.get_content_type())
+        self.answer(told, error.status)
+
+    def log_exception(self, *exc_info: Any) -> None:
+        """A refusal is an answer, no failure."""
+        if not isinstance(exc_info[1], CannotPublish):
+            super().log_exception(*exc_info)
+
+    def body(self) -> dict[str, Any]:
+        """The object that the request carries. Raises web.HTTPError."""
+        body = self.get_json_body() or {}
+        if not isinstance(body, dict):
+            raise web.HTTPError(400, "The body must be an object")
+        return body
+
+    def answer(self, told: Any, status: int = 200) -> None:
+        self.set_status(status)
+        self.finish(json.dumps(told))
+
+    def place(self, folder: str, name: str) -> Place:
+        return self.author.place(folder, name)
+
+
+class TargetsHandler(_PublishingApi):
+    """`GET /hub/api/publishing`."""
+
+    async def get(self) -> None:
+        self.answer({"folders": [asdict(target) for target in self.author.targets()]})
+
+
+class _CheckApi(_PublishingApi):
+    def tell(self, check: Any, status: int = 200) -> None:
+        people = self.author.people_of(check.place.folder) if check.place else 0
+        page = url_concat(url_path_join(self.hub.base_url, "publish"), {"check": check.id})
+        self.answer(check_record(check, people) | {"page": page}, status)
+
+
+class ChecksHandler(_CheckApi):
+    """`POST /hub/api/publishing/checks`, with the notebook as its body."""
+
+    async def post(self) -> None:
+        name, folder = self.get_query_argument("name", ""), self.get_query_argument("folder", "")
+        place = self.place(folder, name.removesuffix(".ipynb")) if folder else None
+        self.tell(await self.author.hand_in(name, self.request.body, place), 201)
+
+
+class CheckHandler(_CheckApi):
+    """`/hub/api/publishing/checks/{id}`."""
+
+    async def get(self, check_id: str) -> None:
+        check = self.author.check(check_id)
+        wait = self.get_query_argument("wait", "0")
+        await wait_for(check, min(float(wait) if wait.isdecimal() else 0, _LONGEST_WAIT))
+        self.tell(check)
+
+    async def put(self, check_id: str) -> None:
+        check, body = self.author.check(check_id), self.body()
+        place = self.place(_text(body, "folder"), _text(body, "name"))
+        await self.author.aim(check, place)
+        self.tell(check)
+
+
+class PublishHandler(_PublishingApi):
+    """`POST /hub/api/publishing/checks/{id}/publish`."""
+
+    async def post(self, check_id: str) -> None:
+        check, body = self.author.check(check_id), self.body()
+        place = check.place
+        version = await self.author.publish(
+            check,
+            note=_text(body, "note", ""),
+            replaces=_text(body, "replaces", "") or None,
+            anyway=body.get("anyway") is True,
+            not_secret=body.get("not_secret") is True,
+        )
+        assert place is not None
+        link = link_to(self.hub.base_url, place)
+        self.answer({"version": version, "folder": place.folder, "name": place.name, "url": link})
+
+
+class DashboardHandler(_PublishingApi):
+    """`/hub/api/publishing/dashboards/{folder}/{name}`."""
+
+    async def get(self, folder: str, name: str) -> None:
+        shown = await self.author.shown(self.place(folder, name))
+        self.answer(
+            {
+                "present": shown.present,
+                "shown": shown.version and shown.version.id,
+                "versions": [version_record(version) for version in shown.versions],
+            }
+        )
+
+    async def delete(self, folder: str, name: str) -> None:
+        replaces = self.get_query_argument("replaces")
+        version = await self.author.remove(self.place(folder, name), replaces)
+        self.answer({"version": version})
+
+
+class VersionHandler(_PublishingApi):
+    """`GET /hub/api/publishing/dashboards/{folder}/{name}/versions/{id}`: it, its notebook, and
+    what is there now that is not as it was then."""
+
+    async def get(self, folder: str, name: str, version_id: str) -> None:
+        place = self.place(folder, name)
+        version, content = await self.author.content(place, version_id)
+        changes = await self.author.differences(await self.author.present(place), content)
+        self.answer(
+            version_record(version)
+            | {
+                "notebook": None if content is None else content.decode(errors="replace"),
+                "changes": [change.model_dump() for change in changes],
+            }
+        )
+
+
+class RollbackHandler(_PublishingApi):
+    """`POST /hub/api/publishing/dashboards/{folder}/{name}/rollback`."""
+
+    async def post(self, folder: str, name: str) -> None:
+        place, body = self.place(folder, name), self.body()
+        version = await self.author.roll_back(
+            place, _text(body, "version"), _text(body, "replaces")
+        )
+        self.answer({"version": version})
+
+
+def _text(body: dict[str, Any], key: str, default: str | None = None) -> str:
+    text = body.get(key, default)
+    if not isinstance(text, str):
+        raise web.HTTPError(400, f"{key} is a text")
+    return text
+
+
+_DASHBOARD: Final = r"/api/publishing/dashboards/([^/]+)/([^/]+)"
+
+handlers: Final = [
+    (r"/api/publishing", TargetsHandler),
+    (r"/api/publishing/checks", ChecksHandler),
+    (r"/api/publishing/checks/([^/]+)", CheckHandler),
+    (r"/api/publishing/checks/([^/]+)/publish", PublishHandler),
+    (_DASHBOARD, DashboardHandler),
+    (rf"{_DASHBOARD}/versions/([^/]+)", VersionHandler),
+    (rf"{_DASHBOARD}/rollback", RollbackHandler),
+]

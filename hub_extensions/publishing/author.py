@@ -1,0 +1,304 @@
+"""Somebody who publishes, at this moment: where to, and what they do there.
+
+Made anew for each request, so that a right that was lost meanwhile counts. The API and the pages
+both do what they do through it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import asdict, dataclass
+from functools import cached_property, lru_cache
+from pathlib import Path
+from typing import Any, Final
+from urllib.parse import quote
+
+from jupyterhub import orm
+from jupyterhub.user import User
+from limits import parse
+from limits.storage import MemoryStorage
+from limits.strategies import MovingWindowRateLimiter
+from sqlalchemy import func, select
+
+from .. import audit, grants
+from ..accounts import unix_accounts
+from ..folders import ADMIN, audiences, is_folder_name
+from ..spawner import DashboardSpawner
+from . import files
+from .checks import Check, checks, read
+from .publishing import CannotPublish, Publishing, Shown
+from .rights import may_publish, publishes_anywhere
+from .versions import NONE, Place, Version, content_id
+
+_LONGEST_NAME: Final = 200
+LONGEST_NOTE: Final = 500
+#: Each runs a process or two.
+_CHECKS: Final = parse("20/minute")
+_limiter: Final = MovingWindowRateLimiter(MemoryStorage())
+
+
+@dataclass(frozen=True, kw_only=True)
+class Target:
+    """A folder that somebody may publish to.
+
+    Attributes:
+        people: how many see what is in it.
+        dashboards: what is in it.
+        is_there: whether there is a folder already, or only a group.
+    """
+
+    folder: str
+    people: int
+    dashboards: tuple[str, ...]
+    is_there: bool
+
+
+class Author:
+    """A person who may publish somewhere, or nowhere."""
+
+    def __init__(self, user: User) -> None:
+        assert isinstance(user.spawner, DashboardSpawner)
+        self.user, self.spawner = user, user.spawner
+        self.name = str(user.name)
+        self._notebooks = Path(self.spawner.notebooks)
+        self._publishing = publishing_in(self.spawner.notebooks)
+
+    @cached_property
+    def _groups(self) -> frozenset[str]:
+        return grants.groups_of(self.user.db, self.user.orm_user)
+
+    @property
+    def publishes(self) -> bool:
+        """Whether they may publish anywhere at all."""
+        return publishes_anywhere(self._groups, is_hub_admin=self.user.admin)
+
+    def sees(self, folder: str) -> bool:
+        """Whether they see what is in a folder: who publishes to one need not."""
+        return not self._groups.isdisjoint({folder, ADMIN})
+
+    def targets(self) -> list[Target]:
+        """The folders that they may publish to, by name: those that are there, and those of groups,
+        which are made when something is published to them first."""
+        there = {folder.name for folder in audiences(self._notebooks)}
+        groups = set(self.user.db.scalars(select(orm.Group.name)))
+        return [
+            Target(
+                folder=folder,
+                people=self.people_of(folder),
+                dashboards=tuple(self._names_in(folder)) if folder in there else (),
+                is_there=folder in there,
+            )
+            for folder in sorted(there | groups)
+            if may_publish(self._groups, folder, is_hub_admin=self.user.admin)
+        ]
+
+    def people_of(self, folder: str) -> int:
+        """How many people see what is in a folder."""
+        seeing = orm.User.groups.any(orm.Group.name.in_({folder, ADMIN}))
+        return self.user.db.scalar(select(func.count(orm.User.id)).where(seeing)) or 0
+
+    def _names_in(self, folder: str) -> list[str]:
+        try:
+            with files.opened(self._notebooks, folder) as descriptor:
+                return files.names(descriptor)
+        except (OSError, files.NotAFile):
+            return []
+
+    def place(self, folder: str, name: str) -> Place:
+        """A place that they may publish to.
+
+        Raises:
+            CannotPublish: they may not, or nothing can be called so.
+        """
+        if not may_publish(self._groups, folder, is_hub_admin=self.user.admin):
+            raise CannotPublish("You may not publish to this folder.", 403)
+        if not is_folder_name(name, _LONGEST_NAME):
+            raise CannotPublish(
+                "A name has up to 200 letters, digits and signs; no slash, and no dot first."
+            )
+        there = {one.name for one in audiences(self._notebooks)}
+        if folder not in there and orm.Group.find(self.user.db, name=folder) is None:
+            raise CannotPublish(f"There is no folder and no group called {folder}.", 404)
+        return Place(folder=folder, name=name)
+
+    # -- a check ------------------------------------------------------------------------------
+
+    async def hand_in(self, file_name: str, notebook: bytes, place: Place | None) -> Check:
+        """Take a notebook, look at it and, if its place is known, have it run there.
+
+        Raises:
+            CannotPublish: it is one too many.
+        """
+        if not _limiter.hit(_CHECKS, self.name):
+            raise CannotPublish("That were many notebooks. Wait a minute, and try again.", 429)
+        if self.spawner.ids:
+            unix_accounts.create_table(self.user.db)
+        present = await self._publishing.present(place) if place else None
+        found, clean = await read(self.spawner, notebook, present)
+        check = checks.add(self.user.id, name_from(file_name), found, clean)
+        if place:
+            self._begin(check, place, present)
+        return check
+
+    def check(self, check_id: str) -> Check:
+        """One of their checks. Raises CannotPublish: there is none."""
+        check = checks.get(self.user.id, check_id)
+        if check is None:
+            raise CannotPublish("This notebook is not kept here any more. Choose it again.", 404)
+        return check
+
+    async def aim(self, check: Check, place: Place) -> None:
+        """Say where a notebook is to go, or what it would replace now, and have it run there."""
+        present = await self._publishing.present(place)
+        if not check.found.problem:
+            found, _ = await read(self.spawner, check.notebook, present)
+            check.found = found.model_copy(update={"outputs": check.found.outputs})
+        self._begin(check, place, present)
+
+    def _begin(self, check: Check, place: Place, present: bytes | None) -> None:
+        check.place, check.present = place, content_id(present)
+        if not check.found.problem:
+            checks.try_out(self.spawner, check)
+
+    # -- what changes a folder ----------------------------------------------------------------
+
+    async def publish(
+        self,
+        check: Check,
+        *,
+        note: str = "",
+        replaces: str | None = None,
+        anyway: bool = False,
+        not_secret: bool = False,
+    ) -> str:
+        """Publish a notebook that was checked.
+
+        Args:
+            replaces: what is there, by its `content_id`; None: what was there at the check.
+            anyway: although it did not run, for a reason that may not hold for its viewers.
+            not_secret: what looks like a secret is none.
+
+        Returns the id of the version. Raises CannotPublish, Conflict.
+        """
+        if check.place is None:
+            raise CannotPublish("Choose a folder first.")
+        place = self.place(check.place.folder, check.place.name)  # the right may be gone by now
+        if check.is_running:
+            raise CannotPublish("It is still being tried. Wait for that.", 409)
+        if check.refusal:
+            raise CannotPublish(check.refusal)
+        if check.found.secrets and not not_secret:
+            raise CannotPublish(
+                "There is what looks like a secret in it. Take it out, or say that it is none."
+            )
+        if check.asks and not anyway:
+            raise CannotPublish("It did not run here. Say that it is to be published anyway.")
+        version = await self._publishing.publish(
+            place,
+            check.notebook,
+            replaces=check.present if replaces is None else replaces,
+            by=self.name,
+            note=plain_note(note),
+        )
+        checks.drop(check)
+        self._record("dashboard-published", place, version)
+        return version
+
+    async def roll_back(self, place: Place, version_id: str, replaces: str) -> str:
+        """Show an older version again. As `publish`."""
+        version = await self._publishing.roll_back(
+            place, version_id, replaces=replaces, by=self.name
+        )
+        self._record("dashboard-rolled-back", place, version)
+        return version
+
+    async def remove(self, place: Place, replaces: str) -> str:
+        """Take a dashboard away; its versions are kept. As `publish`."""
+        version = await self._publishing.remove(place, replaces=replaces, by=self.name)
+        self._record("dashboard-removed", place, version)
+        return version
+
+    def _record(self, action: audit.Action, place: Place, version: str) -> None:
+        details = {"group": place.folder, "dashboard": place.name, "version": version[:12]}
+        audit.record(action, user=self.name, **details)
+
+    # -- versions -----------------------------------------------------------------------------
+
+    async def shown(self, place: Place) -> Shown:
+        """What a dashboard is now, and was. Raises CannotPublish."""
+        return await self._publishing.shown(place)
+
+    async def content(self, place: Place, version_id: str) -> tuple[Version, bytes | None]:
+        """One version and its notebook. Raises CannotPublish."""
+        return await self._publishing.content(place, version_id)
+
+    async def differences(self, before: bytes | None, after: bytes | None) -> Any:
+        """What changes from one notebook to another, as `Found.changes`."""
+        found, _ = await read(self.spawner, after or _EMPTY, before)
+        return found.changes
+
+    async def present(self, place: Place) -> bytes | None:
+        """What is in the folder now. Raises CannotPublish."""
+        return await self._publishing.present(place)
+
+
+#: A notebook with nothing in it.
+_EMPTY: Final = b'{"cells": [], "metadata": {}, "nbformat": 4, "nbformat_minor": 5}'
+
+
+@lru_cache(maxsize=1)
+def publishing_in(notebooks: str) -> Publishing:
+    """The hub's own."""
+    return Publishing(Path(notebooks))
+
+
+def name_from(file_name: str) -> str:
+    """What a file's dashboard is called: as the file, as far as that can be."""
+    name = file_name.replace("\\", "/").rpartition("/")[2].removesuffix(".ipynb")
+    name = "".join(sign for sign in name if sign.isprintable()).strip().lstrip(".")
+    return name[:_LONGEST_NAME].strip()
+
+
+def plain_note(text: str) -> str:
+    """A note as it is kept: plain text, no longer than it may be."""
+    lines = text.replace("\r\n", "\n").replace("\r", "\n").strip().split("\n")
+    plain = "\n".join("".join(sign for sign in line if sign.isprintable()) for line in lines)
+    if len(plain) > LONGEST_NOTE:
+        raise CannotPublish(f"A note has up to {LONGEST_NOTE} letters.")
+    return plain
+
+
+def link_to(hub_url: str, place: Place) -> str:
+    """The link to a dashboard that works for everybody and carries nobody's name."""
+    return f"{hub_url}user-redirect/dashboards/{quote(place.folder)}/{quote(place.name)}"
+
+
+def check_record(check: Check, people: int) -> dict[str, Any]:
+    """A check, for the API. `people`: who would see it."""
+    trial, place = check.trial, check.place
+    return {
+        "id": check.id,
+        "name": place.name if place else check.name,
+        "folder": place.folder if place else None,
+        "state": "running" if check.is_running else "done" if place else "handed in",
+        "refusal": check.refusal,
+        "asks": check.asks,
+        "present": check.present,
+        "is_new": check.present == NONE,
+        "people": people,
+        **check.found.model_dump(),
+        "trial": None
+        if trial is None
+        else {name: value for name, value in asdict(trial).items() if name != "pictures"},
+    }
+
+
+def version_record(version: Version) -> dict[str, Any]:
+    """A version, for the API."""
+    return asdict(version) | {"when": version.when.isoformat()}
+
+
+async def wait_for(check: Check, seconds: float) -> None:
+    """Wait until a check has ended, but no longer than so many seconds."""
+    if check.running:
+        await asyncio.wait({check.running}, timeout=seconds)

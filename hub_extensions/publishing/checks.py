@@ -1,0 +1,245 @@
+"""What is found out about a notebook before it is published, and the notebooks that wait for it.
+
+They are kept in memory, for the person who handed them in, for an hour; a hub that starts anew has
+forgotten them.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+import tempfile
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Annotated, Final, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
+from tornado.log import app_log
+
+from ..accounts import apart
+from ..folders import ADMIN
+from ..spawner import DashboardSpawner
+from ..trial_runs import Trial, trial
+from .reading import NO_WORD, PATIENCE, TOO_LARGE
+from .versions import Place
+
+#: Of a notebook as it is handed in, in bytes; outputs are most of a large one.
+LARGEST_SENT: Final = 50_000_000 - 1
+
+_OWNER: Final = "reader"
+_KEPT: Final = 3600.0  # seconds
+_OF_ONE: Final = 4  # checks of one person that are kept
+_ALL: Final = 256 * 1024 * 1024  # bytes of notebooks that are kept
+#: Errors by which a notebook says that something is away which it needs, and may be there later.
+_AWAY: Final = frozenset(
+    {
+        "ConnectionError",
+        "ConnectionRefusedError",
+        "ConnectionResetError",
+        "ConnectTimeout",
+        "DatabaseError",
+        "FileNotFoundError",
+        "HTTPError",
+        "OperationalError",
+        "PermissionError",
+        "ReadTimeout",
+        "TimeoutError",
+        "URLError",
+        "gaierror",
+    }
+)
+_one_at_a_time = asyncio.Lock()
+
+_Word = Annotated[str, StringConstraints(max_length=300)]
+_Text = Annotated[str, StringConstraints(max_length=4100)]
+
+
+class Secret(BaseModel):
+    """See `secret_shapes.Finding`."""
+
+    cell: int
+    line: int
+    what: _Word
+
+
+class Changed(BaseModel):
+    """See `changes.Change`."""
+
+    kind: Literal["added", "removed", "changed"]
+    cell: int
+    type: _Word
+    before: _Text
+    after: _Text
+
+
+class Found(BaseModel):
+    """What is known of a notebook without running it.
+
+    Attributes:
+        problem: why it can never be published, a sentence; "" if nothing speaks against it.
+        title: what it calls itself, "" if it does not say.
+        cells: how many it has.
+        outputs: how many outputs were left out.
+        secrets: what looks like a secret.
+        changes: from what is there now; all of its cells if nothing is.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+    problem: _Word = ""
+    title: _Word = ""
+    cells: int = 0
+    outputs: int = 0
+    secrets: tuple[Secret, ...] = Field(default=(), max_length=50)
+    changes: tuple[Changed, ...] = Field(default=(), max_length=500)
+
+
+@dataclass
+class Check:
+    """A notebook that somebody wants to publish.
+
+    Attributes:
+        id: names it, and is not to be guessed.
+        owner: the id of the person in the hub.
+        name: what its file is called, as far as that can be a dashboard's name.
+        notebook: it, without its outputs; b"" if it can never be published.
+        place: where it is to go, None as long as that is not said.
+        present: what is there, by its `content_id`.
+        trial: how it ran there, None as long as it runs.
+    """
+
+    id: str
+    owner: int
+    name: str
+    found: Found
+    notebook: bytes
+    place: Place | None = None
+    present: str = ""
+    trial: Trial | None = None
+    made: float = field(default_factory=time.monotonic)
+    running: asyncio.Task[None] | None = None
+
+    @property
+    def is_running(self) -> bool:
+        """Whether its trial goes on."""
+        return self.running is not None and not self.running.done()
+
+    @property
+    def refusal(self) -> str:
+        """Why it cannot be published whatever its author says; "" if it can."""
+        if self.found.problem:
+            return self.found.problem
+        trial = self.trial
+        if trial is None or not trial.problem or self.asks:
+            return ""
+        if trial.missing:
+            return (
+                f"It needs packages that are not installed here: {', '.join(trial.missing)}. Ask"
+                " whoever runs this site to install them, or do without."
+            )
+        return "It does not run. Mend it, run all its cells from top to bottom, and try again."
+
+    @property
+    def asks(self) -> bool:
+        """Whether it did not run for a reason that may not hold when somebody looks at it, so that
+        its author decides."""
+        trial = self.trial
+        if trial is None or not trial.problem or trial.missing:
+            return False
+        last = trial.traceback.rstrip().rpartition("\n")[2].partition(":")[0].rpartition(".")[2]
+        is_admins = self.place is not None and self.place.folder == ADMIN
+        return trial.needs_viewer or is_admins or last in _AWAY
+
+
+async def read(
+    spawner: DashboardSpawner, notebook: bytes, present: bytes | None
+) -> tuple[Found, bytes]:
+    """What is known of a notebook that somebody hands in, and it without its outputs.
+
+    Args:
+        spawner: of anybody's server; it knows the accounts.
+        present: the notebook that it would replace.
+    """
+    if len(notebook) > LARGEST_SENT:
+        return Found(problem=TOO_LARGE), b""
+    with tempfile.TemporaryFile() as file:
+        async with _one_at_a_time:
+            status = await apart.run(
+                *("hub_extensions.publishing.reading", str(len(notebook))),
+                given=notebook + (present or b""),
+                seconds=PATIENCE,
+                uid=spawner.unix_id(_OWNER) if spawner.ids else None,
+                stdout=file,
+                stderr=asyncio.subprocess.DEVNULL,  # it would say what the notebook has it say
+                cwd="/",
+                env={},
+            )
+        file.seek(0)
+        line, rest = file.readline(), file.read()
+    try:
+        found = Found.model_validate_json(line)
+    except ValidationError:
+        return Found(problem=NO_WORD), b""
+    return (found, rest) if status == 0 else (Found(problem=NO_WORD), b"")
+
+
+class Checks:
+    """Those that are kept."""
+
+    def __init__(self) -> None:
+        self._kept: dict[str, Check] = {}
+
+    def add(self, owner: int, name: str, found: Found, notebook: bytes) -> Check:
+        """Keep one more; the oldest go, if there are too many."""
+        check = Check(
+            id=secrets.token_urlsafe(16), owner=owner, name=name, found=found, notebook=notebook
+        )
+        self._kept[check.id] = check
+        for old in self._too_many(owner):
+            self.drop(old)
+        return check
+
+    def get(self, owner: int, check_id: str) -> Check | None:
+        """One of this person's; None if there is none of this id, or no more."""
+        check = self._kept.get(check_id)
+        return check if check and check.owner == owner and _is_fresh(check) else None
+
+    def drop(self, check: Check) -> None:
+        """Forget one; if it runs, it ends."""
+        self._kept.pop(check.id, None)
+        if check.running:
+            check.running.cancel()
+
+    def try_out(self, spawner: DashboardSpawner, check: Check) -> None:
+        """Have it run where it is to go. Nobody waits for that here."""
+        if check.running:
+            check.running.cancel()
+        check.trial = None
+        check.running = asyncio.create_task(_try_out(spawner, check))
+
+    def _too_many(self, owner: int) -> Iterator[Check]:
+        left, of_owner = 0, 0
+        for check in reversed(list(self._kept.values())):
+            left += len(check.notebook)
+            of_owner += check.owner == owner
+            too_many_of_owner = check.owner == owner and of_owner > _OF_ONE
+            if left > _ALL or too_many_of_owner or not _is_fresh(check):
+                yield check
+
+
+def _is_fresh(check: Check) -> bool:
+    return time.monotonic() - check.made < _KEPT
+
+
+async def _try_out(spawner: DashboardSpawner, check: Check) -> None:
+    place = check.place
+    assert place is not None
+    try:
+        check.trial = await trial(spawner, place.folder, place.name, check.notebook)
+    except Exception:
+        app_log.exception("%s could not be tried", place)
+        check.trial = Trial(problem="It could not be tried here just now. Try again.")
+
+
+checks: Final = Checks()
+"""The hub's."""

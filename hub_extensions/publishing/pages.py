@@ -1,0 +1,225 @@
+"""`/hub/publish`, where somebody publishes a notebook, and `/hub/versions/{folder}/{name}`.
+
+They do what the API does, for people: no script is needed but to wait, and to drop a file.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final
+from urllib.parse import quote
+
+from jupyterhub.handlers.base import BaseHandler
+from jupyterhub.utils import url_path_join
+from tornado import web
+from tornado.httputil import url_concat
+
+from ..folders import dashboard_named
+from .author import LONGEST_NOTE, Author, link_to
+from .checks import LARGEST_SENT, Check
+from .publishing import CannotPublish, Conflict
+from .versions import NONE, Place, Version
+
+NOBODY_YET: Final = "You may not publish to any folder. An admin can let you: ask for it."
+
+
+class _Page(BaseHandler):
+    """What the pages share."""
+
+    async def prepare(self) -> None:
+        await super().prepare()
+        if not self.current_user:
+            return  # `web.authenticated` leads them to sign in
+        if obstacle := self.authenticator.publishing_obstacle:
+            raise web.HTTPError(403, obstacle)
+        if not self.author.publishes:
+            raise web.HTTPError(403, NOBODY_YET)
+
+    @property
+    def author(self) -> Author:
+        return Author(self.current_user)
+
+    def page(self, *parts: str) -> str:
+        """The address of one of these pages."""
+        return url_path_join(self.hub.base_url, *(quote(part, safe="") for part in parts))
+
+    def link_to(self, place: Place) -> str:
+        """The link that somebody sends others, with the host by which they have come."""
+        return f"{self.request.protocol}://{self.request.host}{link_to(self.hub.base_url, place)}"
+
+    async def show(self, template: str, **more: Any) -> None:
+        html = await self.render_template(
+            template,
+            longest_note=LONGEST_NOTE,
+            link_to=self.link_to,
+            versions_of=lambda place: self.page("versions", place.folder, place.name),
+            NONE=NONE,
+            **more,
+        )
+        self.finish(html)
+
+    async def show_choice(self, problem: str = "", check: Check | None = None) -> None:
+        """The form that asks for a notebook, or where to put one that is here already."""
+        await self.show(
+            "publish.html",
+            targets=self.author.targets(),
+            check=check,
+            problem=problem,
+            chosen=self.get_argument("folder", ""),
+            name=self.get_argument("name", "") or (check.name if check else ""),
+            largest=LARGEST_SENT,
+        )
+
+    async def show_check(
+        self, check: Check, problem: str = "", conflict: Conflict | None = None, note: str = ""
+    ) -> None:
+        """What is known of a notebook, or that it is not known yet."""
+        if check.place is None:
+            await self.show_choice(check.found.problem, None if check.found.problem else check)
+            return
+        await self.show(
+            "publish_check.html",
+            check=check,
+            people=self.author.people_of(check.place.folder),
+            problem=problem,
+            conflict=conflict,
+            note=note,
+        )
+
+
+class PublishPage(_Page):
+    """`/hub/publish`."""
+
+    @web.authenticated
+    async def get(self) -> None:
+        done, check_id = self.get_argument("done", ""), self.get_argument("check", "")
+        named = dashboard_named(done)
+        try:
+            if named:
+                place = self.author.place(*named)
+                await self.show("published.html", place=place, sees=self.author.sees(place.folder))
+            elif check_id:
+                await self.show_check(self.author.check(check_id))
+            else:
+                await self.show_choice()
+        except CannotPublish as refused:
+            self.set_status(refused.status)
+            await self.show_choice(str(refused))
+
+    @web.authenticated
+    async def post(self) -> None:
+        """Publish what was checked."""
+        try:
+            check = self.author.check(self.get_body_argument("check", ""))
+        except CannotPublish as refused:
+            self.set_status(refused.status)
+            await self.show_choice(str(refused))
+            return
+        note, place = self.get_body_argument("note", ""), check.place
+        try:
+            await self.author.publish(
+                check,
+                note=note,
+                replaces=self.get_body_argument("replaces", "") or None,
+                anyway=bool(self.get_body_argument("anyway", "")),
+                not_secret=bool(self.get_body_argument("not_secret", "")),
+            )
+        except CannotPublish as refused:
+            self.set_status(refused.status)
+            conflict = refused if isinstance(refused, Conflict) else None
+            await self.show_check(check, str(refused), conflict, note)
+        else:
+            self.redirect(url_concat(self.page("publish"), {"done": str(place)}), status=303)
+
+
+class CheckPage(_Page):
+    """`POST /hub/publish/check`: a notebook, and where it is to go."""
+
+    @web.authenticated
+    async def post(self) -> None:
+        sent = self.request.files.get("notebook", [])
+        file_name = sent[0].filename if sent else ""
+        check: Check | None = None
+        try:
+            if check_id := self.get_body_argument("check", ""):
+                check = self.author.check(check_id)
+            elif not file_name:
+                raise CannotPublish("Choose a notebook first.")
+            name = self.get_body_argument("name", "").removesuffix(".ipynb")
+            place = self.author.place(self.get_body_argument("folder", ""), name)
+            if check:
+                await self.author.aim(check, place)
+            else:
+                check = await self.author.hand_in(file_name, sent[0].body, place)
+        except CannotPublish as refused:
+            self.set_status(refused.status)
+            await self.show_choice(str(refused), check)
+        else:
+            self.redirect(url_concat(self.page("publish"), {"check": check.id}), status=303)
+
+
+class VersionsPage(_Page):
+    """`/hub/versions/{folder}/{name}`."""
+
+    @web.authenticated
+    async def get(self, folder: str, name: str) -> None:
+        try:
+            await self.show_versions(self.author.place(folder, name))
+        except CannotPublish as refused:
+            raise web.HTTPError(refused.status, str(refused)) from refused
+
+    @web.authenticated
+    async def post(self, folder: str, name: str) -> None:
+        """Roll back, or remove."""
+        replaces = self.get_body_argument("replaces", "")
+        try:
+            place = self.author.place(folder, name)
+        except CannotPublish as refused:
+            raise web.HTTPError(refused.status, str(refused)) from refused
+        try:
+            if version := self.get_body_argument("version", ""):
+                await self.author.roll_back(place, version, replaces)
+            else:
+                await self.author.remove(place, replaces)
+        except CannotPublish as refused:
+            self.set_status(refused.status)
+            await self.show_versions(place, str(refused))
+        else:
+            here = self.page("versions", folder, name)
+            self.redirect(url_concat(here, {"done": "1"}), status=303)
+
+    async def show_versions(self, place: Place, problem: str = "") -> None:
+        """The versions; of the one that is looked at, what is different."""
+        shown = await self.author.shown(place)
+        if not shown.versions and shown.present == NONE:
+            raise CannotPublish("There is no such dashboard.", 404)
+        looked_at = self.get_query_argument("look", "")
+        changes = None
+        if looked_at:
+            changes = await self._differences(place, shown.versions, looked_at)
+        await self.show(
+            "versions.html",
+            place=place,
+            shown=shown,
+            looked_at=looked_at,
+            changes=changes,
+            problem=problem,
+            done="done" in self.request.query_arguments,
+        )
+
+    async def _differences(
+        self, place: Place, versions: tuple[Version, ...], version_id: str
+    ) -> Any:
+        """What a version has changed in the one before it."""
+        _, after = await self.author.content(place, version_id)
+        number = next(n for n, version in enumerate(versions) if version.id == version_id)
+        before = None
+        if number + 1 < len(versions):
+            _, before = await self.author.content(place, versions[number + 1].id)
+        return await self.author.differences(before, after)
+
+
+handlers: Final = [
+    (r"/publish", PublishPage),
+    (r"/publish/check", CheckPage),
+    (r"/versions/([^/]+)/([^/]+)", VersionsPage),
+]

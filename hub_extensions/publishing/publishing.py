@@ -1,0 +1,241 @@
+"""To publish a notebook, to roll one back, to remove one: the folder and the versions together.
+
+What is in the folder is what people see, and it is never changed before all that was there is kept.
+The order is: what is found in the folder is kept, then the new version is written to the
+repository, announced there, put into the folder by a rename, and made the newest.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final, TypeVar
+
+from dulwich.errors import NotGitRepository, ObjectFormatException
+from dulwich.file import FileLocked
+from tornado.log import app_log
+
+from . import files
+from .files import NotAFile
+from .versions import (
+    FOUND,
+    NOBODY,
+    PUBLISHED,
+    REMOVED,
+    ROLLED_BACK,
+    Place,
+    Version,
+    Versions,
+    content_id,
+)
+
+T = TypeVar("T")
+
+_NO_ROOM: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
+
+
+class CannotPublish(Exception):
+    """It is refused, with a sentence for the person. Nothing has changed.
+
+    Attributes:
+        status: of the answer.
+    """
+
+    def __init__(self, sentence: str, status: int = 400) -> None:
+        super().__init__(sentence)
+        self.status = status
+
+
+class Conflict(CannotPublish):
+    """What is there is not what was to be replaced.
+
+    Attributes:
+        present: what is there, by its `content_id`.
+        version: of it, None where it was put there by hand.
+    """
+
+    def __init__(self, place: Place, present: str, version: Version | None) -> None:
+        if version is None:
+            by_whom = "Somebody has put another notebook there by hand"
+        else:
+            when = version.when.strftime("%-d %B, %H:%M UTC")
+            by_whom = f"{version.by} has {version.action} {place} meanwhile ({when})"
+        super().__init__(f"{by_whom}. Look at it before you replace it.", 409)
+        self.present, self.version = present, version
+
+
+@dataclass(frozen=True, kw_only=True)
+class Shown:
+    """What a dashboard is now.
+
+    Attributes:
+        present: what is in the folder, by its `content_id`.
+        version: which of the versions that is; None: none, or what somebody put there by hand.
+        versions: all that are kept, the newest first.
+    """
+
+    present: str
+    version: Version | None
+    versions: tuple[Version, ...]
+
+
+class Publishing:
+    """Changes folders of notebooks, one after the other.
+
+    Args:
+        notebooks: the folder of folders.
+    """
+
+    def __init__(self, notebooks: Path) -> None:
+        self._notebooks = notebooks
+        self._versions = Versions(notebooks)
+        self._one = threading.Lock()
+
+    # -- to read ------------------------------------------------------------------------------
+
+    async def shown(self, place: Place) -> Shown:
+        """What a dashboard is now, and was. Raises CannotPublish."""
+        return await self._alone(lambda: self._shown(place))
+
+    async def present(self, place: Place) -> bytes | None:
+        """The notebook that is there, None for none. Raises CannotPublish."""
+        return await self._alone(lambda: self._read(place))
+
+    async def content(self, place: Place, version_id: str) -> tuple[Version, bytes | None]:
+        """One version of a dashboard and its notebook, None where that was removed.
+
+        Raises:
+            CannotPublish: there is none of this id, or it cannot be read.
+        """
+        return await self._alone(lambda: self._content(place, version_id))
+
+    def _content(self, place: Place, version_id: str) -> tuple[Version, bytes | None]:
+        for version in self._versions.of(place):
+            if version.id == version_id:
+                return version, self._versions.content(place, version)
+        raise CannotPublish(f"There is no such version of {place}.", 404)
+
+    def _read(self, place: Place) -> bytes | None:
+        try:
+            with files.opened(self._notebooks, place.folder) as folder:
+                return files.read(folder, place.name)
+        except FileNotFoundError:
+            return None
+
+    def _shown(self, place: Place) -> Shown:
+        present = content_id(self._read(place))
+        versions = tuple(self._versions.of(place))
+        is_newest = bool(versions) and versions[0].content == present
+        return Shown(present=present, version=versions[0] if is_newest else None, versions=versions)
+
+    # -- to write -----------------------------------------------------------------------------
+
+    async def publish(
+        self, place: Place, content: bytes, *, replaces: str, by: str, note: str
+    ) -> str:
+        """Put a notebook into its folder, which is made if there is none.
+
+        Args:
+            replaces: what is there, by its `content_id`, as the person knows it.
+
+        Returns the id of the new version. Raises CannotPublish, Conflict.
+        """
+        return await self._alone(
+            lambda: self._change(place, content, PUBLISHED, replaces, by, note)
+        )
+
+    async def roll_back(self, place: Place, version_id: str, *, replaces: str, by: str) -> str:
+        """Show an older version again, as a new one. Arguments and answer as of `publish`."""
+
+        def roll_back() -> str:
+            version, content = self._content(place, version_id)
+            if content is None:
+                raise CannotPublish("There was no notebook then. Remove it instead.", 409)
+            note = f"Back to the version of {version.when.strftime('%-d %B %Y, %H:%M UTC')}"
+            return self._change(place, content, ROLLED_BACK, replaces, by, note)
+
+        return await self._alone(roll_back)
+
+    async def remove(self, place: Place, *, replaces: str, by: str) -> str:
+        """Take a notebook out of its folder; its versions are kept. As `publish`."""
+        return await self._alone(lambda: self._change(place, None, REMOVED, replaces, by, ""))
+
+    def _change(
+        self, place: Place, content: bytes | None, action: str, replaces: str, by: str, note: str
+    ) -> str:
+        versions, new = self._versions, content_id(content)
+        with files.opened(self._notebooks, place.folder, make=content is not None) as folder:
+            files.clean(folder)
+            present = files.read(folder, place.name)
+            there = content_id(present)
+            last = versions.last(place)
+            is_kept = present is None or (last is not None and last.content == there)
+            if there != replaces:
+                raise Conflict(place, there, last if is_kept else None)
+            if there == new:
+                raise CannotPublish("That is what is there already: nothing would change.", 409)
+            if not is_kept:
+                versions.done(versions.keep(place, present, FOUND, NOBODY))
+            commit = versions.keep(place, content, action, by, note)
+            self._put(folder, place, content, commit)
+        return commit
+
+    def _put(self, folder: int, place: Place, content: bytes | None, commit: str) -> None:
+        """Have the folder hold a version that is written, and say so. Raises OSError: it does not
+        hold it, and nothing is changed."""
+        versions = self._versions
+        versions.begin(commit)
+        try:
+            if content is None:
+                files.remove(folder, place.name)
+            else:
+                files.replace(folder, place.name, content)
+        except OSError:
+            if content_id(files.read(folder, place.name)) != content_id(content):
+                raise
+        try:
+            versions.done(commit)
+        except (OSError, FileLocked) as error:  # what was begun is found again, see `settle`
+            app_log.warning("A version of %s is not counted yet: %s", place, error)
+
+    async def _alone(self, work: Callable[[], T]) -> T:
+        """Do something in a thread, when nothing else is done to the folders, and say in a
+        sentence why it could not be."""
+        return await asyncio.to_thread(self._settled, work)
+
+    def _settled(self, work: Callable[[], T]) -> T:
+        with self._one:
+            try:
+                self._versions.settle(self._read)
+                return work()
+            except NotAFile as error:
+                sentence = f"{error} Whoever runs this site can put it away."
+                raise CannotPublish(sentence, 409) from error
+            except (OSError, NotGitRepository, ObjectFormatException, FileLocked) as error:
+                app_log.error("A folder of notebooks cannot be changed: %s", error)
+                raise _sentence(error) from error
+            finally:
+                self._versions.close()
+
+
+def _sentence(error: Exception) -> CannotPublish:
+    number = error.errno if isinstance(error, OSError) else None
+    if number in _NO_ROOM:
+        return CannotPublish(
+            "There is no room left on the disk. Nothing has changed; ask whoever runs this site to"
+            " make some.",
+            507,
+        )
+    if number == errno.ENOENT:
+        return CannotPublish("There is no such dashboard.", 404)
+    if number == errno.ENAMETOOLONG:
+        return CannotPublish("That name is too long for a file.")
+    return CannotPublish(
+        "The folder cannot be written. Nothing has changed; ask whoever runs this site to look into"
+        " its log.",
+        500,
+    )

@@ -1,0 +1,147 @@
+"""Reads a notebook that somebody hands in, apart from the hub: it may be anything.
+
+`python -m hub_extensions.publishing.reading SIZE` takes the notebook, of so many bytes, and after
+it the one that is there now, on standard input. It writes a line of JSON (`checks.Found`), and
+after it the notebook as it would be published: without outputs.
+"""
+
+from __future__ import annotations
+
+import json
+import resource
+import sys
+import warnings
+from dataclasses import asdict
+from typing import Any, Final
+
+from .changes import Cell, changes
+from .secret_shapes import findings
+
+#: Of a notebook without its outputs, in bytes; the code of a larger one is not kept compiled.
+LARGEST: Final = 16 * 1024 * 1024
+TOO_LARGE: Final = (
+    "This notebook is too large: it may have 50 MB, and 16 MB without its outputs. Put its data"
+    " into a file beside it."
+)
+#: Seconds that it may take.
+PATIENCE: Final = 30.0
+NO_WORD: Final = "This file could not be read as a notebook."
+
+_MEMORY: Final = 2 * 1024**3
+_MOST_CELLS: Final = 10_000
+
+
+class _NoNotebook(Exception):
+    """Says why."""
+
+
+def main() -> None:
+    """Read, and write what is found."""
+    resource.setrlimit(resource.RLIMIT_AS, (_MEMORY, _MEMORY))
+    resource.setrlimit(resource.RLIMIT_CPU, (int(PATIENCE), int(PATIENCE)))
+    given = sys.stdin.buffer.read()
+    size = int(sys.argv[1])
+    found, notebook = look_at(given[:size], given[size:])
+    sys.stdout.buffer.write(json.dumps(found).encode() + b"\n" + notebook)
+
+
+def look_at(notebook: bytes, present: bytes) -> tuple[dict[str, Any], bytes]:
+    """What is known of a notebook, as `Found` takes it, and it without its outputs."""
+    try:
+        clean, outputs = _without_outputs(_parsed(notebook))
+    except _NoNotebook as error:
+        return {"problem": str(error)}, b""
+    except (MemoryError, RecursionError):
+        return {"problem": NO_WORD}, b""
+    cells = cells_of(clean)
+    text = (json.dumps(clean, indent=1, ensure_ascii=False, sort_keys=True) + "\n").encode(
+        errors="replace"
+    )
+    found = {
+        "problem": TOO_LARGE if len(text) > LARGEST else "",
+        "title": _title(clean),
+        "cells": len(cells),
+        "outputs": outputs,
+        "secrets": [asdict(secret) for secret in findings(source for _, source in cells)],
+        "changes": [asdict(change) for change in changes(_cells_in(present), cells)],
+    }
+    return found, text
+
+
+def _parsed(notebook: bytes) -> dict[str, Any]:
+    import nbformat
+    from nbformat.validator import NotebookValidationError, normalize
+
+    try:
+        parsed = json.loads(notebook.decode("utf-8-sig"))
+    except (ValueError, RecursionError):
+        raise _NoNotebook("This file is no notebook: it is not valid JSON.") from None
+    if not isinstance(parsed, dict) or not isinstance(parsed.get("cells"), list):
+        raise _NoNotebook("This file is no notebook: it has no list of cells.")
+    if parsed.get("nbformat") != 4:
+        raise _NoNotebook(
+            "This notebook has a format other than 4. Open it in JupyterLab and save it again."
+        )
+    if len(parsed["cells"]) > _MOST_CELLS:
+        raise _NoNotebook(f"This notebook has more than {_MOST_CELLS} cells.")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        try:
+            _, normal = normalize(nbformat.from_dict(parsed))
+            nbformat.validate(normal)
+        except NotebookValidationError:
+            raise _NoNotebook(
+                "This file is not as notebooks are. Open it in JupyterLab and save it again."
+            ) from None
+        except Exception:  # it may hold anything in any place
+            raise _NoNotebook(NO_WORD) from None
+    return normal
+
+
+def _without_outputs(notebook: dict[str, Any]) -> tuple[dict[str, Any], int]:
+    """A notebook without what its code has put out, and how many outputs that was."""
+    outputs = 0
+    for cell in notebook["cells"]:
+        if cell["cell_type"] == "code":
+            outputs += len(cell["outputs"])
+            cell["outputs"], cell["execution_count"] = [], None
+            cell["metadata"].pop("execution", None)  # when it ran
+    if notebook["metadata"].pop("widgets", None) is not None:  # what its widgets showed
+        outputs += 1
+    return notebook, outputs
+
+
+def cells_of(notebook: dict[str, Any]) -> list[Cell]:
+    """Type and text of each cell, whatever else there may be in their place."""
+    found = []
+    for cell in notebook["cells"]:
+        source = cell.get("source", "") if isinstance(cell, dict) else ""
+        if isinstance(source, list):
+            source = "".join(part for part in source if isinstance(part, str))
+        kind = cell.get("cell_type") if isinstance(cell, dict) else ""
+        found.append((str(kind)[:20], source if isinstance(source, str) else ""))
+    return found
+
+
+def _cells_in(present: bytes) -> list[Cell]:
+    """The cells of what is there now; none if it is no notebook."""
+    try:
+        notebook = json.loads(present)
+        return cells_of(notebook)[:_MOST_CELLS]
+    except (ValueError, RecursionError, KeyError, TypeError):
+        return []
+
+
+def _title(notebook: dict[str, Any]) -> str:
+    """As the gallery has it: from the metadata, or the first heading."""
+    own = notebook["metadata"].get("atrium")
+    title = own.get("title") if isinstance(own, dict) else ""
+    if not isinstance(title, str) or not title:
+        text = next((s for kind, s in cells_of(notebook) if kind == "markdown"), "")
+        line = next((line for line in text[:2000].splitlines() if line.startswith("#")), "")
+        title = line.lstrip("# ")
+    return " ".join(title.split())[:120]
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,278 @@
+"""The versions of notebooks: a plain bare git repository beside the folders, `.versions.git`.
+
+It has one branch, `main`, and a commit for each notebook that is published, rolled back or removed.
+dulwich writes it: no program runs, so no hook, no filter and nobody's configuration.
+
+What is about to be done stands in `refs/atrium/pending` until `main` has it: a hub that is killed
+between the two finds there, when it comes back, what it has done or has not.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import shutil
+import stat
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Final
+
+from dulwich.object_store import tree_lookup_path
+from dulwich.objects import Blob, Commit, ObjectID, Tree
+from dulwich.refs import Ref
+from dulwich.repo import Repo
+
+from .files import file_name
+
+REPOSITORY: Final = ".versions.git"
+#: The version of a notebook that is not there.
+NONE: Final = "none"
+#: Who puts notebooks into folders by hand, as far as is known.
+NOBODY: Final = "Atrium"
+
+PUBLISHED: Final = "published"
+ROLLED_BACK: Final = "rolled back"
+REMOVED: Final = "removed"
+FOUND: Final = "found in the folder"
+
+_MAIN: Final = Ref(b"refs/heads/main")
+_PENDING: Final = Ref(b"refs/atrium/pending")
+_FILE, _FOLDER = 0o100644, 0o040000
+_TRAILER: Final = re.compile(r"(Folder|Dashboard|Action): (.*)")
+_MOST: Final = 500
+
+
+@dataclass(frozen=True, kw_only=True)
+class Place:
+    """Where a dashboard's notebook lies."""
+
+    folder: str
+    name: str
+
+    @property
+    def path(self) -> bytes:
+        """In the repository."""
+        return f"{self.folder}/{file_name(self.name)}".encode()
+
+    def __str__(self) -> str:
+        return f"{self.folder}/{self.name}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Version:
+    """One version of a notebook.
+
+    Attributes:
+        id: of the commit.
+        content: of the notebook, as git names it; "none" for its removal.
+        by: the person, or "Atrium" for what was found in the folder.
+        when: in UTC.
+        action: what was done.
+        note: what the person said of it.
+    """
+
+    id: str
+    content: str
+    by: str
+    when: datetime
+    action: str
+    note: str
+
+
+def content_id(content: bytes | None) -> str:
+    """Names a notebook as git does; "none" for none."""
+    return NONE if content is None else Blob.from_string(content).id.decode()
+
+
+class Versions:
+    """The repository. Made when something is first kept in it; one process writes it, the hub.
+
+    Args:
+        notebooks: the folder of folders.
+    """
+
+    def __init__(self, notebooks: Path) -> None:
+        self._place = notebooks.resolve() / REPOSITORY
+        self._repo: Repo | None = None
+
+    # -- to read ------------------------------------------------------------------------------
+
+    def of(self, place: Place) -> list[Version]:
+        """The versions of a notebook, the newest first. Raises OSError."""
+        head = self._head()
+        if head is None:
+            return []
+        repo = self._open()
+        found = []
+        for entry in repo.get_walker(include=[head], paths=[place.path], max_entries=_MOST):
+            found.append(self._version(entry.commit, place))
+        return found
+
+    def content(self, place: Place, version: Version) -> bytes | None:
+        """A notebook as it was then, None where it was removed."""
+        return self._content(ObjectID(version.id.encode()), place)
+
+    def last(self, place: Place) -> Version | None:
+        """The newest version of a notebook."""
+        head = self._head()
+        if head is None:
+            return None
+        walker = self._open().get_walker(include=[head], paths=[place.path], max_entries=1)
+        return next((self._version(entry.commit, place) for entry in walker), None)
+
+    def _version(self, commit: Commit, place: Place) -> Version:
+        text = commit.message.decode(errors="replace")
+        note, _, trailers = text.rstrip("\n").rpartition("\n\n")
+        said = dict(_TRAILER.findall(trailers))
+        author = commit.author.decode(errors="replace").partition(" <")[0]
+        return Version(
+            id=commit.id.decode(),
+            content=content_id(self._content(commit.id, place)),
+            by=author,
+            when=datetime.fromtimestamp(commit.author_time, UTC),
+            action=said.get("Action", ""),
+            note="" if said.get("Action", "") and note == _subject(said["Action"], place) else note,
+        )
+
+    def _content(self, commit: ObjectID, place: Place) -> bytes | None:
+        repo = self._open()
+        try:
+            _, blob = tree_lookup_path(repo.__getitem__, _commit(repo, commit).tree, place.path)
+        except KeyError:
+            return None
+        found = repo[blob]
+        return found.as_raw_string() if isinstance(found, Blob) else None
+
+    # -- to write -----------------------------------------------------------------------------
+
+    def keep(
+        self, place: Place, content: bytes | None, action: str, by: str, note: str = ""
+    ) -> str:
+        """Write a version of a notebook, which counts when `begin` and `done` have been called.
+
+        Args:
+            content: None: it is removed.
+            by: a person's name, or NOBODY.
+
+        Returns the commit's id. Raises OSError.
+        """
+        repo, head = self._make(), self._head()
+        root = repo[_commit(repo, head).tree] if head else Tree()
+        assert isinstance(root, Tree)
+        folder, file = place.folder.encode(), file_name(place.name).encode()
+        tree = repo[root[folder][1]] if folder in root else Tree()
+        assert isinstance(tree, Tree)
+        store = repo.object_store
+        if content is None:
+            del tree[file]
+        else:
+            blob = Blob.from_string(content)
+            store.add_object(blob)
+            tree[file] = (_FILE, blob.id)
+        if len(tree):
+            store.add_object(tree)
+            root[folder] = (_FOLDER, tree.id)
+        elif folder in root:
+            del root[folder]
+        store.add_object(root)
+        commit = Commit()
+        commit.tree = root.id
+        commit.parents = [head] if head else []
+        commit.author = commit.committer = _author(by)
+        commit.author_time = commit.commit_time = int(time.time())
+        commit.author_timezone = commit.commit_timezone = 0
+        commit.encoding = b"UTF-8"
+        trailers = f"Folder: {place.folder}\nDashboard: {place.name}\nAction: {action}\n"
+        subject = note or _subject(action, place)
+        commit.message = f"{subject}\n\n{trailers}".encode()
+        store.add_object(commit)
+        return commit.id.decode()
+
+    def begin(self, commit: str) -> None:
+        """Say that a version is put into its folder now. Raises OSError."""
+        self._make().refs.set_if_equals(_PENDING, None, ObjectID(commit.encode()))
+
+    def done(self, commit: str) -> None:
+        """Say that it is there. Raises OSError."""
+        repo = self._make()
+        repo.refs.set_if_equals(_MAIN, None, ObjectID(commit.encode()))
+        repo.refs.remove_if_equals(_PENDING, None)
+
+    def settle(self, shown: Callable[[Place], bytes | None]) -> None:
+        """Finish what was begun and not said to be done: it counts if it is in its folder.
+
+        Args:
+            shown: reads what is in a folder now.
+        """
+        if not self._place.exists():
+            return
+        repo = self._open()
+        for ref in (_MAIN, _PENDING):  # of a hub that was killed: no other process writes these
+            (self._place / f"{ref.decode()}.lock").unlink(missing_ok=True)
+        with contextlib.suppress(KeyError):
+            pending = repo.refs[_PENDING]
+            commit = _commit(repo, pending)
+            said = dict(_TRAILER.findall(commit.message.decode().rpartition("\n\n")[2]))
+            place = Place(folder=said["Folder"], name=said["Dashboard"])
+            is_next = commit.parents == ([head] if (head := self._head()) else [])
+            if is_next and content_id(self._content(pending, place)) == content_id(shown(place)):
+                self.done(pending.decode())
+            else:
+                repo.refs.remove_if_equals(_PENDING, None)
+
+    def close(self) -> None:
+        """Let go of the repository; it is opened anew, for an operator may pack it meanwhile."""
+        if self._repo is not None:
+            self._repo.close()
+            self._repo = None
+
+    def _head(self) -> ObjectID | None:
+        if not self._place.exists():
+            return None
+        try:
+            return ObjectID(self._open().refs[_MAIN])
+        except KeyError:
+            return None
+
+    # -- the repository -----------------------------------------------------------------------
+
+    def _open(self) -> Repo:
+        """Raises OSError: it is not the hub's own."""
+        if self._repo is None:
+            info = self._place.lstat()
+            if not stat.S_ISDIR(info.st_mode) or info.st_uid != os.geteuid():
+                raise PermissionError(f"{self._place} is not the hub's own folder")
+            self._repo = Repo(self._place, bare=True)
+        return self._repo
+
+    def _make(self) -> Repo:
+        if not self._place.exists():
+            unfinished = self._place.with_name(f"{REPOSITORY}.unfinished")
+            shutil.rmtree(unfinished, ignore_errors=True)
+            unfinished.mkdir(mode=0o700)
+            with Repo.init_bare(unfinished, default_branch=b"main") as repo:
+                config = repo.get_config()
+                config.set((b"core",), b"fsyncObjectFiles", True)
+                config.write_to_path()
+            unfinished.rename(self._place)
+        return self._open()
+
+
+def _commit(repo: Repo, commit_id: bytes) -> Commit:
+    commit = repo[commit_id]
+    assert isinstance(commit, Commit)
+    return commit
+
+
+def _subject(action: str, place: Place) -> str:
+    return f"{place}: {action}"
+
+
+def _author(by: str) -> bytes:
+    """A person as git writes one; nothing in a name can end it."""
+    plain = "".join(sign for sign in by if sign.isprintable() and sign not in "<>")
+    return f"{plain} <{plain if '@' in plain else ''}>".encode()

@@ -1,0 +1,113 @@
+"""The whole way: from a notebook in the lab to a link in a mail, and back by one version."""
+
+from __future__ import annotations
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.browser.visitor import NewVisitor
+from tests.conftest import StartHub
+from tests.hub import FEW_SERVERS, Hub
+from tests.requests_page import give
+
+ADMIN, ANALYST, MEMBER = "admin@acme.test", "analyst@acme.test", "member@acme.test"
+TITLE = "# High tides\n\nHow high the water stands."
+CODE = """import hvplot.pandas
+import pandas as pd
+import panel as pn
+
+hours = pn.widgets.IntSlider(name="Hours", start=6, end=48, value=12)
+
+
+def plot(hours):
+    water = pd.DataFrame({"hour": range(hours), "metres": [hour % 12 for hour in range(hours)]})
+    return water.hvplot.line(x="hour", y="metres", title=f"The water of {hours} hours")
+
+
+pn.Column(hours, pn.bind(plot, hours), WORDS).servable()"""
+
+
+@pytest.fixture(scope="module")
+def hub(start_hub: StartHub) -> Hub:
+    return start_hub(**FEW_SERVERS)
+
+
+def write(page: Page, code: str) -> None:
+    """Put code into the cell that is chosen, as somebody who pastes it, and save."""
+    page.keyboard.press("Enter")
+    page.keyboard.press("Control+a")
+    page.keyboard.insert_text(code)
+    page.keyboard.press("Escape")
+    page.keyboard.press("Control+s")
+
+
+def publish(lab: Page, note: str) -> Page:
+    """Press the button in the notebook, look at what is said, publish; the page that says so."""
+    with lab.expect_popup() as opened:
+        lab.get_by_role("button", name="Publish").click()
+    page = opened.value
+    page.get_by_label("Folder").select_option("user")
+    page.get_by_label("Name").fill("tides")
+    page.get_by_role("button", name="Check").click()
+    expect(page.get_by_text("It runs.")).to_be_visible()
+    page.get_by_label("What is new?").fill(note)
+    page.get_by_role("button", name="Publish").click()
+    expect(page.get_by_role("heading", name="Published")).to_be_visible()
+    return page
+
+
+def test_from_a_notebook_in_the_lab_to_a_link_that_another_opens(
+    new_visitor: NewVisitor, hub: Hub
+) -> None:
+    hub.api("/users/" + ANALYST, "POST")
+    give(hub, "user.publish", ANALYST)
+
+    # Written in the lab, seen as viewers will see it, published.
+    lab = new_visitor(hub, allow=["status of 424"]).sign_in(ANALYST)
+    lab.get_by_role("link", name="Write a dashboard").click()
+    expect(lab.locator(".jp-NotebookPanel")).to_be_visible()
+    expect(lab.get_by_role("heading", name="Seattle's weather")).to_be_visible()
+    lab.locator(".jp-LauncherCard, [data-command='launcher:create']").first.click()
+    lab.locator(".jp-LauncherCard[data-category='Notebook']").first.click()
+    cell = lab.locator(".jp-NotebookPanel:visible .jp-CodeCell").first
+    cell.click()
+    write(lab, CODE.replace("WORDS", '"The first version"'))
+
+    with lab.expect_popup() as opened:
+        lab.get_by_role("button", name="Preview").click()
+    preview = opened.value.frame_locator("#shown")
+    expect(preview.locator(".bk-Figure")).to_be_visible()
+    expect(preview.get_by_text("The first version")).to_be_visible()
+    publish(lab, "The first")
+
+    # Found by search; what somebody sees there goes to another in a link.
+    member = new_visitor(hub)
+    page = member.sign_in(MEMBER, "/hub/user-redirect/?all")
+    page.get_by_role("searchbox").fill("tide")
+    page.get_by_role("link", name="High tides").first.click()
+    expect(page.locator(".bk-Figure")).to_be_visible()
+    page.get_by_role("slider").press("ArrowRight")
+    expect(page.get_by_text("The water of 13 hours")).to_be_attached()
+    expect(page).to_have_url(f"{hub.url}/user/{MEMBER}/dashboards/user/tides?hours=13")
+    page.get_by_role("button", name="Share").click()
+    link = page.get_by_role("dialog").get_by_role("textbox").input_value()
+    assert link == f"{hub.url}/hub/user-redirect/dashboards/user/tides?hours=13"
+    other = new_visitor(hub).sign_in(ADMIN, link.removeprefix(hub.url))
+    expect(other.get_by_role("slider")).to_have_attribute("aria-valuetext", "13")
+    expect(other.get_by_text("The first version")).to_be_visible()
+
+    # Another version, and back: who has the first open keeps it.
+    lab.bring_to_front()
+    cell.click()
+    write(lab, CODE.replace("WORDS", '"The second version"'))
+    published = publish(lab, "The second")
+    expect(page.get_by_text("The first version")).to_be_visible()
+    other.reload()
+    expect(other.get_by_text("The second version")).to_be_visible()
+    published.get_by_role("link", name="Versions").click()
+    versions = published.get_by_role("listitem")
+    expect(versions).to_have_count(2)
+    versions.last.get_by_role("button", name="Go back").click()
+    expect(versions).to_have_count(3)
+    other.reload()
+    expect(other.get_by_text("The first version")).to_be_visible()

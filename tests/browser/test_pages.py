@@ -1,0 +1,131 @@
+"""Every page as people see it: wide and narrow, light and dark, beside the picture that somebody
+has reviewed (`screens.py`); and none has a serious fault for those who use it in another way."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import pytest
+from playwright.sync_api import Browser, Locator, Page, expect
+
+from tests.axe import serious
+from tests.browser.screens import LOOKS, SHARE, look_at, problem_of
+from tests.browser.visitor import NewVisitor, Visitor
+from tests.dashboards.notebooks import code, markdown, write_notebook
+from tests.hub import Hub, wait_until
+
+ADMIN, ANALYST, MEMBER = "admin@acme.test", "analyst@acme.test", "member@acme.test"
+CUSTOMER, NOBODY = "member@globex.test", "new@example.test"
+DASHBOARDS = "/hub/user-redirect/dashboards"
+
+
+def heading(name: str) -> Callable[[Page], Locator]:
+    return lambda page: page.get_by_role("heading", name=name).first
+
+
+def plot(page: Page) -> Locator:
+    return page.locator(".bk-Figure").first
+
+
+@dataclass(frozen=True)
+class Shown:
+    """A page: who sees it at which address, and what is there once it is whole.
+
+    `then`: what they do there before the picture is taken. `allow`: errors of the console that
+    belong to it. `differs`: how much of it may look otherwise, more where it tells of this run.
+    """
+
+    name: str
+    email: str
+    path: str
+    whole: Callable[[Page], Locator]
+    then: Callable[[Page], object] = lambda page: None
+    allow: list[str] = field(default_factory=list)
+    differs: float = SHARE
+
+
+NOT_THERE = ["status of 404"]
+LIVE = 0.15
+PAGES = [
+    Shown("sign-in", "", "/", lambda page: page.get_by_label("E-mail")),
+    Shown("gallery", MEMBER, "/hub/user-redirect/?all", heading("Dashboards")),
+    Shown("gallery-admin", ADMIN, "/hub/user-redirect/?all", heading("Dashboards")),
+    Shown(
+        "gallery-nothing-found",
+        MEMBER,
+        "/hub/user-redirect/?all",
+        heading("Dashboards"),
+        then=lambda page: page.get_by_role("searchbox").fill("no such thing"),
+    ),
+    Shown("sensor-explorer", MEMBER, f"{DASHBOARDS}/user/sensor_explorer", plot),
+    Shown("penguins", MEMBER, f"{DASHBOARDS}/user/penguins", plot),
+    Shown("your-orders", CUSTOMER, f"{DASHBOARDS}/customers/your_orders", plot),
+    Shown("dashboard-failed", MEMBER, f"{DASHBOARDS}/user/broken", heading("could not be drawn")),
+    Shown(
+        "not-shared", MEMBER, f"{DASHBOARDS}/finance/costs", heading("not shared"), allow=NOT_THERE
+    ),
+    Shown("ask", MEMBER, "/hub/ask?dashboard=finance/costs", heading("Ask for access")),
+    Shown("requests", ADMIN, "/hub/requests", heading("Requests")),
+    Shown("who-is-signed-in", ADMIN, "/hub/sessions", heading("Who is signed in"), differs=LIVE),
+    Shown("nothing-yet", NOBODY, "/hub/home", heading("Nothing is shared")),
+    Shown("nowhere", MEMBER, "/hub/nowhere", heading("nothing here"), allow=NOT_THERE),
+    Shown("signed-out", "", "/hub/signed-out", heading("signed out")),
+    Shown("access", ADMIN, f"{DASHBOARDS}/admin/access", heading("Why can’t"), differs=LIVE),
+    Shown("audit", ADMIN, f"{DASHBOARDS}/admin/audit", heading("Audit trail"), differs=LIVE),
+    Shown(
+        "the-hub", ADMIN, f"{DASHBOARDS}/admin/the_hub", heading("Running servers"), differs=LIVE
+    ),
+    Shown("who-am-i", ADMIN, f"{DASHBOARDS}/admin/who_am_i", heading("Who am I")),
+]
+
+
+@pytest.fixture(scope="module")
+def hub(hub: Hub) -> Hub:
+    """A hub with a folder that is not everybody's and a dashboard that fails; all notebooks are
+    three days old."""
+    write_notebook(hub.notebooks / "finance" / "costs.ipynb", markdown("# Costs"))
+    broken = hub.notebooks / "user" / "broken.ipynb"
+    write_notebook(broken, markdown("# Broken\n\nIt raises an error."), code("1 / 0"))
+    then = time.time() - 3 * 86400
+    for notebook in hub.notebooks.rglob("*.ipynb"):
+        os.utime(notebook, (then, then))
+    return hub
+
+
+@pytest.fixture(scope="module")
+def cookies(chromium: Browser, hub: Hub) -> Callable[[str], list[dict[str, object]]]:
+    """The cookies of a browser in which somebody is signed in."""
+    known: dict[str, list[dict[str, object]]] = {}
+
+    def cookies_of(email: str) -> list[dict[str, object]]:
+        if email not in known:
+            visitor = Visitor(chromium, hub.url)
+            visitor.sign_in(email)
+            known[email] = [dict(one) for one in visitor.context.cookies()]
+            visitor.close()
+        return known[email]
+
+    return cookies_of
+
+
+@pytest.mark.parametrize("shown", PAGES, ids=lambda shown: shown.name)
+def test_it_looks_as_reviewed_and_everybody_can_use_it(
+    shown: Shown, hub: Hub, new_visitor: NewVisitor, cookies: Callable[[str], list]
+) -> None:
+    visitor = new_visitor(hub, allow=shown.allow)
+    if shown.email:
+        visitor.context.add_cookies(cookies(shown.email))
+    page = visitor.go(shown.path)
+    expect(shown.whole(page)).to_be_visible()
+    shown.then(page)
+    problems = []
+    for look in LOOKS:
+        look_at(page, look)
+        wait_until(lambda: page.screenshot() == page.screenshot(), "a page that has settled")
+        problems += [problem_of(page, f"{shown.name}-{look}", shown.differs)]
+        if look in {"wide", "narrow-dark"}:
+            problems += serious(page)
+    assert not any(problems), "\n".join(filter(None, problems))

@@ -1,0 +1,44 @@
+"""What a notebook may ask for its first chart, whatever stands in its metadata."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from dashboards import usage_data
+from dashboards.catalog import dashboards_in
+from dashboards.hub_api import HubDataError
+
+
+@pytest.mark.parametrize(
+    ("metadata", "budget"),
+    [
+        ({}, 2.0),
+        ({"atrium": {"budget_seconds": 5}}, 5.0),
+        ({"atrium": {"budget_seconds": 0.25}}, 0.25),
+        ({"atrium": {"budget_seconds": 0}}, 2.0),
+        ({"atrium": {"budget_seconds": -1}}, 2.0),
+        ({"atrium": {"budget_seconds": 10**400}}, 2.0),
+        ({"atrium": {"budget_seconds": float("nan")}}, 2.0),
+        ({"atrium": {"budget_seconds": True}}, 2.0),
+        ({"atrium": {"budget_seconds": "1"}}, 2.0),
+        ({"atrium": [1]}, 2.0),
+        ([], 2.0),
+    ],
+    ids=str,
+)
+def test_a_budget(metadata: Any, budget: float, tmp_path: Path) -> None:
+    (tmp_path / "user").mkdir()
+    notebook = {"cells": [], "metadata": metadata}
+    (tmp_path / "user" / "one.ipynb").write_text(json.dumps(notebook))
+    assert usage_data.budgets(dashboards_in(tmp_path)) == {("user", "one"): budget}
+
+
+@pytest.mark.parametrize("answer", [b"", b"[]", b'{"rows": [{}]}', b'{"rows": [{"day": 7}]}'])
+def test_an_answer_of_another_form_is_none(answer: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(usage_data, "read", lambda *_: answer)
+    with pytest.raises(HubDataError, match="wrong form"):
+        usage_data.usage("day")
