@@ -110,6 +110,8 @@ class Thumbnails:
             app_log.warning("No picture of %s: %s", path, error)
         else:
             self._tried[path] = Tried(version=version, beside=beside, at=now, files=files)
+            for file in set(tried.files if tried else ()).difference(files):
+                file.unlink(missing_ok=True)
 
     def _forget_gone(self) -> None:
         """Remove the pictures of notebooks that are gone, or are others by now."""

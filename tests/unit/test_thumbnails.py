@@ -106,6 +106,10 @@ async def test_another_file_counts_once_a_day(
     assert len(world.tried) == 2
     await world.shown()  # nothing has changed since
     assert len(world.tried) == 2
+    (world.folder / "data.csv").write_text("12")
+    world.outcome = Trial(needs_viewer=True)
+    await world.shown()
+    assert world.kept == []
 
 
 async def test_what_is_gone_leaves_no_picture_and_what_was_lost_is_made_anew(world: World) -> None:
