@@ -275,7 +275,7 @@ def test_a_card_shows_the_picture_of_its_colour_scheme(new_visitor: NewVisitor, 
     page.get_by_role("button", name="Dark").click()
     expect(dark).to_be_visible()
     expect(light).to_be_hidden()
-    others = page.locator(".card .thumb").filter(has=page.locator("svg"))
+    others = page.locator("[data-section] .thumb").filter(has=page.locator("svg"))
     expect(others.first).to_be_visible()
     box, drawn_box = card.locator(".thumb").bounding_box(), others.first.bounding_box()
     assert box
