@@ -134,10 +134,10 @@ class OpenedHandler(OwnServerHandler):
                 record("rate-limited", user=user.name, by="hub", reason="opens too many dashboards")
             raise web.HTTPError(429)
         record("dashboard-opened", user=user.name, group=group, dashboard=dashboard)
-        openings.add(self.db, user.orm_user, group, dashboard, key)
         if isinstance(spawner := self.server, DashboardSpawner):
             notebooks.opened(spawner, group, dashboard)
             thumbnails.opened(spawner, group, dashboard)
+        openings.add(self.db, user.orm_user, group, dashboard, key)
         self.set_status(204)
 
 

@@ -15,6 +15,7 @@ from jupyterhub.apihandlers.base import APIHandler
 from limits import parse
 from limits.storage import MemoryStorage
 from limits.strategies import MovingWindowRateLimiter
+from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 from tornado import web
 from tornado.ioloop import PeriodicCallback
@@ -38,7 +39,11 @@ def start(app: Any) -> None:
     favourites.create_tables(app.db)
 
     def forget_old() -> None:
-        openings.forget_old(app.db)
+        try:
+            openings.forget_old(app.db)
+        except SQLAlchemyError:  # in an hour it is tried again
+            app.log.exception("Old openings could not be removed")
+            app.db.rollback()
 
     forget_old()
     PeriodicCallback(forget_old, _HOUR).start()

@@ -7,7 +7,7 @@ import re
 from typing import Any
 
 import pytest
-from playwright.sync_api import Locator, Page, Route, expect
+from playwright.sync_api import Browser, Locator, Page, Route, expect
 
 from tests.browser.visitor import NewVisitor, Visitor
 from tests.conftest import StartHub
@@ -58,14 +58,23 @@ def hub(start_hub: StartHub) -> Hub:
     return hub
 
 
-@pytest.fixture
-def gallery(visitor: Visitor, hub: Hub) -> Page:
-    """The member's gallery."""
-    page = visitor.sign_in(MEMBER, GALLERY)
-    if "finance" not in hub.api(f"/users/{MEMBER}").json()["groups"]:
-        assert hub.api("/groups/finance/users", "POST", json={"users": [MEMBER]}).ok
+@pytest.fixture(scope="module")
+def cookies(chromium: Browser, hub: Hub) -> list[Any]:
+    """Of the member's browser: they sign in once for all."""
+    first = Visitor(chromium, hub.url)
+    page = first.sign_in(MEMBER, GALLERY)
+    assert hub.api("/groups/finance/users", "POST", json={"users": [MEMBER]}).ok
     expect(page.get_by_role("heading", name="Finance")).to_be_visible()  # by itself
-    return page
+    found = first.context.cookies()
+    first.close()
+    return found
+
+
+@pytest.fixture
+def gallery(visitor: Visitor, cookies: list[Any]) -> Page:
+    """The member's gallery."""
+    visitor.context.add_cookies(cookies)
+    return visitor.go(GALLERY)
 
 
 def box(page: Page) -> Locator:
@@ -237,8 +246,12 @@ def test_a_card_says_whose_it_is_and_how_fresh(gallery: Page) -> None:
 
 
 @pytest.mark.parametrize("dark", [False, True])
-def test_it_fits_a_telephone(dark: bool, new_visitor: NewVisitor, hub: Hub) -> None:
-    page = new_visitor(hub, width=360, dark=dark).sign_in(ADMIN, f"/user/{ADMIN}/?all")
+def test_it_fits_a_telephone(
+    dark: bool, new_visitor: NewVisitor, cookies: list[Any], hub: Hub
+) -> None:
+    visitor = new_visitor(hub, width=360, dark=dark)
+    visitor.context.add_cookies(cookies)
+    page = visitor.go(GALLERY)
     star(page.locator("[data-section]"), "Café über alles").click()
     expect(favourites(page)).to_be_visible()
     assert page.evaluate("document.documentElement.scrollWidth") <= 360
@@ -254,13 +267,13 @@ def test_it_fits_a_telephone(dark: bool, new_visitor: NewVisitor, hub: Hub) -> N
     expect(page.get_by_role("button", name="Clear the search")).to_be_in_viewport()
 
 
-def test_without_scripts_every_card_is_there(gallery: Page, visitor: Visitor) -> None:
-    browser = visitor.context.browser
-    assert browser is not None
-    context = browser.new_context(java_script_enabled=False)
-    context.add_cookies(visitor.context.cookies())  # pyright: ignore[reportArgumentType]
+def test_without_scripts_every_card_is_there(
+    chromium: Browser, cookies: list[Any], hub: Hub
+) -> None:
+    context = chromium.new_context(java_script_enabled=False)
+    context.add_cookies(cookies)
     page = context.new_page()
-    page.goto(gallery.url)
+    page.goto(f"{hub.url}{GALLERY}")
     assert len(titles(page)) == MADE + 2
     expect(box(page)).to_be_hidden()
     expect(page.locator(".star:visible")).to_have_count(0)

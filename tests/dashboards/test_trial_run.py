@@ -154,8 +154,8 @@ def test_a_shared_cell_that_asks_is_wrong_and_needs_no_viewer(folder: Path) -> N
 
 def test_what_never_ends_is_ended(folder: Path) -> None:
     began = time.monotonic()
-    trial = run(folder, code("open('begun', 'w')\nwhile True: pass"), seconds=6)
-    assert trial.problem == "It was not there after 6 seconds."
+    trial = run(folder, code("open('begun', 'w')\nwhile True: pass"), seconds=12)
+    assert trial.problem == "It was not there after 12 seconds."
     assert (folder / "begun").exists()
     assert time.monotonic() - began < 30
 
