@@ -38,6 +38,7 @@ from dashboards.cells import Cell, Content, names_used
 from dashboards.failure import Failure, noted
 from dashboards.notebook import NotebookApplication, NotebookHandler
 from dashboards.rendering import dashboard_page, own_page, resources_at
+from dashboards.shared import as_given
 from dashboards.shared_process import run_shared
 from dashboards.trial_run import FOR_NOBODY, Outcome
 
@@ -58,11 +59,12 @@ def lines(path: Path, content: Content, began: float) -> Iterator[bytes]:
         began: when this began, by `time.monotonic`, which is one clock for all processes.
     """
     missing = missing_packages(content.cells, path.parent)
+    left = _left_by_shared(content.cells, path)
     with asyncio.Runner() as runner:
-        document, failure = runner.run(_open(path, content))
+        session, failure = runner.run(_open(path, content, left))
         seconds, memory = time.monotonic() - began, _peak_memory()
         if not failure and not identity.was_asked():
-            runner.run(_come_to_rest(document))
+            runner.run(_come_to_rest(session))
         outcome = Outcome(
             **_told(failure),
             seconds=seconds,
@@ -72,7 +74,7 @@ def lines(path: Path, content: Content, began: float) -> Iterator[bytes]:
         )
         yield _line(asdict(outcome))
         if not outcome.problem and not outcome.needs_viewer:
-            yield _line(_texts(miniature.pictures(document)))
+            yield _line(_texts(miniature.pictures(session.document)))
 
 
 def _line(told: Mapping[str, Any]) -> bytes:
@@ -97,7 +99,9 @@ class _Tried(NotebookHandler):
         await super().run(doc)
 
 
-async def _open(path: Path, content: Content) -> tuple[Document, Failure | None]:
+async def _open(
+    path: Path, content: Content, left: dict[str, Any] | Failure | None
+) -> tuple[ServerSession, Failure | None]:
     """Make its document and its page, by the way that a viewer's process goes."""
     dashboard = Dashboard(
         group=path.parent.name,
@@ -109,8 +113,7 @@ async def _open(path: Path, content: Content) -> tuple[Document, Failure | None]
         size=0,
     )
     notebook = _Tried(dashboard, content=content)
-    if notebook.has_shared_cells:
-        notebook.left = _left_by_shared(content.cells, path)
+    notebook.left = left
     context = ApplicationContext(NotebookApplication(notebook), io_loop=IOLoop.current(), url="/")
     session_id = generate_session_id()
     token = generate_jwt_token(session_id, extra_payload=_TOKEN)
@@ -118,16 +121,18 @@ async def _open(path: Path, content: Content) -> tuple[Document, Failure | None]
     failure = notebook.failure
     if not failure:
         failure = _made_page(session)
-    return session.document, failure
+    return session, failure
 
 
-def _left_by_shared(cells: tuple[Cell, ...], path: Path) -> dict[str, Any] | Failure:
-    """What shared cells leave, as viewers get it: by way of a file."""
+def _left_by_shared(cells: tuple[Cell, ...], path: Path) -> dict[str, Any] | Failure | None:
+    """What shared cells leave, as viewers get it: by way of a file. None where there are none."""
+    if not any(cell.is_shared for cell in cells):
+        return None
     used = names_used(cell for cell in cells if not cell.is_shared)
     try:
         with tempfile.NamedTemporaryFile() as kept, open(kept.name, "wb") as file:
             shared_file.write(run_shared(cells, path), file, needed=used)
-            return shared_file.read(Path(kept.name))
+            return as_given(shared_file.read(Path(kept.name)))
     except (Exception, SystemExit) as error:
         return noted(path.name, error)
 
@@ -145,11 +150,15 @@ def _made_page(session: ServerSession) -> Failure | None:
     return None
 
 
-async def _come_to_rest(document: Document) -> None:
+async def _come_to_rest(session: ServerSession) -> None:
     """Let run what waits for the page to be there, as its browser tells; for a few seconds."""
+
+    async def is_there() -> None:
+        session.document.callbacks.trigger_event(DocumentReady())
+
     # What fails now fails beside the page, and says so there.
-    with set_curdoc(document), contextlib.suppress(Exception):
-        document.callbacks.trigger_event(DocumentReady())
+    with set_curdoc(session.document), contextlib.suppress(Exception):
+        await session.with_document_locked(is_there)
     await asyncio.sleep(0)
     others = asyncio.all_tasks() - {asyncio.current_task()}
     if others:
@@ -193,7 +202,7 @@ def missing_packages(cells: Iterable[Cell], folder: Path) -> tuple[str, ...]:
     found: set[str] = set()
     for cell in cells:
         try:
-            tree = ast.parse(cell.source) if cell.is_code else None
+            tree = ast.parse(cell.python) if cell.is_code else None
         except (SyntaxError, ValueError, RecursionError, MemoryError):
             continue  # it fails by itself
         if tree:

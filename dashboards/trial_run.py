@@ -3,8 +3,8 @@
 The hub starts it, under an account that can read the folder and nothing else where there are such.
 On standard input come a line of JSON, the order, and the notebook as it is, which need not be in
 the folder yet. The order: `folder`, `name`; `file`, an open descriptor that is all it can give
-back; `began`, when by `time.monotonic`; `seconds` that it may take; `limits`, pairs of resource
-and most; `nice`; `secrets`, of the folder.
+back; `began`, when by `time.monotonic`; `seconds` that it may take; `secrets` of the folder;
+`limits`, pairs of resource and most; `nice`.
 
 The notebook runs in a child, and whatever it leaves running ends with it. The file then holds a
 line of JSON, how it went (`Outcome`); and a second one, if there are pictures of what it shows: by

@@ -22,9 +22,9 @@ from typing import Final
 from tornado import web
 from tornado.log import app_log
 
-from .claims_api import OwnServerHandler
 from .compiled_notebooks import Version, digest_of, notebook_at, read_for_all, version_of
 from .folders import ADMIN
+from .own_server import OwnServerHandler
 from .shared_data import files_of
 from .shared_places import places
 from .spawner import DashboardSpawner
@@ -61,6 +61,10 @@ class Thumbnails:
 
     def opened(self, spawner: DashboardSpawner, group: str, name: str) -> None:
         """Somebody who may see a dashboard opens it: see to its picture. Nobody waits for it."""
+        self._forget_gone()
+        self._want(spawner, group, name)
+
+    def _want(self, spawner: DashboardSpawner, group: str, name: str) -> None:
         path = notebook_at(spawner, group, name)
         if path is not None and spawner.thumbnails and group != ADMIN and self._is_due(path):
             self._line.setdefault(path, spawner)
@@ -73,7 +77,7 @@ class Thumbnails:
         for group in sorted(spawner.readable()):
             folder = Path(spawner.notebooks) / group
             for name in await asyncio.to_thread(_names_in, folder):
-                self.opened(spawner, group, name)
+                self._want(spawner, group, name)
 
     def _is_due(self, path: Path) -> bool:
         tried, version = self._tried.get(path), version_of(path)
@@ -88,12 +92,12 @@ class Thumbnails:
             try:
                 await self._try(spawner, path)
             except OSError as error:  # tried again when the next one asks
+                self._tried.pop(path, None)
                 app_log.warning("No picture of %s is kept: %s", path, error)
             finally:
                 del self._line[path]
 
     async def _try(self, spawner: DashboardSpawner, path: Path) -> None:
-        self._forget_gone()
         version, beside = version_of(path), await asyncio.to_thread(_beside, path.parent)
         tried, now = self._tried.get(path), time.monotonic()
         if tried and tried.is_whole and (tried.version, tried.beside) == (version, beside):
@@ -106,6 +110,8 @@ class Thumbnails:
             app_log.warning("No picture of %s: %s", path, error)
         else:
             self._tried[path] = Tried(version=version, beside=beside, at=now, files=files)
+            for file in set(tried.files if tried else ()).difference(files):
+                file.unlink(missing_ok=True)
 
     def _forget_gone(self) -> None:
         """Remove the pictures of notebooks that are gone, or are others by now."""

@@ -104,9 +104,11 @@ def _walk(
     model: Any, panes: dict[str, Any], path: tuple[tuple[str, bool], ...], left: list[int]
 ) -> Iterator[Seen]:
     left[0] -= 1
-    if left[0] < 0 or not getattr(model, "visible", True):
+    pane = panes.get(getattr(model, "id", ""))
+    is_visible = getattr(model, "visible", True) and getattr(pane, "visible", True)
+    if left[0] < 0 or not is_visible:
         return
-    draw, rank = _drawing(model, panes.get(getattr(model, "id", "")))
+    draw, rank = _drawing(model, pane)
     if draw:
         height = getattr(model, "height", None) or getattr(model, "min_height", None) or _LOW
         yield Seen(draw, rank, rank == 0 and height < _LOW, path)

@@ -55,7 +55,7 @@ def draw_number(pane: Any, figure: Figure, box: Any, colours: Colours) -> bool:
     )
     figure.text(
         *(middle, box.bottom + box.height * 0.66),
-        _short(pane.name, int(box.width * 45)),
+        _short(pane.label, int(box.width * 45)),
         color=colours.token("ink-soft"),
         size=15,
         ha="center",

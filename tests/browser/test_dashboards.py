@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import re
 import shutil
@@ -10,9 +11,12 @@ from urllib.parse import urlsplit
 
 import pytest
 import requests
+from PIL import Image
 from playwright.sync_api import Locator, Page, expect
 
+from dashboards.cells import digest_of
 from dashboards.files import usual_scripts
+from hub_extensions.pictures import SIZE
 from tests.browser.visitor import NewVisitor, Visitor, add_member, await_sample
 from tests.conftest import StartHub
 from tests.dashboards.notebooks import code, write_notebook
@@ -240,3 +244,46 @@ def test_while_the_service_of_scripts_is_away_the_servers_own_are_used(
     page = visitor.sign_in(MEMBER, SENSOR)
     expect(page.locator(".bk-Figure")).to_be_visible()
     assert page.evaluate(STYLE)
+
+
+def test_a_card_shows_the_picture_of_its_colour_scheme(new_visitor: NewVisitor, hub: Hub) -> None:
+    path = write_notebook(hub.notebooks / "user" / "seen.ipynb", code("1"))
+    place = hub.state / "shared" / "user"  # as the hub keeps them
+    place.mkdir(parents=True, exist_ok=True)
+    for scheme, colour in (("light", "red"), ("dark", "blue")):
+        file = place / f"picture-{digest_of(path.name, path.read_bytes())}-{scheme}.png"
+        Image.new("RGBA", SIZE, colour).save(file)
+    visitor = new_visitor(hub)
+    page = visitor.sign_in(MEMBER)
+    card = page.get_by_role("link", name="Seen")
+    light, dark = card.locator("img.light"), card.locator("img.dark")
+    for _ in range(2):  # also once it comes from the browser's own cache
+        expect(light).to_be_visible()
+        expect(dark).to_be_hidden()
+        expect(light).to_have_js_property("naturalWidth", SIZE[0])
+        assert colour_of(light) == (255, 0, 0)
+        page.reload()
+    assert not [address for address in visitor.requests if "-dark.png" in address]
+    page.emulate_media(color_scheme="dark")
+    expect(dark).to_be_visible()
+    expect(dark).to_have_js_property("naturalWidth", SIZE[0])
+    assert colour_of(dark) == (0, 0, 255)
+    page.get_by_role("button", name="Light").click()  # what is chosen goes before the system's
+    expect(light).to_be_visible()
+    expect(dark).to_be_hidden()
+    page.emulate_media(color_scheme="light")
+    page.get_by_role("button", name="Dark").click()
+    expect(dark).to_be_visible()
+    expect(light).to_be_hidden()
+    others = page.locator("[data-section] .thumb").filter(has=page.locator("svg"))
+    expect(others.first).to_be_visible()
+    box, drawn_box = card.locator(".thumb").bounding_box(), others.first.bounding_box()
+    assert box
+    assert drawn_box
+    assert (box["width"], box["height"]) == (drawn_box["width"], drawn_box["height"])
+
+
+def colour_of(picture: Locator) -> tuple[int, ...]:
+    """What is in the middle of it."""
+    shown = Image.open(io.BytesIO(picture.screenshot())).convert("RGB")
+    return shown.getpixel((shown.width // 2, shown.height // 2))  # pyright: ignore[reportReturnType]
