@@ -38,6 +38,7 @@
   }
 
   const PATIENCE = 120000; // milliseconds until it is said that there is no answer at all; see kept.js for the way back
+  let patient;
   const look = () => document.dispatchEvent(new Event("atrium-look"));
 
   function lose() {
@@ -52,7 +53,7 @@
   function say() {
     if (!lose()) return;
     show("Connection lost. What you see may be out of date; it comes back by itself.", { "Try now": look });
-    setTimeout(() => {
+    patient = setTimeout(() => {
       show(
         "Still no answer. Your network may be away, or the dashboards are being mended. It is tried again from time to " +
           "time, and what you have chosen is kept in this tab.",
@@ -182,6 +183,7 @@
   document.addEventListener("atrium-ended", ended);
   document.addEventListener("atrium-unconnected", say);
   document.addEventListener("atrium-does-not-hold", () => {
+    clearTimeout(patient);
     show("The connection does not hold. Wait a moment, or tell an admin of your team.", {
       "Open it again": () => location.reload(),
     });
