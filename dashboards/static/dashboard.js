@@ -41,9 +41,10 @@
   let patient;
   const look = () => document.dispatchEvent(new Event("atrium-look"));
 
-  function lose() {
+  function lose(what) {
     if (lost || leaving) return false;
-    lost = window.atriumIsLost = true;
+    lost = true;
+    window.atriumLost = what; // for the scripts that come later
     document.dispatchEvent(new Event("atrium-lost"));
     busy(false);
     fetch_later();
@@ -51,7 +52,7 @@
   }
 
   function say() {
-    if (!lose()) return;
+    if (!lose("connection")) return;
     show("Connection lost. What you see may be out of date; it comes back by itself.", { "Try now": look });
     patient = setTimeout(() => {
       show(
@@ -64,7 +65,7 @@
 
   // Its process has ended by itself; the person's other dashboards go on.
   function ended() {
-    if (!lose()) return;
+    if (!lose("dashboard")) return;
     const text = "This dashboard has stopped; most likely it needed more memory than there is.";
     show(text, { "Open it again": () => location.reload() });
   }

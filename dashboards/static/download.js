@@ -22,7 +22,7 @@ window.atriumDownload = ({ bar, title, docs, element, button, dialog, status }) 
 
   const SHOWS_DATA = /(Figure|GridPlot|DataTable|DataTabulator|Perspective|Vega|Plotly)/;
   const shows_data = (doc) => [...doc.all_models].some(({ type }) => SHOWS_DATA.test(type));
-  const has_data = () => !window.atriumIsLost && docs().some(shows_data);
+  const has_data = () => !window.atriumLost && docs().some(shows_data);
 
   function save(blob, ...names) {
     const words = names.filter((one, n) => one && names.indexOf(one) === n).join(" – ");
