@@ -70,8 +70,9 @@
 
   // A page that nobody sees waits until somebody does. Where the connection does not hold, and where the dashboard itself
   // has stopped, a person decides.
+  let isComing = false;
   function come_back() {
-    if (window.atriumLost !== "connection") return;
+    if (isComing || window.atriumLost !== "connection") return;
     if (document.hidden) {
       document.addEventListener("visibilitychange", come_back, { once: true });
       return;
@@ -81,6 +82,7 @@
       document.dispatchEvent(new Event("atrium-does-not-hold"));
       return;
     }
+    isComing = true;
     store(TRIES, tries + 1);
     location.reload();
   }
