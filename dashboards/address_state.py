@@ -195,8 +195,9 @@ def _go(doc: Document, query: object) -> None:
         return
     followed, asked = dict(_now[doc]), _asked(parse_qs(query, keep_blank_values=True))
     with set_curdoc(doc):
-        for name in followed.keys() - asked.keys():
-            _make_usual(followed[name])
+        for name, one in followed.items():
+            if name not in asked:
+                _make_usual(one)
         tell_page(doc, GO, {"ignored": _take_over(followed, asked)})
 
 

@@ -38,11 +38,13 @@
   }
 
   const PATIENCE = 120000; // milliseconds until it is said that there is no answer at all; see kept.js for the way back
+  let patient;
   const look = () => document.dispatchEvent(new Event("atrium-look"));
 
-  function lose() {
+  function lose(what) {
     if (lost || leaving) return false;
-    lost = window.atriumIsLost = true;
+    lost = true;
+    window.atriumLost = what; // for the scripts that come later
     document.dispatchEvent(new Event("atrium-lost"));
     busy(false);
     fetch_later();
@@ -50,9 +52,9 @@
   }
 
   function say() {
-    if (!lose()) return;
+    if (!lose("connection")) return;
     show("Connection lost. What you see may be out of date; it comes back by itself.", { "Try now": look });
-    setTimeout(() => {
+    patient = setTimeout(() => {
       show(
         "Still no answer. Your network may be away, or the dashboards are being mended. It is tried again from time to " +
           "time, and what you have chosen is kept in this tab.",
@@ -63,7 +65,7 @@
 
   // Its process has ended by itself; the person's other dashboards go on.
   function ended() {
-    if (!lose()) return;
+    if (!lose("dashboard")) return;
     const text = "This dashboard has stopped; most likely it needed more memory than there is.";
     show(text, { "Open it again": () => location.reload() });
   }
@@ -183,6 +185,7 @@
   document.addEventListener("atrium-ended", ended);
   document.addEventListener("atrium-unconnected", say);
   document.addEventListener("atrium-does-not-hold", () => {
+    clearTimeout(patient);
     show("The connection does not hold. Wait a moment, or tell an admin of your team.", {
       "Open it again": () => location.reload(),
     });

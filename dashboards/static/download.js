@@ -21,7 +21,8 @@ window.atriumDownload = ({ bar, title, docs, element, button, dialog, status }) 
   }
 
   const SHOWS_DATA = /(Figure|GridPlot|DataTable|DataTabulator|Perspective|Vega|Plotly)/;
-  const has_data = () => !window.atriumIsLost && docs().some((doc) => [...doc.all_models].some(({ type }) => SHOWS_DATA.test(type)));
+  const shows_data = (doc) => [...doc.all_models].some(({ type }) => SHOWS_DATA.test(type));
+  const has_data = () => !window.atriumLost && docs().some(shows_data);
 
   function save(blob, ...names) {
     const words = names.filter((one, n) => one && names.indexOf(one) === n).join(" – ");
@@ -45,7 +46,11 @@ window.atriumDownload = ({ bar, title, docs, element, button, dialog, status }) 
     }
     dialog("Download", choices, said);
     choices.querySelector("button")?.focus();
-    if (!has_data()) return;
+    const NOTHING = "There is nothing to download just now.";
+    if (!has_data()) {
+      if (!choices.children.length) said.textContent = NOTHING;
+      return;
+    }
     said.textContent = "Looking for data…";
     try {
       const { tables } = await ask("atrium-tables", null);
@@ -54,7 +59,7 @@ window.atriumDownload = ({ bar, title, docs, element, button, dialog, status }) 
         const rows = `CSV, ${table.rows.toLocaleString("en")} row${table.rows === 1 ? "" : "s"}`;
         choices.append(choice(table.title, rows, () => save_table(number, said)));
       });
-      if (!choices.children.length) said.textContent = "There is nothing to download just now.";
+      if (!choices.children.length) said.textContent = NOTHING;
     } catch {
       said.textContent = "The dashboard does not answer just now. Try again in a moment.";
     }

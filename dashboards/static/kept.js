@@ -5,7 +5,6 @@
   const TRIES = "atrium-tries", MOST = 3, HOLDS = 30000;
   const touched = new Set();
   const docs = window.Bokeh?.documents ?? [];
-  let isLost = window.atriumIsLost === true;
 
   function stored(key) {
     try {
@@ -43,7 +42,7 @@
   }
 
   function keep() {
-    if (!isLost) return;
+    if (!window.atriumLost) return;
     const values = [];
     for (const { name, model, attr } of widgets()) {
       if (touched.has(model)) values.push([name, model[attr]]);
@@ -69,9 +68,11 @@
     scroller().scrollTop = kept.scroll;
   }
 
-  // A page that nobody sees waits until somebody does; where the connection does not hold, a person decides.
+  // A page that nobody sees waits until somebody does. Where the connection does not hold, and where the dashboard itself
+  // has stopped, a person decides.
+  let isComing = false;
   function come_back() {
-    if (!isLost) return;
+    if (isComing || window.atriumLost !== "connection") return;
     if (document.hidden) {
       document.addEventListener("visibilitychange", come_back, { once: true });
       return;
@@ -81,6 +82,7 @@
       document.dispatchEvent(new Event("atrium-does-not-hold"));
       return;
     }
+    isComing = true;
     store(TRIES, tries + 1);
     location.reload();
   }
@@ -91,11 +93,11 @@
     });
   }
   set_again();
-  setTimeout(() => { if (!isLost) store(TRIES, null); }, HOLDS);
-  document.addEventListener("atrium-lost", () => { isLost = true; });
+  setTimeout(() => { if (!window.atriumLost) store(TRIES, null); }, HOLDS);
   document.addEventListener("atrium-reachable", come_back);
   // Taken away, or signed out: then nothing of it stays in this tab.
-  document.addEventListener("atrium-closed", ({ detail }) => { if (detail !== "stopped") isLost = false; });
+  document.addEventListener("atrium-closed", ({ detail }) => { if (detail !== "stopped") window.atriumLost = ""; });
   window.addEventListener("pagehide", keep);
-  if (isLost) document.dispatchEvent(new Event("atrium-look"));
+  // Lost before this script was there: the answer may have come before it too.
+  if (window.atriumLost === "connection") setTimeout(() => document.dispatchEvent(new Event("atrium-look")), 1500);
 })();
