@@ -7,6 +7,7 @@ import re
 import stat
 import uuid
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -195,6 +196,17 @@ def test_a_save_is_told_to_the_page(lab: Lab) -> None:
         lab.save("saved.ipynb", notebook(code("2222")))
         assert next(lines) != before
     assert lab.preview("changes?folder=work&name=none").status_code == 404
+
+
+def test_a_notebook_is_sent_to_be_published(hub: Hub, lab: Lab) -> None:
+    pytest.importorskip("hub_extensions.publishing")
+    form = {"folder": "work", "name": "first_dashboard"}
+    send = partial(lab.person.post, f"{lab.home}preview/publish", timeout=60, allow_redirects=False)
+    sent = send(data=form)
+    assert sent.status_code == 302
+    assert re.search(r"/hub/publish\?check=[\w-]+$", sent.headers["Location"])
+    assert send(data={**form, "name": "none"}).status_code == 404
+    assert send(data=form, headers={"Sec-Fetch-Site": "cross-site"}).status_code == 403
 
 
 def test_signing_out_asks_about_it_and_can_leave_it_running(hub: Hub, lab: Lab) -> None:
