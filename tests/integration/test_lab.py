@@ -232,6 +232,13 @@ def test_signing_out_asks_about_it_and_can_leave_it_running(hub: Hub, lab: Lab) 
     lab.person.sign_in(ANALYST)
 
 
+def test_an_admin_who_signs_somebody_out_ends_it(hub: Hub, analyst: Person) -> None:
+    Lab(analyst)
+    assert hub.api(f"/users/{ANALYST}/sign-out", "POST").status_code == 204
+    assert hub.server_of(ANALYST, "lab") is None
+    analyst.sign_in(ANALYST)
+
+
 def test_it_ends_with_the_right_to_it(hub: Hub, analyst: Person) -> None:
     again = Lab(analyst)
     assert again.preview().ok
