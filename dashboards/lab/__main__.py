@@ -25,11 +25,22 @@ def main() -> None:
     os.environ["JUPYTERHUB_DEFAULT_URL"] = start
     os.environ["JUPYTER_CONFIG_PATH"] = os.fspath(_HERE / "config")
     os.environ["JUPYTER_PATH"] = os.fspath(_HERE / "share")
+    os.environ |= _from_no_other_host()
     tell_no_session()
     # Reads the environment as it is imported.
     from jupyterhub.singleuser import main as serve
 
     serve()
+
+
+def _from_no_other_host() -> dict[str, str]:
+    """For kernels: the scripts of a plot come with it, its sheets from where all of ours are."""
+    return {
+        "BOKEH_RESOURCES": "inline",
+        "HOLOVIEWSRC": os.fspath(_HERE / "config" / "holoviews.rc"),
+        "PANEL_CDN_ROOT": f"{os.environ['ATRIUM_FILES_URL']}panel/",
+        "PANEL_INLINE": "True",
+    }
 
 
 if __name__ == "__main__":

@@ -30,6 +30,8 @@ user = current_user()
 told = [user.tenant, *user.groups, *user.roles, pn.state.user_info["groups"]]
 pn.pane.Str(f"told {told}").servable()
 """
+#: Tells the token that code in a lab has.
+TOKEN = "import os; print(os.environ['JUPYTERHUB_API_TOKEN'])"
 #: What a lab's token may do: what a server's may, and what JupyterHub reads into that, and publish.
 SCOPES = {
     "access:servers!server=analyst@acme.test/lab",
@@ -98,7 +100,7 @@ def test_it_begins_with_a_notebook_and_its_work_is_kept(hub: Hub, lab: Lab) -> N
 
 
 def test_its_token_can_do_as_much_as_it_should(hub: Hub, lab: Lab) -> None:
-    token = lab.run("import os; print(os.environ['JUPYTERHUB_API_TOKEN'])").strip()
+    token = lab.run(TOKEN).strip()
     headers = {"Authorization": f"token {token}"}
     assert set(hub.api("/user", headers=headers).json()["scopes"]) == SCOPES
     asked = {"group": "user", "dashboard": "sensor_explorer"}
@@ -199,7 +201,7 @@ def test_a_save_is_told_to_the_page(lab: Lab) -> None:
 
 
 def test_a_notebook_is_sent_to_be_published(hub: Hub, lab: Lab) -> None:
-    pytest.importorskip("hub_extensions.publishing")
+    pytest.importorskip("hub_extensions.publishing.api")
     form = {"folder": "work", "name": "first_dashboard"}
     send = partial(lab.person.post, f"{lab.home}preview/publish", timeout=60, allow_redirects=False)
     sent = send(data=form)
@@ -211,7 +213,7 @@ def test_a_notebook_is_sent_to_be_published(hub: Hub, lab: Lab) -> None:
 
 def test_signing_out_asks_about_it_and_can_leave_it_running(hub: Hub, lab: Lab) -> None:
     process = hub.server_of(ANALYST, "lab")
-    key = lab.run("import os; print(os.environ['JUPYTERHUB_API_TOKEN'])").strip()
+    key = lab.run(TOKEN).strip()
     page = lab.preview(FIRST)
     token = page.text.partition('"token":"')[2].partition('"')[0]
     socket = lab.person.connect(f"{lab.home}preview/{FIRST}/ws", "bokeh", token)
