@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 from pathlib import Path
+from urllib.parse import urljoin
 
 from dashboards.lab import work_folder
 from dashboards.log_lines import tell_no_session
@@ -35,10 +36,12 @@ def main() -> None:
 
 def _from_no_other_host() -> dict[str, str]:
     """For kernels: the scripts of a plot come with it, its sheets from where all of ours are."""
+    # With its host: Panel takes what it has no other way for as relative to the lab's page.
+    files = urljoin(os.environ["ATRIUM_ADDRESS"], os.environ["ATRIUM_FILES_URL"])
     return {
         "BOKEH_RESOURCES": "inline",
         "HOLOVIEWSRC": os.fspath(_HERE / "config" / "holoviews.rc"),
-        "PANEL_CDN_ROOT": f"{os.environ['ATRIUM_FILES_URL']}panel/",
+        "PANEL_CDN_ROOT": f"{files}panel/",
         "PANEL_INLINE": "True",
     }
 
