@@ -125,7 +125,7 @@ class ExtensionFileHandler(FileHandler):
     async def get(self, package: str, path: str, include_body: bool = True) -> None:  # pyright: ignore[reportIncompatibleMethodOverride]
         """Answer with the file. 404 for a package that brings none."""
         if package == "panel":
-            self.root = os.fspath(_package("panel") / "dist")
+            self.root = _panel()
         else:
             # Others are known once a notebook has imported them.
             site = self.settings.get("site")
@@ -151,6 +151,8 @@ def file_routes(prefix: str, *, for_all: bool = False) -> list[tuple]:
         (prefix + r"static/atrium/(.*)", FileHandler, {"path": os.fspath(STATIC), **known}),
         (prefix + r"static/extensions/([^/]+)/(.*)", ExtensionFileHandler, known),
         (prefix + r"static/(.*)", FileHandler, {"path": bokeh_static(), **known}),
+        # As Panel's own host has them: for notebooks in a lab (`dashboards.lab`).
+        (prefix + r"panel/[^/]+/dist/(.*)", FileHandler, {"path": _panel(), **known}),
         (prefix + r"(?:.*/)?favicon\.ico()", IconHandler, icon),
     ]
 
@@ -171,6 +173,10 @@ def _package(name: str) -> Path:
     if spec is None or spec.origin is None:
         raise ImportError(f"The package {name} is not installed.")
     return Path(spec.origin).parent
+
+
+def _panel() -> str:
+    return os.fspath(_package("panel") / "dist")
 
 
 def _is_of(package: str, folder: str) -> bool:

@@ -60,7 +60,8 @@ def obstacle(given: Settings, isolation: Isolation) -> str:
 
 
 def environment(given: Settings) -> dict[str, str]:
-    """What labs are told beside what each server is: the tenants, the owner's first, of which a
-    preview shows sample viewers."""
+    """What labs are told beside what each server is: the hub's address, and the tenants, the
+    owner's first, of which a preview shows sample viewers."""
     owner = given.owner_tenant or local_service.OWNER_TENANT
-    return {"ATRIUM_TENANTS": ",".join([owner, *sorted(given.customers)])}
+    tenants = ",".join([owner, *sorted(given.customers)])
+    return {"ATRIUM_ADDRESS": given.address, "ATRIUM_TENANTS": tenants}

@@ -31,14 +31,18 @@ class Lab:
         """What code prints, in a kernel of its own."""
         kernel = self._ask("POST", "api/kernels", json={}).json()["id"]
         socket = self.person.connect(f"{self.home}api/kernels/{kernel}/channels")
-        socket.send(json.dumps(_execute(code)))
-        printed = ""
-        while True:
+        message = _execute(code)
+        socket.send(json.dumps(message))
+        printed, state = "", ""
+        while state != "idle":  # it comes after all that was printed
             said = json.loads(socket.recv(timeout=60))
+            if said["parent_header"].get("msg_id") != message["header"]["msg_id"]:
+                continue
+            content = said["content"]
             if said["msg_type"] in {"stream", "error"}:
-                printed += said["content"].get("text", str(said["content"]))
-            if said["msg_type"] == "execute_reply":
-                break
+                printed += content.get("text", str(content))
+            elif said["msg_type"] == "status":
+                state = content["execution_state"]
         socket.close()
         self._ask("DELETE", f"api/kernels/{kernel}")
         return printed

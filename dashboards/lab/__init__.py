@@ -7,8 +7,11 @@ starts and lets nobody reach but through the lab, whose sign-in is JupyterHub's.
 
 from __future__ import annotations
 
+import atexit
 import os
+import shutil
 import sys
+import tempfile
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -36,10 +39,12 @@ def place_of(folder: str, name: str) -> str:
 
 def preview_server() -> dict[str, Any]:
     """What jupyter-server-proxy is told (its entry point `jupyter_serverproxy_servers`)."""
+    folder = tempfile.mkdtemp(prefix="atrium-preview-")  # this account's alone
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
     return {
         "command": [sys.executable, "-I", "-m", "dashboards.lab.preview", "{unix_socket}"],
         "environment": {"ATRIUM_PREVIEW": f"{{base_url}}{PLACE}/"},
-        "unix_socket": True,  # in a folder that is this account's alone
+        "unix_socket": os.path.join(folder, "socket"),
         "absolute_url": True,
         "timeout": 60,
         # A page that is merely open is no use of the lab.

@@ -7,6 +7,7 @@ import re
 import stat
 import uuid
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -29,6 +30,8 @@ user = current_user()
 told = [user.tenant, *user.groups, *user.roles, pn.state.user_info["groups"]]
 pn.pane.Str(f"told {told}").servable()
 """
+#: Tells the token that code in a lab has.
+TOKEN = "import os; print(os.environ['JUPYTERHUB_API_TOKEN'])"
 #: What a lab's token may do: what a server's may, and what JupyterHub reads into that, and publish.
 SCOPES = {
     "access:servers!server=analyst@acme.test/lab",
@@ -97,7 +100,7 @@ def test_it_begins_with_a_notebook_and_its_work_is_kept(hub: Hub, lab: Lab) -> N
 
 
 def test_its_token_can_do_as_much_as_it_should(hub: Hub, lab: Lab) -> None:
-    token = lab.run("import os; print(os.environ['JUPYTERHUB_API_TOKEN'])").strip()
+    token = lab.run(TOKEN).strip()
     headers = {"Authorization": f"token {token}"}
     assert set(hub.api("/user", headers=headers).json()["scopes"]) == SCOPES
     asked = {"group": "user", "dashboard": "sensor_explorer"}
@@ -197,9 +200,20 @@ def test_a_save_is_told_to_the_page(lab: Lab) -> None:
     assert lab.preview("changes?folder=work&name=none").status_code == 404
 
 
+def test_a_notebook_is_sent_to_be_published(hub: Hub, lab: Lab) -> None:
+    pytest.importorskip("hub_extensions.publishing.api")
+    form = {"folder": "work", "name": "first_dashboard"}
+    send = partial(lab.person.post, f"{lab.home}preview/publish", timeout=60, allow_redirects=False)
+    sent = send(data=form)
+    assert sent.status_code == 302
+    assert re.search(r"/hub/publish\?check=[\w-]+$", sent.headers["Location"])
+    assert send(data={**form, "name": "none"}).status_code == 404
+    assert send(data=form, headers={"Sec-Fetch-Site": "cross-site"}).status_code == 403
+
+
 def test_signing_out_asks_about_it_and_can_leave_it_running(hub: Hub, lab: Lab) -> None:
     process = hub.server_of(ANALYST, "lab")
-    key = lab.run("import os; print(os.environ['JUPYTERHUB_API_TOKEN'])").strip()
+    key = lab.run(TOKEN).strip()
     page = lab.preview(FIRST)
     token = page.text.partition('"token":"')[2].partition('"')[0]
     socket = lab.person.connect(f"{lab.home}preview/{FIRST}/ws", "bokeh", token)
@@ -218,6 +232,13 @@ def test_signing_out_asks_about_it_and_can_leave_it_running(hub: Hub, lab: Lab) 
     assert hub.server_of(ANALYST, "lab") is None
     assert hub.api("/user", headers={"Authorization": f"token {key}"}).status_code == 403
     lab.person.sign_in(ANALYST)
+
+
+def test_an_admin_who_signs_somebody_out_ends_it(hub: Hub, analyst: Person) -> None:
+    Lab(analyst)
+    assert hub.api(f"/users/{ANALYST}/sign-out", "POST").status_code == 204
+    assert hub.server_of(ANALYST, "lab") is None
+    analyst.sign_in(ANALYST)
 
 
 def test_it_ends_with_the_right_to_it(hub: Hub, analyst: Person) -> None:
