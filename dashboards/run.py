@@ -27,7 +27,9 @@ from dashboards.cells import SHOW, Cell, evaluated
 from dashboards.magics import Shell
 from dashboards.outputs import SHELL, Bundle, Displayed, Outputs, Printed, display
 
-_TURN: Final = 0.05  # seconds after which others may have theirs
+TURN: Final = 0.2  # seconds after which others have their turn
+#: Seconds of a turn; Panel waits 0.05 before it takes what a page has said.
+OTHERS: Final = 0.07
 _AGAIN: Final = 0.5  # seconds between two words about a cell that goes on
 
 
@@ -143,8 +145,8 @@ class Run:
         if any("ipywidgets" in cell.source for cell in self._cells):
             importlib.import_module("dashboards.ipywidgets_output").install()
         for cell in self._cells:
-            if is_outdated and time.monotonic() > yielded + _TURN:
-                await asyncio.sleep(0.01)
+            if is_outdated and time.monotonic() > yielded + TURN:
+                await asyncio.sleep(OTHERS)
                 yielded = time.monotonic()
             if is_outdated and is_outdated():
                 raise Outdated
