@@ -73,7 +73,7 @@ def _html(pane: Any) -> Iterator[str]:
         yield _image("image/png", _base64(file.getvalue()))
     elif isinstance(pane, pn.pane.DataFrame):
         yield pane.object.to_html()
-    elif isinstance(pane, HTMLBasePane):
+    elif isinstance(pane, HTMLBasePane) and not isinstance(pane, pn.pane.JSON):
         yield unescape(pane._transform_object(pane.object)["object"])
     else:
         yield f"<pre>{escape(repr(getattr(pane, 'object', pane)))}</pre>"
