@@ -142,7 +142,8 @@ class ParametersPage:
             sentence = failure.sentence or "Something went wrong with these values."
             self._told.object = (
                 f'<span role="alert">{escape(sentence)} What you see is from before. If it happens'
-                f" again, tell whoever made the dashboard this reference: {failure.reference}</span>"
+                " again, tell whoever made the dashboard this reference:"
+                f" {failure.reference}</span>"
             )
         else:
             self._run.forget(self._doc)
