@@ -50,10 +50,7 @@ class Kind:
 
 
 #: Of these `make test` tries each, of the others only `make test-all`.
-OFTEN = {
-    *("matplotlib_figures", "plotly_figure", "altair_chart", "ipywidgets_interact"),
-    *("bokeh_figure", "printed", "long_running", "template_by_name", "parameters_servable"),
-}
+OFTEN = {"plotly_figure", "altair_chart", "ipywidgets_interact", "printed", "long_running"}
 
 
 def at(page: Page, what: str) -> Locator:
