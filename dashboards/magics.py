@@ -22,20 +22,15 @@ _SHOWN["svg"] = "image/svg+xml"
 
 
 class Shell:
-    """Stands for IPython's InteractiveShell.
+    """Stands for IPython's InteractiveShell, for a notebook's own code (`dashboards.outputs`).
 
     Args:
         space: the names of the notebook.
         show: takes something that is to be shown, by its kind.
     """
 
-    #: Libraries look here whether they are in Jupyter; they are not.
-    config: dict[str, Any]
-    kernel = None
-
     def __init__(self, space: dict[str, Any], show: Callable[[dict[str, str]], object]) -> None:
         self.user_ns = space
-        self.config = {}
         self._show = show
 
     def run_line_magic(self, name: str, line: str, *_: object) -> None:

@@ -5,7 +5,6 @@ Imports Panel: only `dashboards.warm` may import this module, when it is time fo
 
 from __future__ import annotations
 
-import asyncio
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -67,10 +66,17 @@ class NotebookHandler(Handler):
         self._has_run = False
 
     def modify_document(self, doc: Document) -> None:
-        """Run all cells, unless the document's application has had them run; where no loop of
-        events runs. An error ends up in `failure`."""
-        if not self._has_run:
-            asyncio.run(self.run(doc))
+        """Run all cells, unless `NotebookApplication` has. An error ends up in `failure`; without
+        that application it is one that a cell awaits something."""
+        if self._has_run:
+            return
+        running = self.run(doc)
+        try:
+            running.send(None)
+        except StopIteration:
+            return
+        running.close()
+        self.failure = noted(self._name, RuntimeError("A cell awaits something."))
 
     async def run(self, doc: Document) -> None:
         """Run all cells. An error ends up in `failure`."""

@@ -39,6 +39,8 @@ _TEXT = (
     " overflow: auto; overflow-wrap: anywhere; max-height: 460px;"
 )
 _NOTE = {"color": "var(--ink-soft)", "font-size": "14px"}
+#: ipywidgets are drawn for a light page; so they stand on one.
+_LIGHT = {"background": "#ffffff", "color": "#1d2528", "border-radius": "8px", "padding": "8px"}
 #: Kinds of text, the one to be shown first.
 _KINDS = (
     *("text/html", "text/markdown", "image/svg+xml", "image/png", "image/jpeg", "image/gif"),
@@ -73,7 +75,7 @@ def _html(pane: Any) -> Iterator[str]:
         yield _image("image/png", _base64(file.getvalue()))
     elif isinstance(pane, pn.pane.DataFrame):
         yield pane.object.to_html()
-    elif isinstance(pane, HTMLBasePane):
+    elif isinstance(pane, HTMLBasePane) and not isinstance(pane, pn.pane.JSON):
         yield unescape(pane._transform_object(pane.object)["object"])
     else:
         yield f"<pre>{escape(repr(getattr(pane, 'object', pane)))}</pre>"
@@ -108,6 +110,8 @@ def _has_pane(value: Any) -> bool:
 def _drawn(pane: Any) -> Viewable:
     if isinstance(pane, pn.pane.Matplotlib):
         pane.param.update(tight=True, sizing_mode="scale_width", max_width=760, align="start")
+    elif isinstance(pane, pn.pane.IPyWidget):
+        return pn.Column(pane, styles=_LIGHT)
     return pane
 
 

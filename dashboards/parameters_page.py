@@ -7,8 +7,10 @@ Imports Panel: only modules that run dashboards may import this one.
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Callable, Iterable, Mapping
 from functools import partial
+from html import escape
 from typing import Any, Final
 
 import panel as pn
@@ -20,7 +22,7 @@ from dashboards import address_state
 from dashboards.failure import Failure, noted
 from dashboards.output_panes import panes_of
 from dashboards.parameters import Parameter
-from dashboards.run import Outdated, Run
+from dashboards.run import OTHERS, TURN, Outdated, Run
 
 LONGEST_TEXT: Final = 10_000
 """Characters of a parameter that is a text."""
@@ -111,7 +113,7 @@ class ParametersPage:
             await asyncio.sleep(_REST)
             if asked != self._asked:
                 continue
-            run, failure = self._again(), None
+            run, failure, began = self._again(), None, time.monotonic()
             outdated = partial(self._is_other, asked)
             try:
                 await run.cells(self._doc, self._parameters.values, is_outdated=outdated)
@@ -121,7 +123,8 @@ class ParametersPage:
             # sys.exit() in a notebook must not end its process without a word to the page.
             except (Exception, SystemExit) as error:
                 failure = noted(self._name, error)
-            await asyncio.sleep(0.01)  # for what a person has chosen meanwhile
+            if time.monotonic() > began + TURN:  # a person may have chosen something meanwhile
+                await asyncio.sleep(OTHERS)
             if outdated():
                 run.forget(self._doc)
                 continue
@@ -138,8 +141,9 @@ class ParametersPage:
             run.forget(self._doc)
             sentence = failure.sentence or "Something went wrong with these values."
             self._told.object = (
-                f"{sentence} What you see is from before. If it happens again, tell whoever made"
-                f" the dashboard this reference: {failure.reference}"
+                f'<span role="alert">{escape(sentence)} What you see is from before. If it happens'
+                " again, tell whoever made the dashboard this reference:"
+                f" {failure.reference}</span>"
             )
         else:
             self._run.forget(self._doc)

@@ -27,7 +27,9 @@ from dashboards.cells import SHOW, Cell, evaluated
 from dashboards.magics import Shell
 from dashboards.outputs import SHELL, Bundle, Displayed, Outputs, Printed, display
 
-_TURN: Final = 0.05  # seconds after which others may have theirs
+TURN: Final = 0.2  # seconds after which others have their turn
+#: Seconds of a turn; Panel waits 0.05 before it takes what a page has said.
+OTHERS: Final = 0.07
 _AGAIN: Final = 0.5  # seconds between two words about a cell that goes on
 
 
@@ -79,7 +81,6 @@ class Run:
     Attributes:
         outputs: what the cells have shown.
         served: what they have made servable, where that was caught.
-        module: the namespace.
         callbacks: of the document, that the cells have added.
     """
 
@@ -90,8 +91,7 @@ class Run:
         left: Mapping[str, Any] | None = None,
         progressed: Callable[[int, int, int | None], object] | None = None,
     ) -> None:
-        self.module = ModuleType(f"bokeh_app_{secrets.token_hex(16)}")
-        self.module.__file__ = os.fspath(dashboard.path)
+        self._name = f"bokeh_app_{secrets.token_hex(16)}"  # as Bokeh and Panel know such modules
         self.outputs = Outputs(self._heard)
         self.served: list[Viewable] = []
         self.callbacks: set[Any] = set()
@@ -119,11 +119,13 @@ class Run:
 
         Raises whatever a cell raises, and Outdated.
         """
-        doc.modules.add(self.module)
+        module = ModuleType(self._name)
+        module.__file__ = os.fspath(self._dashboard.path)
+        doc.modules.add(module)
         before = set(doc.session_callbacks)
         try:
             with surroundings(doc, self._dashboard), self._catching(doc, given is not None):
-                await self._all(dict(given or {}), is_outdated)
+                await self._all(module.__dict__, dict(given or {}), is_outdated)
         finally:
             self.callbacks = set(doc.session_callbacks) - before
 
@@ -131,11 +133,16 @@ class Run:
         """Take back what the cells have left in a document, so that others may run for it."""
         for callback in self.callbacks & set(doc.session_callbacks):
             doc.callbacks.remove_session_callback(callback)
-        doc.modules._modules.remove(self.module)
-        sys.modules.pop(self.module.__name__, None)
+        module = sys.modules.pop(self._name, None)
+        if module in doc.modules._modules:
+            doc.modules._modules.remove(module)
 
-    async def _all(self, given: dict[str, Any], is_outdated: Callable[[], bool] | None) -> None:
-        space = self.module.__dict__
+    async def _all(
+        self,
+        space: dict[str, Any],
+        given: dict[str, Any],
+        is_outdated: Callable[[], bool] | None,
+    ) -> None:
         shell = Shell(space, lambda bundle: self.outputs.show(Bundle(bundle)))
         space.update({SHOW: display, "display": display, SHELL: shell})
         space["get_ipython"] = lambda: shell
@@ -143,8 +150,8 @@ class Run:
         if any("ipywidgets" in cell.source for cell in self._cells):
             importlib.import_module("dashboards.ipywidgets_output").install()
         for cell in self._cells:
-            if is_outdated and time.monotonic() > yielded + _TURN:
-                await asyncio.sleep(0.01)
+            if is_outdated and time.monotonic() > yielded + TURN:
+                await asyncio.sleep(OTHERS)
                 yielded = time.monotonic()
             if is_outdated and is_outdated():
                 raise Outdated

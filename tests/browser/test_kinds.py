@@ -49,6 +49,10 @@ class Kind:
     gone: tuple[str, ...] = ()
 
 
+#: Of these `make test` tries each, of the others only `make test-all`.
+OFTEN = {"plotly_figure", "altair_chart", "ipywidgets_interact", "printed", "long_running"}
+
+
 def at(page: Page, what: str) -> Locator:
     if what.startswith("css="):
         return page.locator(what).first
@@ -245,7 +249,13 @@ def test_each_notebook_of_a_kind_is_tried() -> None:
         nbformat.validate(nbformat.read(path, as_version=nbformat.NO_CONVERT))
 
 
-@pytest.mark.parametrize("kind", ALL, ids=[kind.name for kind in ALL])
+@pytest.mark.parametrize(
+    "kind",
+    [
+        pytest.param(kind, id=kind.name, marks=() if kind.name in OFTEN else pytest.mark.slow)
+        for kind in ALL
+    ],
+)
 def test_a_kind_shows_its_output_and_follows_its_widget(
     member: Visitor, page: Page, kind: Kind
 ) -> None:

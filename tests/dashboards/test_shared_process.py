@@ -115,6 +115,13 @@ def test_it_leaves_what_shared_cells_have_made_and_nothing_else(folder: Path) ->
     assert done.values["raw"]["b"].tolist() == ["x", "y"]
 
 
+def test_a_shared_cell_may_await_and_have_magics(folder: Path) -> None:
+    source = "%matplotlib inline\nimport asyncio\nwaited = await asyncio.sleep(0, 3)"
+    done = run(folder, code(source, "shared"))
+    assert done.why == {}
+    assert done.values == {"waited": 3}
+
+
 @pytest.mark.parametrize(
     ("source", "sentence", "detail"),
     [
