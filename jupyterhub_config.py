@@ -81,7 +81,7 @@ c.DashboardSpawner.shared = str(kept.folder / "shared")
 c.DashboardSpawner.shared_seconds = given.shared_seconds
 c.DashboardSpawner.unix_ids = list(given.unix_uids or ()) if isolation.ids else []
 c.DashboardSpawner.files_url = services.files_url(given)
-c.DashboardSpawner.server_environment = {"ATRIUM_DATA": str(given.data)} if given.data else {}
+c.DashboardSpawner.server_environment = services.server_environment(given)
 c.DashboardSpawner.brand_for = branding.for_server
 c.DashboardSpawner.activity_seconds = services.activity_seconds(given)
 c.DashboardSpawner.starts_at_once = given.starts_at_once
@@ -102,6 +102,7 @@ c.JupyterHub.template_vars = look.template_vars(
 )
 c.JupyterHub.default_url = look.landing
 c.JupyterHub.tornado_settings = {"headers": look.HEADERS, "brands": branding}
+c.JupyterHub.tornado_settings["embed_origins"] = sorted(given.embed_origins)
 if given.subdomain_host:  # __Host- cookies are Secure, on the way to a dashboard server too
     c.JupyterHub.tornado_settings["cookie_options"] = {"secure": True}
 

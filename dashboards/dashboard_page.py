@@ -15,7 +15,7 @@ from dashboards.cells import cells_of, makes_own_page
 from dashboards.failure import sentence_of
 from dashboards.files import usual_scripts
 from dashboards.local_only import NO_ICON_FONT
-from dashboards.pages import DASHBOARD_POLICY, NOT_HERE, Message, PersonHandler
+from dashboards.pages import DASHBOARD_POLICY, NOT_HERE, NOT_SIGNED_IN_HERE, Message, PersonHandler
 from dashboards.settings import ADMIN
 
 if TYPE_CHECKING:
@@ -33,6 +33,13 @@ class DashboardHandler(PersonHandler):
         """As of every page; what the notebook is told of its viewer is asked for beside it."""
         self.site.hub.ask_ahead()
         await super().prepare()
+
+    def _send_to_sign_in(self) -> None:
+        """A sign-in cannot be shown in a frame: it is in a tab of its own that it goes on."""
+        if self.is_embedded and self.site.settings.embed_origins:
+            self.show(replace(NOT_SIGNED_IN_HERE, next_url=self.request.uri or ""), 200)
+        else:
+            super()._send_to_sign_in()
 
     async def get(self, group: str, name: str) -> None:
         """Show a dashboard. What is forbidden and what is missing are answered alike."""

@@ -9,7 +9,18 @@ from typing import Any
 from tornado import web
 from traitlets import Dict, Float, Integer, List, Set, Unicode, default
 
-from . import announcement, audit, claims_api, grants, health, look, queries, shared_data, turns
+from . import (
+    announcement,
+    audit,
+    claims_api,
+    embedding,
+    grants,
+    health,
+    look,
+    queries,
+    shared_data,
+    turns,
+)
 from . import claims as claim_rules
 from .access import asking, forget, group_api, managers
 from .access import report_api as access_api
@@ -157,6 +168,7 @@ class DescopeAuthenticator(ConfirmingAuthenticator):
             *server_api.handlers,
             *shared_data.handlers,
             *deep_links.handlers,
+            *embedding.handlers,
             *closed.handlers,
             *asking.handlers,
             *announcement.handlers,

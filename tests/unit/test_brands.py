@@ -129,13 +129,25 @@ def test_a_wrong_logo_ends_the_start(
     [
         ("ATRIUM_ACCENT", "red", "is not a colour; write it as"),
         ("ATRIUM_ACCENT", "#0b6", "is not a colour"),
+        ("ATRIUM_EMBED_ORIGINS", "*", "is no list of origins; write each as"),
+        ("ATRIUM_EMBED_ORIGINS", "https://a.example/path", "is no list of origins"),
+        ("ATRIUM_EMBED_ORIGINS", "https://a.example; script-src *", "is no list of origins"),
+        ("ATRIUM_EMBED_ORIGINS", "https://*.example", "is no list of origins"),
+        ("ATRIUM_EMBED_ORIGINS", "http://a.example", "has an origin that is not https"),
         ("ATRIUM_NAME", "x" * 41, "is not a name of at most 40"),
         ("ATRIUM_NAME", "a\x07b", "is not a name"),
     ],
 )
-def test_a_wrong_name_or_colour_ends_the_start(
+def test_a_wrong_name_colour_or_origin_ends_the_start(
     name: str, value: str, said: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv(name, value)
     with pytest.raises(SettingsError, match=f"{name} {said}"):
         settings.read(tmp_path)
+
+
+def test_origins_are_listed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert settings.read(tmp_path).embed_origins == frozenset()
+    given = "https://intranet.example.com, http://127.0.0.1:9000"
+    monkeypatch.setenv("ATRIUM_EMBED_ORIGINS", given)
+    assert sorted(settings.read(tmp_path).embed_origins, reverse=True) == given.split(", ")
