@@ -79,7 +79,8 @@ def dashboards_in(
     found: list[Dashboard] = []
     for folder in os.scandir(root):
         is_asked = group is None or folder.name == group
-        if is_asked and not folder.name.startswith(".") and folder.is_dir(follow_symlinks=False):
+        is_hidden = folder.name.startswith(".") or not _is_text(folder.name)
+        if is_asked and not is_hidden and folder.is_dir(follow_symlinks=False):
             found.extend(dashboards_of(Path(folder.path), name))
     return tuple(sorted(found, key=lambda d: (d.group, d.title.casefold(), d.name)))
 
@@ -118,6 +119,8 @@ def dashboards_of(folder: Path, name: str | None = None) -> Iterable[Dashboard]:
             continue
         if name is not None and entry.name != f"{name}.ipynb":
             continue
+        if not _is_text(entry.name):
+            continue
         try:
             path = Path(entry.path).resolve(strict=True)
             info = path.stat()
@@ -126,6 +129,11 @@ def dashboards_of(folder: Path, name: str | None = None) -> Iterable[Dashboard]:
         # A link may lead to another file of the same folder, and nowhere else.
         if path.parent == folder and stat.S_ISREG(info.st_mode) and path.suffix == ".ipynb":
             yield _dashboard(folder.name, entry.name[: -len(".ipynb")], path, info)
+
+
+def _is_text(name: str) -> bool:
+    """Whether a file's name can stand in an address; Linux takes any bytes for one."""
+    return not any("\ud800" <= sign <= "\udfff" for sign in name)
 
 
 @dataclass(frozen=True, kw_only=True)

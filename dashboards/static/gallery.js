@@ -81,8 +81,9 @@ function show() {
 function nothing() {
   const chosen = chips.filter((chip) => !("all" in chip.dataset) && chip.getAttribute("aria-pressed") === "true");
   const names = chosen.map((chip) => chip.textContent).join(", ");
-  const text = asked.text.trim() ? `Nothing here has “${asked.text.trim().slice(0, 80)}” in it` : "Nothing here fits";
-  return `${text}${names ? ` among what you chose: ${names}` : ""}. Try fewer letters, or another word.`;
+  const text = asked.text.trim().slice(0, 80);
+  if (!text) return `None is under all that you chose: ${names}.`;
+  return `None${names ? ` under ${names}` : ""} has “${text}” in it. Try fewer letters, or another word.`;
 }
 
 function clear() {
@@ -148,7 +149,7 @@ const favourites = document.getElementById("favourites");
 const list = favourites.querySelector(".cards");
 const id = ({ group, name }) => `${group}/${name}`;
 const kept = new Set([...list.children].map((card) => id(card.dataset))); // as the server has it
-let turn = Promise.resolve();
+const turns = new Map(); // one after the other of one dashboard; others at once, for the person may leave
 let message;
 
 // Everywhere where the card stands; its copy is the last of the favourites.
@@ -212,10 +213,14 @@ document.addEventListener("click", ({ target }) => {
   if (!star) return;
   const card = star.closest("[data-card]");
   const { group, name } = card.dataset;
+  const key = id({ group, name });
   const wanted = star.getAttribute("aria-pressed") !== "true";
   const title = card.querySelector("h3").textContent;
-  draw(id({ group, name }), wanted);
-  turn = turn.then(() => tell({ group, name }, title, wanted));
+  const before = turns.get(key);
+  const now = before ? before.then(() => tell({ group, name }, title, wanted)) : tell({ group, name }, title, wanted);
+  turns.set(key, now);
+  now.then(() => { if (turns.get(key) === now) turns.delete(key); });
+  draw(key, wanted);
 });
 
 // -- opening, and what changes meanwhile -----------------------------------------------------------------------------

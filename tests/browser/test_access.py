@@ -30,7 +30,7 @@ def _finance(hub: Hub) -> None:
 
 def open_access(visitor: Visitor) -> Page:
     page = visitor.sign_in(ADMIN)
-    page.get_by_role("link", name="Access").click()
+    page.get_by_role("link", name="Access").first.click()
     expect(page.get_by_role("heading", name="Why can’t … see …?")).to_be_visible()
     page.get_by_label("Person", exact=True).select_option(MEMBER)
     expect(page.get_by_role("heading", name=f"{MEMBER} sees 2 dashboards.")).to_be_visible()

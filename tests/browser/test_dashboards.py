@@ -144,7 +144,7 @@ def test_a_broken_notebook_says_so_and_others_go_on(
     (hub.notebooks / "user" / "no_notebook.ipynb").write_text("this is none")
     page = visitor.sign_in(MEMBER)
     expect(page.get_by_text("is no notebook")).to_have_count(0)
-    page.get_by_role("link", name="Broken").click()
+    page.get_by_role("link", name="Broken").first.click()
     expect(page.get_by_role("heading", name="could not be drawn")).to_be_visible()
     expect(page.get_by_text("the-cause")).to_have_count(0)
     page.goto(f"{hub.url}{SENSOR}")

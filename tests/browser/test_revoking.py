@@ -61,7 +61,7 @@ def test_a_click_is_not_lost_when_the_gallery_changes(hub: Hub, new_visitor: New
     held: list[Route] = []
     page.route("**/dashboards/user/penguins", lambda route: held.append(route))
     with page.expect_request("**/dashboards/user/penguins"):
-        page.get_by_role("link", name="Penguins").click(no_wait_after=True)
+        page.get_by_role("link", name="Penguins").first.click(no_wait_after=True)
     told.clear()
     membership(hub, "POST")
     try:

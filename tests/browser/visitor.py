@@ -83,6 +83,10 @@ class Visitor:
         if message.type == "error":
             self.errors.append(f"{message.text} ({message.location.get('url', '')})")
 
+    def expect_errors(self, *patterns: str) -> None:
+        """Allow these errors in the console too, as `allow` does."""
+        self._allow += [re.compile(pattern) for pattern in patterns]
+
     def go(self, path: str = "/") -> Page:
         """Open an address of the hub in the tab that the person looks at."""
         self.page.goto(f"{self.url}{path}")

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from dashboards.catalog import dashboards_in, find, plain_text, served_here, visible
+from dashboards.data_files import names_in
 from tests.dashboards.notebooks import code, markdown, write_notebook
 
 
@@ -54,6 +55,9 @@ def test_what_is_no_notebook_of_the_folder_is_left_out(tmp_path: Path) -> None:
     (root / "user/disguise.ipynb").symlink_to(root / "user/data.csv")
     (root / "user/again.ipynb").symlink_to("one.ipynb")
     (root / "linked").symlink_to(outside, target_is_directory=True)
+    no_text = Path(os.fsdecode(b"\xff"))  # no address could name it
+    write_notebook(root / f"user/{no_text}.ipynb")
+    write_notebook(root / no_text / "one.ipynb")
     assert names(root) == {"user/one", "user/again"}
 
 
@@ -95,6 +99,99 @@ def test_title_and_description(
     write_notebook(tmp_path / "user/the_file-name.ipynb", *cells, **metadata)
     (found,) = dashboards_in(tmp_path)
     assert (found.title, found.description) == (title, description)
+
+
+@pytest.mark.parametrize(
+    ("metadata", "owner"),
+    [
+        ({"atrium": {"owner": "Ann"}, "authors": [{"name": "Bob"}]}, "Ann"),
+        ({"atrium": {"owner": ["Ann"]}, "authors": [{"name": "Bob"}]}, "Bob"),
+        ({"atrium": {"owner": "  "}, "authors": [{"name": "Bob"}, {"name": "Eve"}]}, "Bob"),
+        ({"authors": [{"name": {"first": "Bob"}}]}, ""),
+        ({"authors": ["Bob"]}, ""),
+        ({"authors": []}, ""),
+        ({"authors": {"name": "Bob"}}, ""),
+        ({"atrium": ["owner"]}, ""),
+        ({}, ""),
+    ],
+)
+def test_the_owner(tmp_path: Path, metadata: dict, owner: str) -> None:
+    write_notebook(tmp_path / "user/a.ipynb", **metadata)
+    (found,) = dashboards_in(tmp_path)
+    assert found.owner == owner
+
+
+@pytest.mark.parametrize(
+    ("tags", "kept"),
+    [
+        (["sales", " week  ly ", "Sales", ""], ("sales", "week ly")),
+        ([f"t{number}" for number in range(50)], tuple(f"t{number}" for number in range(8))),
+        (["x" * 30, "x" * 31, "x" * 10**6], ("x" * 30,)),
+        ([1, None, ["a"], {"b": 1}, "c"], ("c",)),
+        ("sales", ()),
+        ({"sales": 1}, ()),
+        (7, ()),
+    ],
+)
+def test_tags_are_a_few_short_texts(tmp_path: Path, tags: object, kept: tuple[str, ...]) -> None:
+    write_notebook(tmp_path / "user/a.ipynb", atrium={"tags": tags})
+    (found,) = dashboards_in(tmp_path)
+    assert found.tags == kept
+
+
+def test_signs_that_do_not_print_are_left_out(tmp_path: Path) -> None:
+    # A lone surrogate could not be sent, and what turns the direction would turn its neighbours.
+    odd = "a\ud800b\u202ec\u0000d\u200b\ue000"
+    write_notebook(
+        tmp_path / "user/a.ipynb",
+        markdown(f"# {odd}\n\n{odd}"),
+        atrium={"owner": odd, "tags": [odd, "\u202e", "x\u200cy"]},
+    )
+    (found,) = dashboards_in(tmp_path)
+    assert {found.title, found.description, found.owner, found.tags[0]} == {"abcd"}
+    assert found.tags == ("abcd", "x\u200cy")
+
+
+def test_data_is_as_fresh_as_the_newest_file_that_the_code_names(tmp_path: Path) -> None:
+    folder = tmp_path / "root" / "user"
+    source = """
+    pd.read_csv("old.csv"); open('deep/new.csv'); open("./deep//x.csv")
+    open("../outside.csv"); open("/etc/hostname.csv"); open(f"{name}.csv"); open("a\0.csv")
+    open("linked.csv"); open("links/new.csv"); open("folder.csv"); open(".env.csv")
+    open("gone.csv"); open("a.ipynb"); open("code.py"); open("logo.PNG")
+    open("*.csv"); open("\ud800.csv")
+    """
+    write_notebook(folder / "a.ipynb", markdown('"unnamed.csv"'), code("1"), code(source))
+    outside = tmp_path / "root" / "outside.csv"
+    later = ("unnamed.csv", "code.py", "logo.PNG", ".env.csv", "other.csv", "../outside.csv")
+    for number, name in enumerate(("old.csv", "deep/new.csv", *later), start=1):
+        path = folder / name
+        path.parent.mkdir(exist_ok=True)
+        path.write_text("1")
+        os.utime(path, (number, number))
+    (folder / "folder.csv").mkdir()
+    (folder / "linked.csv").symlink_to(outside)
+    (folder / "links").symlink_to(tmp_path, target_is_directory=True)
+    (tmp_path / "new.csv").write_text("1")
+    (found,) = dashboards_in(tmp_path / "root")
+    assert found.data_ns == 2 * 10**9
+    os.utime(folder / "old.csv", (1_000, 1_000))  # the notebook has not changed
+    (found,) = dashboards_in(tmp_path / "root")
+    assert found.data_ns == 1_000 * 10**9
+
+
+def test_code_that_names_nothing_has_no_data_of_its_own(tmp_path: Path) -> None:
+    (tmp_path / "user").mkdir()
+    (tmp_path / "user/data.csv").write_text("1")
+    write_notebook(tmp_path / "user/a.ipynb", code("read('data' + '.csv')  # data.csv"))
+    (found,) = dashboards_in(tmp_path)
+    assert found.data_ns == 0
+
+
+def test_names_of_data_have_an_end() -> None:
+    many = "".join(f"open('{number}.csv');" for number in range(10_000))
+    assert len(names_in([many, many])) == 50
+    assert names_in(["'" + "a." * 2_000_000, "x = 'late.csv'"]) == ()
 
 
 def test_long_texts_are_cut(tmp_path: Path) -> None:

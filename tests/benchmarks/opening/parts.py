@@ -184,6 +184,18 @@ def modes(size: Size) -> Iterator[Detail]:
         yield Detail("modes", row.name, {"": row.name, **values, "unit": row.unit})
 
 
+#: Seconds from a letter in the search box until the page is laid out with what it finds, the
+#: longest of a few; so that the drawing of a frame is not counted, which each change has.
+_SEARCH: Final = """() => Math.max(...["s", "se", "sensor", "sensor x", ""].map((text) => {
+  const begin = performance.now();
+  const box = document.getElementById("search");
+  box.value = text;
+  box.dispatchEvent(new Event("input"));
+  document.body.getBoundingClientRect();
+  return (performance.now() - begin) / 1000;
+}))"""
+
+
 def catalogue(size: Size) -> Iterator[Detail]:
     """The gallery and a first plot, by how much there is to look through."""
     tenants = [f"t{number:02}" for number in range(1, size.tenants + 1)]
@@ -207,12 +219,13 @@ def _seen(browser: Browser, atrium: Ours, rounds: int, tenants: int = 1) -> Deta
     """An admin, who sees all there is, with the server running and nothing in the browser."""
     person, folders = "admin", [one for one in atrium.hub.notebooks.iterdir() if one.is_dir()]
     notebooks = sum(len(list(folder.glob("*.ipynb"))) for folder in folders)
-    galleries, plots = [], []
+    galleries, searches, plots = [], [], []
     for _ in range(rounds):
         with new_page(browser) as page:
             until_drawn(atrium.click(page, person, FIRST)())
             page.goto(f"{atrium.url}/user/{person}@acme.test/?all", wait_until="load")
             galleries.append(navigation(page, "loadEventStart") - navigation(page, "startTime"))
+            searches.append(page.evaluate(_SEARCH))
             plots.append(opened(page, atrium.address(person, FIRST), empty=True))
     return Detail(
         "catalogue",
@@ -222,6 +235,7 @@ def _seen(browser: Browser, atrium: Ours, rounds: int, tenants: int = 1) -> Deta
             "folders": len(folders),
             "notebooks": notebooks,
             "gallery": round(statistics.median(galleries), 3),
+            "search": round(statistics.median(searches), 3),
             "plot": round(statistics.median(plots), 3),
         },
     )
