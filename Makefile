@@ -17,6 +17,8 @@ stamp = .venv/stamps/$(1)-$(shell cat $(2) | git hash-object --stdin)
 PACKAGES := $(call stamp,packages,requirements.txt)
 TEST_PACKAGES := $(call stamp,test-packages,requirements-test.txt)
 PROJECT := $(call stamp,project,pyproject.toml)
+# What the notebooks of this place need beside the locked packages; the operator's own file.
+OWN := $(if $(wildcard packages.txt),$(call stamp,own-packages,packages.txt requirements.txt .ci/setup))
 PROXY := $(call stamp,proxy,package-lock.json requirements-node.txt .ci/setup)
 # Several processes, each with whole files, whose tests share a hub: one always waits for something.
 # Browsers are busy enough for two.
@@ -30,7 +32,7 @@ help: ## This list.
 	@sed -n 's/^\([a-z-]*\):.*## /\1 /p' Makefile | \
 	  while read -r name what; do printf '  make %-16s %s\n' "$$name" "$$what"; done
 
-hub: $(PACKAGES) $(PROJECT) $(PROXY) ## Set up what is missing, then start the hub. Ctrl-C stops it.
+hub: $(PACKAGES) $(OWN) $(PROJECT) $(PROXY) ## Set up what is missing, then start the hub. Ctrl-C stops it.
 	@PATH="$(CURDIR)/$(BIN):$$PATH" exec $(BIN)/jupyterhub -f jupyterhub_config.py
 
 test: $(PACKAGES) $(PROJECT) $(PROXY) $(TEST_NODE) lint types ## Set up what is missing, then all checks and tests.
@@ -64,12 +66,12 @@ lint: $(TEST_PACKAGES)
 types: $(TEST_PACKAGES) $(PROJECT)
 	@$(BIN)/basedpyright --level error
 
-install: $(PACKAGES) $(PROJECT) $(PROXY) ## Set up what is missing, start nothing.
+install: $(PACKAGES) $(OWN) $(PROJECT) $(PROXY) ## Set up what is missing, start nothing.
 
 lock: $(PACKAGES) ## Write the locks anew after a change of pyproject.toml (UPGRADE=--upgrade: newest).
 	@.ci/setup lock $(UPGRADE)
 
-clean: ## Remove .venv and what tests wrote. Keeps .atrium, the hub's state.
+clean: ## Remove .venv and what tests wrote. Keeps .atrium, the hub's state, .env and packages.txt.
 	rm -rf .venv .venv-peer *.egg-info build test-results .pytest_cache .ruff_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
@@ -82,6 +84,11 @@ $(BIN)/pip:
 
 $(PACKAGES): $(BIN)/pip
 	@.ci/setup packages requirements.txt 'one to three minutes' && touch $@
+
+ifneq ($(OWN),)
+$(OWN): $(PACKAGES)
+	@.ci/setup own-packages && touch $@
+endif
 
 $(TEST_PACKAGES): $(PACKAGES)
 	@.ci/setup packages requirements-test.txt 'about half a minute' && touch $@

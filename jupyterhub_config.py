@@ -77,6 +77,7 @@ c.JupyterHub.spawner_class = "dashboards"
 c.DashboardSpawner.notebooks = str(given.notebooks)
 c.DashboardSpawner.push_key = kept.secret("push_key")
 c.DashboardSpawner.homes = str(homes)
+c.DashboardSpawner.state_folder = str(kept.folder)
 c.DashboardSpawner.shared = str(kept.folder / "shared")
 c.DashboardSpawner.shared_seconds = given.shared_seconds
 c.DashboardSpawner.unix_ids = list(given.unix_uids or ()) if isolation.ids else []

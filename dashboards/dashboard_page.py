@@ -84,8 +84,9 @@ class DashboardHandler(PersonHandler):
             if not visible([dashboard], left):  # taken while the hub was asked
                 self.finish((head if own_page else "") + self.page("dashboard_again.html"))
                 return
+            given = await self.site.hub.secrets_of(dashboard.group, dashboard.name)
             self._opening = asyncio.ensure_future(
-                self.site.sessions.open(dashboard, user, self.request, self.files_url)
+                self.site.sessions.open(dashboard, user, self.request, self.files_url, given)
             )
             session = await self._opening
             if await self._is_still_shared(dashboard):

@@ -38,6 +38,7 @@ async def open_expected(site: Site) -> None:
         and request.path == address(dashboard, site.settings)
     ):
         try:
-            site.sessions.open_expected(dashboard, owner, request, site.settings.files_url)
+            given = await site.hub.secrets_of(group, name)
+            site.sessions.open_expected(dashboard, owner, request, site.settings.files_url, given)
         except (OSError, SessionEnded) as error:
             log.warning("%s/%s could not be opened ahead: %s", group, name, error)

@@ -5,10 +5,13 @@ from __future__ import annotations
 import logging
 import secrets
 import traceback
+from collections.abc import Iterable
 from dataclasses import dataclass
 from types import TracebackType
 
 log = logging.getLogger(__name__)
+
+_kept_out: set[str] = set()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,10 +62,18 @@ def sentence_of(error: BaseException) -> str:
     return ""
 
 
+def keep_out(texts: Iterable[str]) -> None:
+    """These stand in no traceback from now on: a library may put a password into its message."""
+    _kept_out.update(filter(None, texts))
+
+
 def traceback_of(error: BaseException) -> str:
     """The traceback of an error, from the notebook's own code on."""
     trace = _of_notebook(error.__traceback__)
-    return "".join(traceback.format_exception(type(error), error, trace))
+    text = "".join(traceback.format_exception(type(error), error, trace))
+    for secret in sorted(_kept_out, key=len, reverse=True):
+        text = text.replace(secret, "•••")
+    return text
 
 
 def _of_notebook(trace: TracebackType | None) -> TracebackType | None:

@@ -17,12 +17,15 @@ from tornado.httpclient import AsyncHTTPClient, HTTPClientError, HTTPRequest
 from tornado.web import RequestHandler
 
 from dashboards.catalog import Dashboard
+from dashboards.failure import SessionEnded
 from dashboards.identity import CurrentUser, user_from
 from dashboards.settings import ADMIN, Settings
 
 log = logging.getLogger(__name__)
 
 Answer = TypeVar("Answer")
+
+NO_SECRETS = "What it needs to reach its data is not set up rightly."
 
 FRESH_FOR = 10
 """Seconds for which an answer of the hub is used again: so late a lost group is noticed."""
@@ -287,6 +290,20 @@ class Hub:
             return None
         answer.rethrow()
         return json.loads(answer.body)
+
+    async def secrets_of(self, group: str, dashboard: str) -> dict[str, str]:
+        """What a dashboard finds in its environment beside all else, such as a password.
+
+        Raises SessionEnded where the hub cannot say.
+        """
+        known = (await self._known()).get("folders_with_secrets")
+        if not isinstance(known, list) or group not in known:
+            return {}
+        request = self._telling("folder-secrets", {"group": group, "dashboard": dashboard})
+        try:
+            return json.loads((await AsyncHTTPClient().fetch(request)).body)
+        except (HTTPClientError, OSError, ValueError) as error:
+            raise SessionEnded(f"no secrets of {group}: {error}", NO_SECRETS) from None
 
     def _telling(self, path: str, said: dict[str, Any], *, seconds: float = 10) -> HTTPRequest:
         """What the hub is told or asked about a dashboard."""

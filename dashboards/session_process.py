@@ -39,6 +39,7 @@ from tornado.ioloop import IOLoop
 from dashboards import callback_failure, hub_api, identity, local_only, page_socket
 from dashboards.bare_request import request_from
 from dashboards.catalog import Dashboard
+from dashboards.failure import keep_out
 from dashboards.identity import CurrentUser
 from dashboards.notebook import NotebookHandler
 from dashboards.page_socket import PageSocket
@@ -96,7 +97,8 @@ class OpenDashboard:
     def __init__(self, link: Link, order: Mapping[str, Any]) -> None:
         environ = {**order["environ"], "MPLBACKEND": os.environ["MPLBACKEND"]}
         os.environ.clear()
-        os.environ.update(environ)
+        os.environ.update(environ | order["secrets"])
+        keep_out(order["secrets"].values())
         time.tzset()
         if order["hub"]:
             hub_api.configure(hub_api.Access(**order["hub"]))

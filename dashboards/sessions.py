@@ -58,15 +58,22 @@ class Sessions:
         return dashboard.version in self._own_pages
 
     async def open(
-        self, dashboard: Dashboard, user: CurrentUser, request: HTTPServerRequest, files: str
+        self,
+        dashboard: Dashboard,
+        user: CurrentUser,
+        request: HTTPServerRequest,
+        files: str,
+        given: Mapping[str, str],
     ) -> Session:
         """Run the notebook in a new session.
 
-        `files`: where its page finds the scripts and styles that are the same for everybody.
+        Args:
+            files: where its page finds the scripts and styles that are the same for everybody.
+            given: what its environment has beside the server's own.
 
         Raises OSError where there can be no process, or SessionEnded.
         """
-        order = self._order(dashboard, user, request, files)
+        order = self._order(dashboard, user, request, files, given)
         expected, self._expected = self._expected, None
         if expected is not None and expected.order == order and expected.is_fresh:
             session = expected
@@ -84,11 +91,17 @@ class Sessions:
         return session
 
     def open_expected(
-        self, dashboard: Dashboard, user: CurrentUser, request: HTTPServerRequest, files: str
+        self,
+        dashboard: Dashboard,
+        user: CurrentUser,
+        request: HTTPServerRequest,
+        files: str,
+        given: Mapping[str, str],
     ) -> None:
         """Begin what `open` would do, for the very same request that is about to come."""
         if not self._open:
-            self._expected = self._begin(dashboard, self._order(dashboard, user, request, files))
+            order = self._order(dashboard, user, request, files, given)
+            self._expected = self._begin(dashboard, order)
 
     def _begin(self, dashboard: Dashboard, order: Mapping[str, Any]) -> Session:
         self._make_room()
@@ -97,13 +110,19 @@ class Sessions:
         return session
 
     def _order(
-        self, dashboard: Dashboard, user: CurrentUser, request: HTTPServerRequest, files: str
+        self,
+        dashboard: Dashboard,
+        user: CurrentUser,
+        request: HTTPServerRequest,
+        files: str,
+        given: Mapping[str, str],
     ) -> dict[str, Any]:
         """All that the process of a session is told."""
         settings = self.site.settings
         headers = {name: request.headers[name] for name in HEADERS if name in request.headers}
         return {
             "environ": dict(os.environ),
+            "secrets": dict(given),
             "dashboard": {**asdict(dashboard), "path": os.fspath(dashboard.path)},
             "shared": _shared(settings, dashboard),
             "url": address(dashboard, settings).removeprefix(settings.prefix.rstrip("/")),

@@ -24,7 +24,7 @@ from typing import Any, Final, NoReturn
 
 from dashboards import identity
 from dashboards.cells import SHOW, Cell, cells_of, names_used, remember_lines
-from dashboards.failure import traceback_of
+from dashboards.failure import keep_out, traceback_of
 from dashboards.this_process import (
     adopt_orphans,
     end_all_but,
@@ -55,6 +55,8 @@ def main() -> int:
     gain_no_privilege()
     adopt_orphans()  # what a cell leaves behind stays below this process
     set_limits(order["limits"])
+    os.environ.update(order["secrets"])
+    keep_out(order["secrets"].values())
     parent, file = os.getpid(), order["file"]
     child = os.fork()
     if not child:

@@ -3,38 +3,17 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Any, Final
 
-from jupyterhub.apihandlers.base import APIHandler
-from jupyterhub.spawner import Spawner
 from jupyterhub.user import User
-from tornado import web
 
-from . import announcement
+from . import announcement, folder_secrets
 from .access.request_queue import open_requests
 from .claims import notebook_claims
 from .folders import ADMIN
+from .own_server import OwnServerHandler
 from .usage import favourites, openings
-
-
-class OwnServerHandler(APIHandler):
-    """For a person's own server only: its token can access that server, others' cannot."""
-
-    @property
-    def owner(self) -> User:
-        """The person whose server asks. Raises web.HTTPError: 403 for everybody else."""
-        user = self.current_user
-        if not isinstance(user, User) or not is_own_server(self, user):
-            raise web.HTTPError(403)
-        return user
-
-    @property
-    def server(self) -> Spawner | None:
-        """The server that asks, None if it has ended."""
-        for spawner in self.owner.spawners.values():
-            if f"access:servers!server={self.owner.name}/{spawner.name}" in self.expanded_scopes:
-                return spawner
-        return None
 
 
 class ClaimsHandler(OwnServerHandler):
@@ -64,15 +43,12 @@ async def known_of(authenticator: Any, user: User) -> dict[str, Any]:
         "announcement": announcement.seen_by(user),
         "favourites": favourites.favourites_of(user.db, user.orm_user),
         "recent": openings.recent_of(user.db, user.orm_user),
+        "folders_with_secrets": sorted(
+            folder
+            for folder in folder_secrets.folders(Path(authenticator.state_folder))
+            if not {folder, ADMIN}.isdisjoint(groups)
+        ),
     }
-
-
-def is_own_server(handler: APIHandler, user: User) -> bool:
-    """Whether a person's own server asks."""
-    servers = f"access:servers!server={user.name}/"
-    return handler.get_token() is not None and any(
-        scope.startswith(servers) for scope in handler.expanded_scopes
-    )
 
 
 handlers: Final = [(r"/api/claims", ClaimsHandler)]

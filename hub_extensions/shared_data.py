@@ -27,10 +27,10 @@ from typing import Any, Final
 from tornado import web
 from tornado.log import app_log
 
+from . import folder_secrets
 from .accounts import apart, unix_accounts
-from .claims_api import OwnServerHandler
-from .folders import dashboard_named, has_dashboard
 from .notebook_files import LARGEST
+from .own_server import OwnDashboardHandler, runs
 from .shared_places import places
 from .spawner import DashboardSpawner
 
@@ -39,7 +39,6 @@ _AT_ONCE: Final = 2  # folders whose cells run
 _LAST_MOMENT: Final = 10.0  # seconds that the process gets beyond those that its cells may take
 _AGAIN: Final = 10.0  # seconds for which nobody tries again what has failed
 _LONGEST: Final = 100_000  # bytes of an explanation
-_ASKED: Final = ("group", "dashboard")
 _SAID: Final = ("sentence", "summary", "traceback")
 _FILES: Final = 10_000  # of a folder, that are looked at
 
@@ -123,6 +122,10 @@ async def _run(
     spawner: DashboardSpawner, group: str, notebook: Path, descriptor: int
 ) -> dict[str, str] | None:
     """Have the cells run and their outcome written; None, or why they could not."""
+    try:
+        secrets_of_folder = folder_secrets.of(Path(spawner.state_folder), group)
+    except folder_secrets.SecretsError as error:
+        return {"sentence": folder_secrets.SENTENCE, "traceback": str(error)}
     uid = spawner.unix_id(f"shared {group}") if spawner.ids else None
     home = Path(spawner.homes) / f"shared {group}"
     unix_accounts.make_home(home, uid)
@@ -130,6 +133,7 @@ async def _run(
         "notebook": str(notebook),
         "file": descriptor,
         "seconds": spawner.shared_seconds,
+        "secrets": secrets_of_folder,
         "limits": list(_limits(spawner, uid).items()),
     }
     status = await apart.run(
@@ -240,29 +244,18 @@ def _files(folder: Path) -> list[Any]:
     return found
 
 
-class SharedDataHandler(OwnServerHandler):
+class SharedDataHandler(OwnDashboardHandler):
     """Tells a person's server where the data of a notebook is, once it is there."""
 
     async def post(self) -> None:
-        """Body: `group` and `dashboard`. 404 where there is nothing for this server."""
-        spawner = self.server
-        asked = self.get_json_body()
-        words = [asked.get(name) if isinstance(asked, dict) else None for name in _ASKED]
-        named = dashboard_named("/".join(word if isinstance(word, str) else "" for word in words))
-        if not isinstance(spawner, DashboardSpawner) or named is None:
-            raise web.HTTPError(403)
-        if not self._may_know(spawner, *named):
-            raise web.HTTPError(403)
+        """404 where the notebook has no such cells."""
+        spawner, *named = self.asked()
         answer = await data.of(spawner, *named)
-        if not spawner.ready or not self._may_know(spawner, *named):
+        if not spawner.ready or not runs(spawner, *named):
             raise web.HTTPError(403)
         if "file" in answer:
             spawner.open_folders()
         self.finish(json.dumps(answer))
-
-    @staticmethod
-    def _may_know(spawner: DashboardSpawner, group: str, name: str) -> bool:
-        return group in spawner.readable() and has_dashboard(Path(spawner.notebooks), group, name)
 
 
 data: Final = SharedData()

@@ -65,6 +65,7 @@ class DashboardSpawner(AccountSpawner):
 
     proc = Instance(object, allow_none=True, help="The process: a Popen, or a Forked.")
     push_key = Unicode(config=True, help="The secret from which each server's own is made.")
+    state_folder = Unicode(config=True, help="Where secrets of the notebooks' folders are.")
     files_url = Unicode(config=True, help="Where scripts and styles are; its own ones without it.")
     shared_seconds = Float(120, config=True, help="Seconds that shared cells may take.")
     server_environment = Dict(config=True, help="More environment for every dashboard server.")

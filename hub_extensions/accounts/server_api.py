@@ -20,8 +20,8 @@ from jupyterhub.apihandlers.base import APIHandler
 from jupyterhub.user import User
 from tornado import web
 
-from ..claims_api import is_own_server
 from ..folders import ADMIN
+from ..own_server import is_own_server
 from ..roles import READ_ACCESS
 from ..server_limits import family_of
 from . import access_lists

@@ -15,9 +15,9 @@ from limits.storage import MemoryStorage
 from limits.strategies import MovingWindowRateLimiter
 from tornado import web
 
-from ..claims_api import OwnServerHandler
 from ..compiled_notebooks import notebooks
 from ..folders import ADMIN
+from ..own_server import OwnServerHandler
 from ..roles import READ_ACCESS
 from ..spawner import DashboardSpawner
 from ..usage import openings

@@ -19,8 +19,8 @@ from sqlalchemy.orm import Session
 from tornado import web
 from tornado.ioloop import PeriodicCallback
 
-from ..claims_api import OwnServerHandler
 from ..folders import ADMIN, dashboard_named
+from ..own_server import OwnServerHandler
 from ..roles import READ_ACCESS
 from . import favourites, openings, report
 

@@ -72,6 +72,7 @@ def run(folder: Path, *cells: dict[str, Any], seconds: float = 60) -> Outcome:
     with tempfile.NamedTemporaryFile() as file:
         order = {
             "notebook": str(notebook),
+            "secrets": {},
             "file": file.fileno(),
             "seconds": seconds,
             "limits": list(LIMITS.items()),

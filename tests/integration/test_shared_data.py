@@ -51,6 +51,21 @@ Path(os.path.expanduser("~/told.json")).write_text(json.dumps(told))
 """
 IMPORTS = "import json, os, subprocess, time\nimport pandas as pd"
 BROKEN = "raise ValueError('a password')"
+SECRET = "s3cret-of-finance"
+USES_SECRET = """
+import json, os, pathlib
+found = {"environment": os.environ.get("SALES_DB"), "file": ""}
+for place in pathlib.Path("/proc").glob("[0-9]*"):
+    try:
+        found["file"] += (place / "environ").read_bytes().decode(errors="replace")
+    except OSError:
+        pass
+try:
+    found["file"] += pathlib.Path(FILE).read_text()
+except OSError as error:
+    found["file"] += error.strerror
+pathlib.Path(os.path.expanduser("~/found.json")).write_text(json.dumps(found))
+"""
 
 
 class Known(Person):
@@ -178,24 +193,61 @@ def test_who_loses_the_folder_has_its_data_in_no_process(hub: Hub, restart: bool
     assert analyst.get(f"/user/{ANALYST}/dashboards/finance/data").status_code == 404
 
 
-def test_a_server_gets_the_data_of_no_other_folder(hub: Hub) -> None:
+def test_only_dashboards_of_a_folder_find_its_secrets(hub: Hub) -> None:
+    file = hub.state / "folder-secrets" / "finance.env"
+    file.parent.mkdir(mode=0o700)
+    file.write_text(f"SALES_DB={SECRET}\n")
+    file.chmod(0o600)
+    uses = code(USES_SECRET.replace("FILE", repr(str(file))))
+    raises = code("import os\nraise ValueError('no way to ' + os.environ['SALES_DB'])")
+    for group in ("finance", "user"):
+        write_notebook(hub.notebooks / group / "uses.ipynb", uses)
+        write_notebook(hub.notebooks / group / "raises.ipynb", raises)
+    put_into(hub, "finance", ANALYST)
+    analyst = person(hub, ANALYST)
+    wait_until(lambda: can_read(server(hub, ANALYST), hub.notebooks / "finance"), "the folder")
+
+    def found(group: str) -> dict[str, str]:
+        wait_until(lambda: analyst.get(f"/user/{ANALYST}/dashboards/{group}/uses").ok, "a page")
+        return json.loads((hub.home_of(ANALYST) / "found.json").read_text())
+
+    wait_until(lambda: found("finance")["environment"] == SECRET, "the secret where it is due")
+    # An open dashboard has it in its memory while another folder's looks for it.
+    assert found("user")["environment"] is None
+    assert SECRET not in found("user")["file"]
+    assert told_by(hub, ANALYST, "finance")["environment"]["SALES_DB"] == SECRET
+    assert "SALES_DB" not in told_by(hub, ANALYST, "user")["environment"]
+    # Whatever goes wrong, nobody reads it: not on an admin's page, not in the log.
+    page = person(hub, ADMIN).get(f"/user/{ADMIN}/dashboards/finance/raises").text
+    assert "no way to •••" in page
+    assert SECRET not in page
+    assert SECRET not in hub.log_text()
+    file.chmod(0o644)
+    page = analyst.get(f"/user/{ANALYST}/dashboards/finance/uses").text
+    assert "What it needs to reach its data is not set up rightly." in page
+    assert "make it yours alone" in hub.log_text()
+    file.unlink()
+
+
+@pytest.mark.parametrize("path", ["shared-data", "folder-secrets"])
+def test_a_server_asks_for_no_other_folder(hub: Hub, path: str) -> None:
     person(hub, MEMBER)
     scopes = [f"access:servers!server={MEMBER}/"]  # as the token of their server
-    made = hub.api(f"/users/{MEMBER}/tokens", "POST", json={"scopes": scopes}).json()
+    made = hub.api(f"/users/{MEMBER}/tokens", "POST", json={"scopes": scopes}).json()["token"]
+    own = hub.api(f"/users/{MEMBER}/tokens", "POST", json={}).json()["token"]
 
-    def asks(group: str, name: str, token: str = made["token"]) -> int:
+    def asks(group: str, name: str, token: str = made) -> int:
         return requests.post(
-            f"{hub.url}/hub/api/shared-data",
+            f"{hub.url}/hub/api/{path}",
             json={"group": group, "dashboard": name},
             headers={"Authorization": f"token {token}"},
             timeout=60,
         ).status_code
 
     assert asks("user", "data") == 200
-    assert asks("user", "penguins") == 404
+    assert asks("user", "penguins") == (404 if path == "shared-data" else 200)
     for group, name in [("finance", "data"), ("admin", "access"), ("user", "no"), ("..", "user")]:
         assert asks(group, name) == 403
-    own = hub.api(f"/users/{MEMBER}/tokens", "POST", json={}).json()["token"]
     assert asks("user", "data", own) == 403
 
 
