@@ -9,6 +9,8 @@ Imports Panel: only `dashboards.warm` may import this module, when it is time fo
 
 from __future__ import annotations
 
+import contextlib
+import copy
 import logging
 import math
 import re
@@ -18,11 +20,12 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from functools import partial
 from typing import Any
+from urllib.parse import parse_qs
 
 import panel as pn
 import param
 from bokeh.document import Document
-from panel.io.state import state
+from panel.io.state import set_curdoc, state
 from panel.widgets.indicators import Indicator
 from panel.widgets.select import SelectBase
 
@@ -36,6 +39,10 @@ LONGEST = 2000
 MESSAGE = "atrium-address"
 """What the page is told by this name, static/address.js writes into the address."""
 
+GO = "atrium-go"
+"""What the page says by this name when somebody goes back or forward: all that the address asks for
+now. Under the same name it is told what could not be taken over, once the rest has been."""
+
 _TOLD = 5
 """Of what could not be taken over, so many are told."""
 
@@ -47,12 +54,16 @@ Texts = list[str]
 
 @dataclass(frozen=True, kw_only=True)
 class Followed:
-    """A widget with its name in the address, and how its value is written there."""
+    """A widget with its name in the address, and how its value is written there.
+
+    `start`: the value that it has where the address does not name it; `usual`: that, written.
+    """
 
     name: str
     widget: Any
     write: Callable[[Any], Texts]
     read: Callable[[Texts], Any]
+    start: Any
     usual: Texts
 
     @property
@@ -68,12 +79,12 @@ class Followed:
             ValueError: a person could not have chosen it.
         """
         widget, before = self.widget, self.widget.value
-        if texts == self.usual:
+        if texts == self.write(before):
             return
         if widget.disabled or not widget.visible:
             raise ValueError("not for people to change")
         try:
-            value = self.read(texts)
+            value = copy.copy(self.start) if texts == self.usual else self.read(texts)
         except (TypeError, OverflowError, KeyError) as error:
             raise ValueError(str(error)) from None
         try:
@@ -91,7 +102,19 @@ def follow(doc: Document, arguments: Mapping[str, Sequence[bytes]]) -> list[str]
     that could not be taken over, with their values: `kind=foo`; the first few of them.
     """
     followed = {one.name: one for one in _followed(doc)}
-    asked, ignored = _asked(arguments), []
+    texts = {
+        name: [value.decode("utf-8", "replace") for value in values]
+        for name, values in arguments.items()
+    }
+    ignored = _take_over(followed, _asked(texts))
+    for one in followed.values():
+        one.widget.param.watch(partial(_tell, doc, one), "value")
+    doc.on_message(GO, partial(_go, doc, followed))
+    return ignored
+
+
+def _take_over(followed: Mapping[str, Followed], asked: Mapping[str, Texts]) -> list[str]:
+    ignored = []
     is_too_long = sum(len(text) for texts in asked.values() for text in texts) > LONGEST
     for name, texts in asked.items():
         try:
@@ -100,17 +123,33 @@ def follow(doc: Document, arguments: Mapping[str, Sequence[bytes]]) -> list[str]
             followed[name].take_over(texts)
         except (KeyError, ValueError):
             ignored += [f"{name}={text}"[:80] for text in texts[:1]]
-    for one in followed.values():
-        one.widget.param.watch(partial(_tell, doc, one), "value")
+            _make_usual(followed.get(name))
     return ignored[:_TOLD]
 
 
-def _asked(arguments: Mapping[str, Sequence[bytes]]) -> dict[str, Texts]:
-    return {
-        name: [value.decode("utf-8", "replace") for value in values]
-        for name, values in arguments.items()
-        if not re.fullmatch(r"redirects|utm_\w+", name)  # of the hub's, and of those who count
-    }
+def _make_usual(one: Followed | None) -> None:
+    with contextlib.suppress(ValueError):
+        if one:
+            one.take_over(one.usual)
+
+
+def _go(doc: Document, followed: Mapping[str, Followed], query: object) -> None:
+    """Somebody went back or forward: every widget gets what the address says, or its usual value.
+
+    Called when the page says so, within the document's lock.
+    """
+    if not isinstance(query, str):
+        return
+    asked = _asked(parse_qs(query, keep_blank_values=True))
+    with set_curdoc(doc):
+        for name in followed.keys() - asked.keys():
+            _make_usual(followed[name])
+        tell_page(doc, GO, {"ignored": _take_over(followed, asked)})
+
+
+def _asked(arguments: Mapping[str, Texts]) -> dict[str, Texts]:
+    ours = r"redirects|utm_\w+"  # of the hub's, and of those who count
+    return {name: texts for name, texts in arguments.items() if not re.fullmatch(ours, name)}
 
 
 def _tell(doc: Document, one: Followed, _: object) -> None:
@@ -136,22 +175,30 @@ def _followed(doc: Document) -> Iterator[Followed]:
         number = f"-{counted[slug]}" if counted[slug] > 1 else ""
         write, read = codec
         try:
-            usual = write(widget.value)
+            start = copy.copy(widget.value)
+            usual = write(start)
         except Exception:  # a value that its own widget does not know
             continue
-        yield Followed(name=slug + number, widget=widget, write=write, read=read, usual=usual)
+        yield Followed(
+            name=slug + number, widget=widget, write=write, read=read, start=start, usual=usual
+        )
 
 
 def _widgets(doc: Document) -> list[Any]:
     """What a person can set in this document, in the order of the page, each once."""
+    return parts_of(doc, pn.widgets.Widget)
+
+
+def parts_of(doc: Document, kind: type[Any] | tuple[type[Any], ...]) -> list[Any]:
+    """The parts of a document of this kind of Panel's, in the order of the page, each once."""
     template = state._templates.get(doc)
     shown = [part for part, _ in template._render_items.values()] if template is not None else []
     views = (state._views.get(root.ref["id"]) for root in doc.roots)
     shown += [view[0] for view in views if view]
     # What tells of the browser, or of the address, is part of a page and draws nothing.
     drawn = [one for one in shown if isinstance(one, pn.viewable.Viewable)]
-    found = [widget for one in drawn for widget in one.select(pn.widgets.Widget)]
-    return list({id(widget): widget for widget in found}.values())
+    found = [part for one in drawn for part in one.select(lambda part: isinstance(part, kind))]
+    return list({id(part): part for part in found}.values())
 
 
 # -- how values are written and read ---------------------------------------------------------

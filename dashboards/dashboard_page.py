@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import re
 import secrets
 from collections.abc import Mapping
 from dataclasses import replace
@@ -11,9 +12,10 @@ from typing import TYPE_CHECKING, ClassVar
 
 from dashboards.addresses import address, ask_url
 from dashboards.catalog import Dashboard, find, served_here, visible
-from dashboards.cells import cells_of, makes_own_page
+from dashboards.cells import content_of, makes_own_page
 from dashboards.failure import sentence_of
 from dashboards.files import usual_scripts
+from dashboards.frame import frame_of
 from dashboards.local_only import NO_ICON_FONT
 from dashboards.pages import DASHBOARD_POLICY, NOT_HERE, NOT_SIGNED_IN_HERE, Message, PersonHandler
 from dashboards.settings import ADMIN
@@ -22,6 +24,9 @@ if TYPE_CHECKING:
     from dashboards.session import Session
 
 log = logging.getLogger(__name__)
+
+_BODY = re.compile(r"(?<=</head>)\s*<body[^>]*>")
+"""Where the body of a page begins that a notebook lays out itself."""
 
 
 class DashboardHandler(PersonHandler):
@@ -64,17 +69,22 @@ class DashboardHandler(PersonHandler):
 
     async def _answer(self, dashboard: Dashboard) -> None:
         try:
-            own_page = makes_own_page(cells_of(dashboard.path))
+            content = content_of(dashboard.path)
         except (OSError, ValueError):
             text = dashboard.problem or "The file cannot be read."
             self.show(Message(title="This dashboard cannot be opened", text=text), 404)
             return
-        self._measure = {
-            "opening": self.site.hub.opened(dashboard.group, dashboard.name),
+        own_page = makes_own_page(content.cells) or self.site.sessions.makes_own_page(dashboard)
+        self._opened = self.site.hub.opened(dashboard.group, dashboard.name)
+        self._shown = {
+            "dashboard": dashboard,
+            "person": self.person.name,
+            "frame": frame_of(dashboard, self.person, self.site.settings, content.metadata),
+            "announcement": self.site.hub.known_announcement,
+            "opening": self._opened,
             "xsrf": self.xsrf_token.decode(),
         }
-        own_page = own_page or self.site.sessions.makes_own_page(dashboard)
-        head = self._head(dashboard)
+        head = self.page("dashboard_head.html", scripts=self._scripts, **self._shown)
         if not own_page:
             self.write(head)
             await self.flush()
@@ -90,7 +100,7 @@ class DashboardHandler(PersonHandler):
             )
             session = await self._opening
             if await self._is_still_shared(dashboard):
-                body = self._body(session, dashboard, head, own_page=own_page)
+                body = self._body(session, head, own_page=own_page)
             else:
                 session.end()
                 body = (head if own_page else "") + self.page("dashboard_again.html")
@@ -101,13 +111,13 @@ class DashboardHandler(PersonHandler):
             reference = secrets.token_hex(4)
             log.exception("%s/%s failed, reference %s", dashboard.group, dashboard.name, reference)
             failed = self._failed(reference, sentence=sentence_of(error))
-            self.site.hub.opening_ended(self._measure["opening"], None, reference)
+            self.site.hub.opening_ended(self._opened, None, reference)
             body = (head if own_page else "") + failed
         self.finish(body)
 
     _opening: asyncio.Future[Session] | None = None
-    _measure: Mapping[str, str]
-    """With which the page says how soon it was there, see `dashboards.usage`."""
+    _opened: str  # by which more is said of this opening, see `dashboards.usage`
+    _shown: Mapping[str, object]  # what all parts of the page tell
 
     def on_connection_close(self) -> None:
         """Called by Tornado: nobody is left to see what the notebook makes."""
@@ -137,11 +147,11 @@ class DashboardHandler(PersonHandler):
             trace=trace if self.person.is_admin else "",
         )
 
-    def _body(self, session: Session, dashboard: Dashboard, head: str, *, own_page: bool) -> str:
+    def _body(self, session: Session, head: str, *, own_page: bool) -> str:
         """What is still to be sent: the rest of our frame, or all of the notebook's own page."""
         begin = head if own_page else ""
         if failure := session.failure:
-            self.site.hub.opening_ended(self._measure["opening"], None, failure.reference)
+            self.site.hub.opening_ended(self._opened, None, failure.reference)
             return begin + self._failed(
                 failure.reference,
                 sentence=failure.sentence,
@@ -155,20 +165,11 @@ class DashboardHandler(PersonHandler):
         if not session.own_page:
             return begin + session.take_page()
         page = session.take_page()
-        extra = self.page("dashboard_own.html", dashboard=dashboard, **self._measure)
         page = page.replace("<head>", "<head>" + self.page("own_files.html"), 1)
         page = page.replace("</head>", f"<script>{NO_ICON_FONT}</script></head>", 1)
-        return page.replace("</body>", extra + "</body>", 1)
-
-    def _head(self, dashboard: Dashboard) -> str:
-        person = self.person.name
-        return self.page(
-            "dashboard_head.html",
-            dashboard=dashboard,
-            person=person,
-            scripts=self._scripts,
-            announcement=self.site.hub.known_announcement,
-            **self._measure,
+        page = _BODY.sub(lambda tag: tag[0] + self.page("own_frame.html", **self._shown), page, 1)
+        return page.replace(
+            "</body>", self.page("dashboard_own.html", **self._shown) + "</body>", 1
         )
 
     @property

@@ -37,6 +37,7 @@ class PageSocket:
         self._opened = opened
         self._number = number
         self._is_admin = is_admin
+        self.is_ready = False  # until it has heard what it must hear first
         self.write_lock = Lock()  # Bokeh holds it while it writes the parts of a message
         #: None after the last one.
         self._messages: asyncio.Queue[str | bytes | None] = asyncio.Queue()
@@ -68,6 +69,7 @@ class PageSocket:
             answer = await session.with_document_locked(opened.first_state_answer)
             if answer is not None:
                 await self.send_message(answer)
+            self.is_ready = True
             while (fragment := await self._messages.get()) is not None:
                 self._waiting -= len(fragment)
                 message = await receiver.consume(fragment)
@@ -109,8 +111,13 @@ class PageSocket:
         self._write(message)
         await self._opened.link.drained()
 
+    @property
+    def is_writing(self) -> bool:
+        """Whether a message is under way in parts: nothing may come between them."""
+        return self.write_lock._block._value == 0  # as Panel asks
+
     def write_now(self, message: Any) -> None:
-        """Called for Panel, which has looked that nobody holds the lock."""
+        """For who has looked that no other message is being written, as Panel has."""
         self._write(message.header_json)
         self._write(message.metadata_json)
         self._write(message.content_json)

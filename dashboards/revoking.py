@@ -12,6 +12,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
+from jupyterhub.services.auth import HubOAuthenticated
 from tornado.web import HTTPError, RequestHandler
 from tornado.websocket import WebSocketClosedError
 
@@ -78,16 +79,19 @@ def _push_from(body: bytes) -> Push:
     return Push(groups=frozenset(groups), ended=told.get("ended") is True)
 
 
-class AliveHandler(RequestHandler):
-    """`<prefix>alive`: that this server runs, which its address alone tells everybody anyway."""
+class AliveHandler(HubOAuthenticated, RequestHandler):
+    """`<prefix>alive`: asked by a page that has lost its connection."""
 
     def initialize(self, site: Site) -> None:
         """Called by Tornado with what the route carries."""
+        self.site = site
+        self.hub_auth = site.hub.auth
 
-    def get(self) -> None:
-        """Nothing to say."""
+    async def get(self) -> None:
+        """204: this server runs, and its owner is signed in; 401 to everybody else."""
         self.set_header("Cache-Control", "no-store")
-        self.set_status(204)
+        visitor = await self.site.hub.visitor_of_resource(self)
+        self.set_status(204 if visitor is not None and visitor.is_owner else 401)
 
 
 class ChangesSocket(OwnerSocket):

@@ -36,7 +36,15 @@ from panel.io.server import ComponentResourceHandler
 from panel.io.state import state
 from tornado.ioloop import IOLoop
 
-from dashboards import callback_failure, hub_api, identity, local_only, page_socket
+from dashboards import (
+    busy,
+    callback_failure,
+    data_download,
+    hub_api,
+    identity,
+    local_only,
+    page_socket,
+)
 from dashboards.bare_request import request_from
 from dashboards.catalog import Dashboard
 from dashboards.failure import keep_out
@@ -183,6 +191,10 @@ class OpenDashboard:
         if notebook.failure:
             self.session.request_expiration()
             await self.context._cleanup_sessions(_UNUSED)
+        else:
+            document = self.session.document
+            busy.follow(document, lambda: list(self.pages.values()))
+            data_download.offer(document)
 
     def _tell(self, session: ServerSession, token: str, notebook: NotebookHandler) -> None:
         document, files, failure = session.document, self._order["files"], notebook.failure

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import re
 import secrets
 from functools import cache, partial
 from typing import TYPE_CHECKING
@@ -90,6 +91,7 @@ class Site:
             files=files,
             asset=partial(_asset, files),
             inline=_inline,
+            for_host=_for_host,
             brand=self.settings.brand,
             own_files=files != self.settings.prefix,
             **values,
@@ -106,6 +108,16 @@ def _asset(files: str, name: str) -> str:
 def _inline(name: str) -> str:
     """The text of a script or sheet of ours, for a page that is to be whole without asking."""
     return (STATIC / name).read_text("utf-8")
+
+
+@cache
+def _for_host(sheet: str) -> str:
+    """A sheet of ours as it stands in a shadow root: what is of the page is of its host there."""
+    return re.sub(r":root((?:\[[^\]]+\]|:not\([^)]*\))*)", _as_host, sheet)
+
+
+def _as_host(root: re.Match[str]) -> str:
+    return f":host({root[1]})" if root[1] else ":host"
 
 
 def log_request(handler: RequestHandler) -> None:

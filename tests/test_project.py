@@ -99,7 +99,10 @@ def test_test_lock_keeps_the_versions_that_people_run() -> None:
 
 @pytest.mark.parametrize(
     ("folder", "wanted"),
-    [(".", {"configurable-http-proxy"}), ("tests/node", {"oidc-provider", "openid-client"})],
+    [
+        (".", {"configurable-http-proxy"}),
+        ("tests/node", {"axe-core", "oidc-provider", "openid-client"}),
+    ],
 )
 def test_node_lock_is_whole_and_names_no_address(folder: str, wanted: set[str]) -> None:
     package = json.loads((ROOT / folder / "package.json").read_text())

@@ -1,10 +1,25 @@
-// The address follows the widgets (dashboards/address_state.py), once they rest.
+// The address follows the widgets (dashboards/address_state.py) once they rest, and the widgets follow the address when
+// somebody goes back or forward.
 (() => {
   const LONGEST = 2000;
+  const REST = 400; // milliseconds
+  const GO = "atrium-go";
   const changed = new Map();
-  let waiting;
+  const docs = [];
+  let waiting, held = false, acted = false, returning = false, isLost = false;
+  let shown = location.search;
+
+  // What a person has done is a step to go back to; what a dashboard does by itself is none.
+  for (const kind of ["pointerdown", "keydown", "input", "change", "wheel"]) {
+    window.addEventListener(kind, () => { acted = true; }, { capture: true, passive: true });
+  }
+  window.addEventListener("pointerdown", () => { held = true; }, true);
+  for (const kind of ["pointerup", "pointercancel", "blur"]) {
+    window.addEventListener(kind, () => { held = false; }, true);
+  }
 
   function write() {
+    clearTimeout(waiting);
     const here = new URL(location.href);
     for (const [name, values] of changed) {
       here.searchParams.delete(name);
@@ -12,15 +27,53 @@
       if (here.search.length > LONGEST) here.searchParams.delete(name);
     }
     changed.clear();
-    history.replaceState(history.state, "", here);
+    if (here.href === location.href) return;
+    if (acted && !returning) history.pushState(null, "", here);
+    else history.replaceState(history.state, "", here);
+    acted = false;
+    shown = location.search;
   }
 
-  document.addEventListener("atrium-document", ({ detail }) => {
-    detail.on_message("atrium-address", ({ name, values }) => {
+  function write_when_at_rest() {
+    clearTimeout(waiting);
+    // A slider that is held is not at rest, however long somebody looks.
+    waiting = setTimeout(() => (held ? write_when_at_rest() : write()), REST);
+  }
+
+  function go() {
+    if (location.search === shown) return; // another place in the page
+    shown = location.search;
+    if (isLost || docs.length === 0) return location.reload();
+    changed.clear();
+    returning = true;
+    note([]);
+    const { MessageSentEvent } = Bokeh.require("document/events");
+    for (const doc of docs) doc._trigger_on_change(new MessageSentEvent(doc, GO, location.search.slice(1)));
+  }
+
+  // The sentence stands in the page, as of the address that it was opened by.
+  function note(ignored) {
+    const words = document.getElementById("ignored");
+    if (!words) return; // a page of the notebook's own
+    words.hidden = ignored.length === 0;
+    const codes = ignored.map((asked) => Object.assign(document.createElement("code"), { textContent: asked }));
+    words.querySelector("span").replaceChildren(...codes.flatMap((code, n) => (n ? [", ", code] : [code])));
+  }
+
+  document.addEventListener("atrium-document", ({ detail: doc }) => {
+    docs.push(doc);
+    doc.on_message("atrium-address", ({ name, values }) => {
       changed.set(name, values);
-      clearTimeout(waiting);
-      waiting = setTimeout(write, 300);
+      write_when_at_rest();
+    });
+    doc.on_message(GO, ({ ignored }) => {
+      write(); // what the notebook has changed by itself is of this step
+      returning = false;
+      note(ignored);
     });
   });
+  document.addEventListener("atrium-lost", () => { isLost = true; });
+  document.addEventListener("atrium-write", () => { if (changed.size) write(); });
+  window.addEventListener("popstate", go);
   window.addEventListener("pagehide", () => { if (changed.size) write(); });
 })();

@@ -1,8 +1,10 @@
-// When the hub closes what somebody looks at, the page goes away at once, and the hub says why.
-// Before any WebSocket is opened: Bokeh keeps the close code to itself.
+// When the hub closes what somebody looks at, the page goes away at once, and the hub says why. When a connection is
+// lost for another reason, the server is asked until it answers. Before any WebSocket is opened: Bokeh keeps the close
+// code to itself.
 (() => {
   const { hub, prefix, dashboard } = document.currentScript.dataset;
   const codes = new Map([[4401, "signed-out"], [4403, "taken"]]);
+  const FIRST = 1500, LONGEST = 60000, ASLEEP = 60000; // milliseconds
 
   // Whoever signs out in this very page is on the way to another one already.
   let leaving = false;
@@ -13,6 +15,7 @@
 
   function close(why) {
     if (leaving) return;
+    document.dispatchEvent(new CustomEvent("atrium-closed", { detail: why }));
     document.documentElement.style.visibility = "hidden";
     const page = new URL(`${hub}closed`, location.href);
     page.searchParams.set("why", why);
@@ -21,18 +24,57 @@
     location.replace(page);
   }
 
+  // Whoever comes back to a page whose server was stopped meanwhile asks for it by that: the hub starts it again.
+  let beat = Date.now(), woke = 0;
+  setInterval(() => {
+    if (Date.now() - beat > ASLEEP) woke = Date.now();
+    beat = Date.now();
+  }, 5000);
+
+  function stopped() {
+    const slept = Math.max(Date.now() - beat, 0) > ASLEEP || Date.now() - woke < ASLEEP;
+    if (!dashboard || !(document.hidden || slept)) return close("stopped");
+    const again = () => {
+      if (document.hidden) return;
+      const path = dashboard.split("/").map(encodeURIComponent).join("/");
+      location.replace(new URL(`${hub}user-redirect/dashboards/${path}${location.search}`, location.href));
+    };
+    document.addEventListener("visibilitychange", again);
+    again();
+  }
+
+  let wait = 0, timer, isAsking = false;
   // A server that did not answer the hub was ended without a word; then its address is the hub's.
-  async function gone(tries) {
-    if (tries === 0) return;
+  async function ask() {
+    clearTimeout(timer);
+    if (isAsking) return;
+    isAsking = true;
     try {
       const { status } = await fetch(`${prefix}alive`, { redirect: "manual", cache: "no-store" });
-      if (status === 204) return;
-      if (status < 500) return close("stopped");
+      if (status === 204) {
+        wait = 0;
+        return document.dispatchEvent(new Event("atrium-reachable"));
+      }
+      if (status === 401) return close("signed-out");
+      if (status < 500) return stopped();
     } catch {
       // Nobody answers: the network, or the hub itself.
+    } finally {
+      isAsking = false;
     }
-    setTimeout(gone, 3000, tries - 1);  // 5xx: the hub has not noticed yet
+    // 5xx: the hub has not noticed yet. Not all pages at once, when it comes back.
+    wait = Math.min(wait * 1.6, LONGEST);
+    timer = setTimeout(ask, wait * (0.7 + 0.6 * Math.random()));
   }
+
+  function look() {
+    if (wait === 0) return;
+    wait = FIRST;
+    ask();
+  }
+  window.addEventListener("online", look);
+  document.addEventListener("visibilitychange", () => { if (!document.hidden) look(); });
+  document.addEventListener("atrium-look", () => { wait ||= FIRST; look(); });
 
   const Plain = window.WebSocket;
   window.WebSocket = class extends Plain {
@@ -41,7 +83,10 @@
       this.addEventListener("close", ({ code }) => {
         if (codes.has(code)) close(codes.get(code));
         else if (code === 4410) document.dispatchEvent(new Event("atrium-ended"));
-        else setTimeout(gone, 1500, 20);
+        else if (wait === 0) {
+          wait = FIRST;
+          timer = setTimeout(ask, FIRST);
+        }
       });
     }
   };

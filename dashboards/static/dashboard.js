@@ -7,45 +7,79 @@
     history.replaceState(history.state, "", here);
   }
 
+  const later = document.currentScript.dataset;
   const waiting = document.getElementById("waiting");
+  const own = document.querySelector("atrium-frame")?.shadowRoot; // round a page of the notebook's own
   let lost = false;
   let banner = null;
 
-  function show(text, label, act) {
+  // `act`: what a button does, by the words on it.
+  function show(text, act) {
     banner?.remove();
     banner = document.createElement("div");
     banner.className = "lost panel";
     banner.setAttribute("role", "alert");
     const words = document.createElement("span");
     words.textContent = text;
-    const button = document.createElement("button");
-    button.className = "button primary";
-    button.textContent = label;
-    button.addEventListener("click", act);
-    banner.append(words, button);
-    if (!waiting) {
+    banner.append(words);
+    for (const [label, press] of Object.entries(act)) {
+      const button = document.createElement("button");
+      button.className = "button primary";
+      button.textContent = label;
+      button.addEventListener("click", press);
+      banner.append(button);
+    }
+    if (!waiting && !own) {
       banner.style.cssText =
         "position:fixed;left:50%;bottom:64px;transform:translateX(-50%);z-index:2001;padding:8px 16px;" +
         "border-radius:8px;background:#1d2528;color:#e9ecec;font:15px/1.5 system-ui,sans-serif;display:flex;gap:12px";
     }
-    document.body.append(banner);
+    (own ?? document.body).append(banner);
+  }
+
+  const PATIENCE = 120000; // milliseconds until it is said that there is no answer at all; see kept.js for the way back
+  const look = () => document.dispatchEvent(new Event("atrium-look"));
+
+  function lose() {
+    if (lost || leaving) return false;
+    lost = window.atriumIsLost = true;
+    document.dispatchEvent(new Event("atrium-lost"));
+    busy(false);
+    fetch_later();
+    return true;
   }
 
   function say() {
-    if (lost) return;
-    lost = true;
-    show("Connection lost. What you see may be out of date.", "Reload", () => location.reload());
+    if (!lose()) return;
+    show("Connection lost. What you see may be out of date; it comes back by itself.", { "Try now": look });
+    setTimeout(() => {
+      show(
+        "Still no answer. Your network may be away, or the dashboards are being mended. It is tried again from time to " +
+          "time, and what you have chosen is kept in this tab.",
+        { "Try now": look },
+      );
+    }, PATIENCE);
   }
 
   // Its process has ended by itself; the person's other dashboards go on.
   function ended() {
-    if (lost || leaving) return;
-    lost = true;
-    show(
-      "This dashboard has stopped; most likely it needed more memory than there is.",
-      "Open it again",
-      () => location.reload(),
-    );
+    if (!lose()) return;
+    const text = "This dashboard has stopped; most likely it needed more memory than there is.";
+    show(text, { "Open it again": () => location.reload() });
+  }
+
+  // -- what runs just now ---------------------------------------------------------------------------------------------
+
+  let calm;
+  function busy(is) {
+    clearTimeout(calm);
+    const line = (own ?? document).querySelector(".busy");
+    const tell = () => {
+      if (line) line.hidden = !is;
+      (waiting?.parentElement ?? document.body).ariaBusy = is ? "true" : null;
+    };
+    if (is) calm = setTimeout(tell, 300);
+    else tell();
   }
 
   function failed(sentence, reference) {
@@ -54,19 +88,41 @@
     const what = sentence || "Something went wrong in this dashboard.";
     show(
       `${what} What you see may be out of date. If it happens again, tell an admin this reference: ${reference}`,
-      "Close",
-      () => banner.remove(),
+      { Close: () => banner.remove() },
     );
   }
 
+  let isDrawn = false;
   function drawn() {
     document.dispatchEvent(new Event("atrium-drawn"));
+    if (!isDrawn) {
+      isDrawn = true;
+      setTimeout(fetch_later, 300);
+    }
     if (!waiting) return;
     waiting.hidden = true;
     const place = document.getElementById("dashboard");
     document.getElementById("empty").hidden = place.childElementCount > 0;
     setTimeout(fetch_for_later_plots, 2000); // not while the person takes the first slider
   }
+
+  // What nobody needs before the first plot: what stands behind the buttons of the bar, and the way back from a lost
+  // connection. It comes then, or with the first click.
+  let fetched = false;
+  function fetch_later() {
+    if (fetched) return;
+    fetched = true;
+    const add = (kind, values) => document.head.append(Object.assign(document.createElement(kind), values));
+    if (later.sheet) add("link", { rel: "stylesheet", href: later.sheet });
+    if (later.print) add("link", { rel: "stylesheet", href: later.print, media: "print" });
+    for (const src of later.scripts.split(" ")) add("script", { src, async: false }); // in this order
+  }
+  (own ?? document).addEventListener("click", ({ target }) => {
+    const button = target.closest?.("[data-act]");
+    if (!button || window.atriumFrame) return;
+    window.atriumAsked = button;
+    fetch_later();
+  });
 
   // What only some plots need, if none of those that are drawn is one of them.
   function fetch_for_later_plots() {
@@ -114,7 +170,8 @@
     }
     for (const doc of docs) {
       document.dispatchEvent(new CustomEvent("atrium-document", { detail: doc }));
-      doc.on_event("connection_lost", () => { if (!leaving) say(); });
+      doc.on_event("connection_lost", say);
+      doc.on_message("atrium-busy", (told) => busy(told.busy));
       doc.on_message("atrium-failed", ({ sentence, reference }) => failed(sentence, reference));
     }
     const settle = () => {
@@ -124,7 +181,12 @@
     settle();
   }
   document.addEventListener("atrium-ended", ended);
-  document.addEventListener("atrium-unconnected", () => { if (!leaving) say(); });
+  document.addEventListener("atrium-unconnected", say);
+  document.addEventListener("atrium-does-not-hold", () => {
+    show("The connection does not hold. Wait a moment, or tell an admin of your team.", {
+      "Open it again": () => location.reload(),
+    });
+  });
   document.addEventListener("DOMContentLoaded", () => {
     fetch_shim_when_needed();
     if (!document.querySelector(".failed")) watch();

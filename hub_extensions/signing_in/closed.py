@@ -6,6 +6,7 @@ from typing import Final
 from urllib.parse import parse_qsl, urlencode
 
 from jupyterhub.handlers import BaseHandler
+from tornado.httputil import url_concat
 
 from .. import grants
 from ..folders import ADMIN, dashboard_named
@@ -20,13 +21,14 @@ class ClosedHandler(BaseHandler):
         group, name = dashboard_named(dashboard) or ("", "")
         values = parse_qsl(self.get_argument("values", ""), keep_blank_values=True)
         query = f"?{urlencode(values)}" if values else ""  # the widgets, as they stood
-        user = self.current_user
+        link, user = own_address(self, dashboard) + query, self.current_user
         held = {str(held.name) for held in user.groups} if user else set()
         self.finish(
             await self.render_template(
                 "closed.html",
                 dashboard=dashboard if name else "",
-                link=own_address(self, dashboard) + query,
+                link=link,
+                sign_in=url_concat(self.settings["login_url"], {"next": link} if name else {}),
                 is_open=bool(held & {group, ADMIN}),
                 reason=grants.why_taken(user.name, group) if user else "",
             )

@@ -165,7 +165,6 @@ def test_a_killed_server_is_told_of_and_comes_back(new_visitor: NewVisitor, hub:
     assert server is not None
     server.kill()
     expect(page.get_by_text("Connection lost")).to_be_visible()
-    page.get_by_role("button", name="Reload").click()
     expect(page.get_by_role("heading", name="Your dashboards were stopped")).to_be_visible()
     page.get_by_role("link", name="Open").click()
     expect(page.locator(".bk-Figure")).to_be_visible()

@@ -16,7 +16,7 @@ from bokeh.document.events import MessageSentEvent
 from panel.io.state import set_curdoc
 from websockets.sync.client import ClientConnection
 
-from dashboards.address_state import LONGEST, follow
+from dashboards.address_state import GO, LONGEST, follow
 from tests.dashboards.notebooks import code, write_notebook
 from tests.dashboards.plain_hub import Guest, PlainHub
 from tests.dashboards.test_server import open_socket, session_token
@@ -54,6 +54,7 @@ async def change():
 pn.state.onload(change)
 pn.Column(most, said).servable()
 """
+NO_NOTE = 'id="ignored" role="status" hidden>'
 DRAWN = {
     "kind": "MessageSent",
     "msg_type": "bokeh_event",
@@ -218,13 +219,58 @@ def opened(guest: Guest, name: str, **values: str) -> tuple[requests.Response, C
     return page, open_socket(guest, path, session_token(page))
 
 
+def go(doc: Document, query: object) -> list[dict[str, Any]]:
+    """Say that somebody has gone back to this query; returns what the page is told."""
+    told: list[dict[str, Any]] = []
+    doc.on_change(lambda event: _note(event, told))
+    MessageSentEvent._handle_event(doc, MessageSentEvent(doc, GO, query))
+    return told
+
+
+def test_going_back_sets_what_the_address_says_and_the_rest_as_it_was(doc: Document) -> None:
+    it, other = W.Select(label="It", options=["a", "b", "c"]), W.IntSlider(label="Other", end=9)
+    none = W.DatePicker(label="None")
+    pn.Column(it, other, none).server_doc(doc)
+    assert follow(doc, {"it": [b"b"], "other": [b"4"], "none": [b"2020-02-29"]}) == []
+    assert go(doc, "it=c&none=2020-03-01")[-1] == {"ignored": []}
+    assert (it.value, other.value, none.value) == ("c", 0, dt.date(2020, 3, 1))
+    assert go(doc, "")[-1] == {"ignored": []}
+    assert (it.value, other.value, none.value) == ("a", 0, None)
+
+
+@pytest.mark.parametrize(
+    "query", ["it=no", "it=b&it=c", "it=%ff", "no=b", f"it=b&no={'x' * LONGEST}"]
+)
+def test_going_back_to_what_cannot_be_is_told(doc: Document, query: str) -> None:
+    it = W.Select(label="It", options=["a", "b"])
+    asked(doc, it, "b")
+    assert go(doc, query)[-1]["ignored"]
+    assert it.value == "a"
+
+
+@pytest.mark.parametrize("query", [None, 5, ["it=a"], {"it": ["a"]}])
+def test_a_page_that_says_something_else_is_not_heard(doc: Document, query: object) -> None:
+    it = W.Select(label="It", options=["a", "b"])
+    asked(doc, it, "b")
+    assert go(doc, query) == []
+    assert it.value == "b"
+
+
+def test_free_text_is_not_set_by_going_back(doc: Document) -> None:
+    said = W.TextInput(label="It", value="mine")
+    pn.Column(said).server_doc(doc)
+    follow(doc, {})
+    assert go(doc, "it=theirs")[-1] == {"ignored": ["it=theirs"]}
+    assert said.value == "mine"
+
+
 @pytest.mark.hub
 def test_a_link_shows_what_it_says_and_the_page_is_told_of_changes(
     plain_hub: PlainHub, bob: Guest
 ) -> None:
     write_notebook(plain_hub.notebooks / "user/birds.ipynb", code(NOTEBOOK))
     page, socket = opened(bob, "birds", **{"kind-of-bird": "owl", "most": "7"})
-    assert "This address asks for" not in page.text
+    assert NO_NOTE in page.text
     assert "owl 7" in page.text.partition('id="first-state">')[2].partition("</script>")[0]
     with socket:
         document = sent(socket, "PULL-DOC-REQ", {}, '"roots"')
@@ -282,6 +328,6 @@ def test_a_notebook_can_keep_the_address_for_itself(plain_hub: PlainHub, bob: Gu
     write_notebook(folder / "self.ipynb", code(NOTEBOOK + "pn.state.session_args"))
     for name in ("off", "self"):
         page, socket = opened(bob, name, **{"kind-of-bird": "owl", "more": "x"})
-        assert "This address asks for" not in page.text
+        assert NO_NOTE in page.text
         with socket:
             assert "gull 3" in sent(socket, "PULL-DOC-REQ", {}, '"roots"')

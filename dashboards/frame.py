@@ -1,0 +1,59 @@
+"""What the frame round a dashboard tells of it beside its title."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from urllib.parse import quote
+
+from dashboards.addresses import address
+from dashboards.catalog import Dashboard
+from dashboards.hub import Visitor
+from dashboards.settings import ADMIN, Settings
+
+
+@dataclass(frozen=True, kw_only=True)
+class Frame:
+    """The frame of one dashboard, for one person.
+
+    Attributes:
+        path: of the dashboard in a link that works for everybody, percent-encoded.
+        audience: who may see it, in words.
+        manage: where this person changes that, "" if it is not theirs to change.
+        access: where an admin sees it person by person, "" for everybody else.
+    """
+
+    path: str
+    audience: str
+    manage: str
+    access: str
+
+
+def frame_of(
+    dashboard: Dashboard, person: Visitor, settings: Settings, metadata: object
+) -> Frame | None:
+    """The frame, None where the notebook's metadata has `atrium: {frame: false}`."""
+    own = metadata.get("atrium") if isinstance(metadata, dict) else None
+    if isinstance(own, dict) and own.get("frame") is False:
+        return None
+    group = dashboard.group
+    manages = person.is_admin or f"{group.partition('.')[0]}.{ADMIN}" in person.groups
+    access = replace(dashboard, group=ADMIN, name="access")
+    return Frame(
+        path=f"{quote(group, safe='')}/{quote(dashboard.name, safe='')}",
+        audience=audience_of(group),
+        manage=f"{settings.hub_prefix}admin" if manages else "",
+        access=address(access, settings) if person.is_admin else "",
+    )
+
+
+def audience_of(group: str) -> str:
+    """Who may see the dashboards of a folder, as a sentence or two."""
+    if group == ADMIN:
+        return "Admins, and nobody else."
+    if group == "user":
+        who = "Everybody in this organisation who signs in here."
+    elif group == "customers":
+        who = "Everybody of all customers. A dashboard may show each of them their own figures."
+    else:
+        who = f"Members of “{group}”."
+    return f"{who} Admins can see it too."

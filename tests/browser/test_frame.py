@@ -1,0 +1,398 @@
+"""The frame round a dashboard: its buttons, the address, waiting, and the way back when lost."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+from playwright.sync_api import Locator, Page, WebSocketRoute, expect
+
+from tests.axe import serious
+from tests.browser.frame_notebooks import TEMPLATES
+from tests.browser.visitor import NewVisitor, Visitor
+from tests.dashboards.notebooks import code, write_notebook
+from tests.hub import Hub, wait_until
+
+ADMIN, MEMBER = "admin@acme.test", "member@acme.test"
+SENSOR = "user/sensor_explorer"
+READY = "window.atriumFrame && Bokeh.documents.every((doc) => doc.is_idle)"
+#: Says and counts what it is told, computes for as long as it is told, and is long.
+SAID = """
+import time
+import panel as pn
+pn.extension()
+most = pn.widgets.IntSlider(label="Most", start=0, end=9, value=3)
+said = pn.widgets.TextInput(label="Said")
+secret = pn.widgets.PasswordInput(label="Secret")
+wait = pn.widgets.Button(name="Compute")
+wait.on_click(lambda _: time.sleep(1.5))
+pn.Column(
+    most, said, secret, wait, pn.bind("said {} {}".format, said, most), pn.Spacer(height=2000)
+).servable()
+"""
+BARE = """
+import panel as pn
+pn.extension()
+pn.pane.Str("bare").servable()
+"""
+#: What a tab is that nobody looks at, as its page sees it; `show` has somebody come back to it.
+HIDDEN = "Object.defineProperty(document, 'hidden', { get: () => window.isHidden === true });"
+SHOW = "window.isHidden = false; document.dispatchEvent(new Event('visibilitychange'));"
+
+OpenDashboard = Callable[..., Page]
+
+
+@pytest.fixture(scope="module")
+def hub(hub: Hub) -> Hub:
+    folder = hub.notebooks / "user"
+    for name, source in TEMPLATES.items():
+        write_notebook(folder / f"{name}.ipynb", code(source))
+    write_notebook(folder / "said.ipynb", code(SAID))
+    write_notebook(folder / "bare.ipynb", code(BARE), atrium={"frame": False})
+    framed = TEMPLATES["vanillatemplate"]
+    write_notebook(folder / "bareown.ipynb", code(framed), atrium={"frame": False})
+    return hub
+
+
+@pytest.fixture
+def open_dashboard(new_visitor: NewVisitor, hub: Hub) -> OpenDashboard:
+    """Signs somebody in and opens a dashboard, whose frame is ready."""
+
+    def opened(name: str, person: str = MEMBER, **options: object) -> Page:
+        visitor: Visitor = new_visitor(hub, **options)
+        visitor.context.grant_permissions(["clipboard-read", "clipboard-write"])
+        page = visitor.sign_in(person)
+        page.goto(f"{hub.url}/user/{person}/dashboards/{name}")
+        page.wait_for_function(READY)
+        return page
+
+    return opened
+
+
+def menu(page: Page, item: str) -> None:
+    page.get_by_role("button", name="More").click()
+    page.get_by_role("menuitem", name=item).click()
+
+
+def saved(page: Page, button: Locator) -> tuple[str, bytes]:
+    """The name and the content of the file that a button downloads."""
+    with page.expect_download() as download:
+        button.click()
+    return download.value.suggested_filename, Path(download.value.path()).read_bytes()
+
+
+# -- its buttons ----------------------------------------------------------------------------------
+
+
+def test_a_link_is_shared_that_names_nobody(open_dashboard: OpenDashboard, hub: Hub) -> None:
+    page = open_dashboard(SENSOR)
+    page.get_by_role("slider").first.press("ArrowRight")
+    page.wait_for_url("**?window=31")
+    page.get_by_role("button", name="Share").click()
+    expect(page.get_by_text("Link copied")).to_be_visible()
+    link = page.get_by_label("Link").input_value()
+    assert link == f"{hub.url}/hub/user-redirect/dashboards/user/sensor_explorer?window=31"
+    assert page.evaluate("navigator.clipboard.readText()") == link
+    assert serious(page) == []
+    page.keyboard.press("Escape")
+    expect(page.get_by_role("dialog")).to_have_count(0)
+    expect(page.get_by_role("button", name="Share")).to_be_focused()
+    page.evaluate("void (navigator.clipboard.writeText = () => Promise.reject(new Error()))")
+    page.get_by_role("button", name="Share").click()
+    expect(page.get_by_text("copy the link by hand")).to_be_visible()
+    assert page.evaluate("getSelection().toString()") == link
+    page.goto(link)
+    expect(page.get_by_text("rolling average of 31 days")).to_be_visible()
+
+
+def test_its_data_and_its_picture_are_downloaded(open_dashboard: OpenDashboard) -> None:
+    page = open_dashboard(SENSOR)
+    page.get_by_role("button", name="Download", exact=True).click()
+    asked = page.get_by_role("dialog")
+    name, file = saved(page, asked.get_by_role("button", name="CSV").first)
+    assert name.startswith("Sensor explorer")
+    assert name.endswith(".csv")
+    assert file.startswith(b"\xef\xbb\xbfdate,value,average\r\n")
+    assert b"\n2012-01-01," in file
+    name, file = saved(page, asked.get_by_role("button", name="Picture"))
+    assert name == "Sensor explorer.png"
+    assert file.startswith(b"\x89PNG")
+    assert serious(page) == []
+
+
+def test_what_cannot_be_done_is_not_shown(open_dashboard: OpenDashboard) -> None:
+    page = open_dashboard("user/said")
+    expect(page.get_by_role("button", name="Share")).to_be_visible()
+    expect(page.get_by_role("button", name="Download", exact=True)).to_be_hidden()
+
+
+def test_the_menu_is_used_by_keys(open_dashboard: OpenDashboard) -> None:
+    page = open_dashboard(SENSOR, width=360)
+    more = page.get_by_role("button", name="More")
+    expect(page.get_by_role("button", name="Share")).to_be_hidden()
+    more.focus()
+    more.press("ArrowDown")
+    items = page.get_by_role("menuitem")
+    expect(items).to_have_text(
+        ["Share", "Download", "Full screen", "Print", "Who may see this", "Dark", "Sign out"]
+    )
+    expect(items.first).to_be_focused()
+    assert all(box and box["height"] >= 36 for box in (one.bounding_box() for one in items.all()))
+    assert serious(page) == []
+    page.keyboard.press("End")
+    expect(items.last).to_be_focused()
+    page.keyboard.press("ArrowDown")
+    expect(items.first).to_be_focused()
+    page.keyboard.press("Escape")
+    expect(items).to_have_count(0)
+    expect(more).to_be_focused()
+    expect(more).to_have_attribute("aria-expanded", "false")
+    more.click()
+    expect(items.first).to_be_visible()
+    more.click()
+    expect(items).to_have_count(0)
+    menu(page, "Dark")
+    expect(page.locator("html")).to_have_attribute("data-theme", "dark")
+    assert page.evaluate("document.documentElement.scrollWidth") <= 360
+
+
+def test_who_may_see_it_is_said_and_only_admins_are_led_on(open_dashboard: OpenDashboard) -> None:
+    page = open_dashboard(SENSOR)
+    menu(page, "Who may see this")
+    asked = page.get_by_role("dialog", name="Who may see this")
+    expect(asked).to_contain_text("Everybody in this organisation")
+    expect(asked.get_by_role("link")).to_have_count(0)
+    page = open_dashboard(SENSOR, ADMIN)
+    menu(page, "Who may see this")
+    expect(page.get_by_role("link", name="People and groups")).to_be_visible()
+    page.get_by_role("link", name="Access").click()
+    expect(page.get_by_role("heading", name="Access").first).to_be_visible()
+
+
+def test_on_paper_stand_title_day_and_address_and_no_bar(open_dashboard: OpenDashboard) -> None:
+    page = open_dashboard(SENSOR, dark=True)
+    page.evaluate("window.dispatchEvent(new Event('beforeprint'))")
+    page.emulate_media(media="print")
+    expect(page.locator(".atrium-printed")).to_contain_text("Sensor explorer")
+    expect(page.locator(".atrium-printed")).to_contain_text("/hub/user-redirect/dashboards/")
+    assert MEMBER not in page.locator(".atrium-printed").inner_text()
+    expect(page.locator(".bar")).to_be_hidden()
+    expect(page.locator("html")).to_have_attribute("data-theme", "light")
+    page.emulate_media(media="screen")
+    page.evaluate("window.dispatchEvent(new Event('afterprint'))")
+    expect(page.locator(".atrium-printed")).to_have_count(0)
+    assert page.evaluate("document.documentElement.dataset.theme") is None
+
+
+def test_it_fills_the_screen(open_dashboard: OpenDashboard) -> None:
+    page = open_dashboard(SENSOR)
+    menu(page, "Full screen")
+    expect(page.locator(".bar")).to_be_hidden()
+    page.evaluate("document.exitFullscreen()")
+    expect(page.locator(".bar")).to_be_visible()
+
+
+# -- round pages of notebooks' own ----------------------------------------------------------------
+
+
+def test_it_stands_above_a_page_of_the_notebooks_own(
+    open_dashboard: OpenDashboard, hub: Hub
+) -> None:
+    page = open_dashboard("user/vanillatemplate")
+    for name in TEMPLATES:
+        page.goto(f"{hub.url}/user/{MEMBER}/dashboards/user/{name}")
+        page.wait_for_function(READY)
+        bar = page.locator("atrium-frame .bar")
+        expect(bar, name).to_be_visible()
+        expect(page.locator(".said"), name).to_be_visible()
+        place = bar.bounding_box()
+        assert place, name
+        assert page.evaluate("document.body.getBoundingClientRect().top") == place["height"], name
+        header = page.locator("header, #header").last.bounding_box()
+        assert header is None or header["y"] >= place["height"] or name.startswith("slides"), name
+        assert page.evaluate("document.documentElement.scrollHeight") <= 900, name
+        dark = page.locator("atrium-frame").get_attribute("data-theme") == "dark"
+        assert dark == name.endswith("dark"), name
+        page.get_by_role("slider").last.press("ArrowRight")
+        expect(page.get_by_text("window of 2"), name).to_be_visible()
+        menu(page, "Who may see this")
+        expect(page.get_by_role("dialog"), name).to_contain_text("Everybody")
+        assert serious(page, without=("body",)) == [], name
+        page.keyboard.press("Escape")
+
+
+@pytest.mark.parametrize("name", ["bare", "bareown"])
+def test_a_notebook_can_do_without_and_keeps_a_way_back(
+    name: str, new_visitor: NewVisitor, hub: Hub
+) -> None:
+    page = new_visitor(hub).sign_in(MEMBER)
+    page.goto(f"{hub.url}/user/{MEMBER}/dashboards/user/{name}")
+    expect(page.get_by_text("bare" if name == "bare" else "window of 1")).to_be_visible()
+    expect(page.get_by_role("button", name="Share")).to_have_count(0)
+    page.get_by_role("link", name="All dashboards").click()
+    expect(page.get_by_role("heading", name="Dashboards", exact=True)).to_be_visible()
+
+
+# -- the address ----------------------------------------------------------------------------------
+
+
+def test_back_and_forward_move_the_widgets_without_a_reload(
+    open_dashboard: OpenDashboard, hub: Hub
+) -> None:
+    page = open_dashboard(SENSOR)
+    here = f"{hub.url}/user/{MEMBER}/dashboards/{SENSOR}"
+    page.evaluate("window.isTheSame = true")
+    page.get_by_role("slider").first.press("ArrowRight")
+    expect(page).to_have_url(f"{here}?window=31")
+    handle = page.get_by_role("slider").last.bounding_box()
+    assert handle
+    page.mouse.move(handle["x"] + 5, handle["y"] + 5)
+    page.mouse.down()
+    for step in range(1, 15):
+        page.mouse.move(handle["x"] + 5 + 3 * step, handle["y"] + 5)
+    page.mouse.up()
+    page.wait_for_url("**sigma=**")
+    dragged = page.url
+    page.go_back()
+    expect(page.get_by_role("slider").last).to_have_attribute("aria-valuetext", "3.00")
+    expect(page).to_have_url(f"{here}?window=31")
+    page.go_back()
+    expect(page.get_by_text("rolling average of 30 days")).to_be_visible()
+    assert page.url == here
+    page.go_forward()
+    expect(page.get_by_text("rolling average of 31 days")).to_be_visible()
+    page.go_forward()
+    expect(page).to_have_url(dragged)
+    expect(page.get_by_role("slider").last).not_to_have_attribute("aria-valuetext", "3.00")
+    page.evaluate("history.pushState(null, '', '?window=no'); history.pushState(null, '', '?')")
+    page.go_back()
+    expect(page.get_by_text("window=no")).to_be_visible()
+    expect(page.get_by_text("rolling average of 30 days")).to_be_visible()
+    assert page.evaluate("window.isTheSame")
+
+
+# -- waiting, and being lost ------------------------------------------------------------------
+
+
+def test_it_shows_that_it_computes(open_dashboard: OpenDashboard) -> None:
+    page = open_dashboard("user/said")
+    line = page.get_by_role("progressbar", name="Working on it")
+    expect(line).to_have_count(0)
+    page.get_by_role("button", name="Compute").click()
+    expect(line).to_be_visible()
+    expect(page.locator("main")).to_have_attribute("aria-busy", "true")
+    expect(line).to_be_hidden()
+    expect(page.locator("main[aria-busy]")).to_have_count(0)
+
+
+@pytest.fixture
+def held(open_dashboard: OpenDashboard) -> tuple[Page, list[WebSocketRoute]]:
+    """A dashboard of somebody who has chosen and typed something, and its WebSockets."""
+    page = open_dashboard(
+        "user/said", allow=["WebSocket", "bokeh", "ERR_INTERNET_DISCONNECTED", "of 401"]
+    )
+    page.add_init_script(HIDDEN)
+    sockets: list[WebSocketRoute] = []
+
+    def connect(route: WebSocketRoute) -> None:
+        route.connect_to_server()
+        sockets.append(route)
+
+    page.route_web_socket("**/ws", connect)
+    page.reload()
+    page.wait_for_function(READY)
+    page.get_by_role("slider").press("ArrowRight")
+    page.get_by_label("Said").fill("hello")
+    page.get_by_label("Said").press("Enter")
+    page.get_by_label("Secret").fill("hush")
+    page.get_by_label("Secret").press("Enter")
+    expect(page.get_by_text("said hello 4")).to_be_visible()
+    page.wait_for_url("**?most=4")
+    return page, sockets
+
+
+def test_a_lost_connection_comes_back_with_what_was_typed(
+    held: tuple[Page, list[WebSocketRoute]],
+) -> None:
+    page, sockets = held
+    page.evaluate("window.isTheSame = true")
+    page.context.set_offline(True)
+    sockets[0].close()
+    expect(page.get_by_role("alert")).to_contain_text("Connection lost")
+    page.get_by_label("Said").fill("hello again")  # nobody hears it yet
+    page.get_by_label("Said").press("Tab")
+    page.evaluate("scrollTo(0, 300)")
+    page.context.set_offline(False)
+    page.wait_for_function(f"!window.isTheSame && {READY}")
+    expect(page.get_by_text("said hello again 4")).to_be_visible()
+    expect(page.get_by_label("Said")).to_have_value("hello again")
+    expect(page.get_by_label("Secret")).to_have_value("")
+    assert page.evaluate("sessionStorage.getItem('atrium-kept')") is None
+    wait_until(lambda: page.evaluate("scrollY") == 300, "the place on the page")
+    expect(page.get_by_role("alert")).to_have_count(0)
+
+
+def test_a_page_that_nobody_sees_waits_and_then_comes_back(
+    held: tuple[Page, list[WebSocketRoute]],
+) -> None:
+    page, sockets = held
+    page.evaluate("window.isTheSame = true; window.isHidden = true")
+    with page.expect_response("**/alive"):
+        sockets[0].close()
+    assert page.evaluate("window.isTheSame")
+    page.evaluate(SHOW)
+    page.wait_for_function(f"!window.isTheSame && {READY}")
+    expect(page.get_by_text("said hello 4")).to_be_visible()
+
+
+def test_whoever_is_no_longer_signed_in_is_told_so_and_keeps_the_address(
+    held: tuple[Page, list[WebSocketRoute]],
+) -> None:
+    page, sockets = held
+    page.context.clear_cookies()
+    sockets[0].close()
+    expect(page.get_by_role("heading", name="You are signed out")).to_be_visible()
+    address = page.get_by_role("link", name="Sign in again").get_attribute("href")
+    assert address
+    assert parse_qs(urlsplit(address).query)["next"] == [
+        "/hub/user-redirect/dashboards/user/said?most=4"
+    ]
+    assert page.evaluate("sessionStorage.getItem('atrium-kept')") is None
+
+
+def test_a_server_that_was_stopped_meanwhile_is_started_again_for_who_comes_back(
+    new_visitor: NewVisitor, hub: Hub
+) -> None:
+    visitor = new_visitor(hub, allow=["WebSocket", "bokeh", "status of (424|503)"])
+    page = visitor.sign_in(MEMBER)
+    page.add_init_script(HIDDEN)
+    page.goto(f"{hub.url}/user/{MEMBER}/dashboards/user/said?most=5")
+    page.wait_for_function(READY)
+    page.get_by_label("Said").fill("hello")
+    page.get_by_label("Said").press("Enter")
+    expect(page.get_by_text("said hello 5")).to_be_visible()
+    page.evaluate("window.isHidden = true")
+    # The hub's answer, which has taken the address over; before that there is none.
+    with page.expect_response(lambda answer: answer.url.endswith("alive") and answer.status < 500):
+        assert hub.api(f"/users/{MEMBER}/server", "DELETE").status_code in {202, 204}
+    page.evaluate(SHOW)
+    expect(page.get_by_text("said hello 5")).to_be_visible()
+    assert page.url == f"{hub.url}/user/{MEMBER}/dashboards/user/said?most=5"
+
+
+def test_a_connection_that_never_holds_is_not_tried_for_ever(
+    new_visitor: NewVisitor, hub: Hub
+) -> None:
+    page = new_visitor(hub, allow=["WebSocket", "bokeh"]).sign_in(MEMBER)
+    opened: list[WebSocketRoute] = []
+
+    def refuse(route: WebSocketRoute) -> None:
+        opened.append(route)
+        route.close()
+
+    page.route_web_socket("**/ws", refuse)
+    page.goto(f"{hub.url}/user/{MEMBER}/dashboards/user/said")
+    expect(page.get_by_role("alert")).to_contain_text("does not hold")
+    assert len(opened) == 4
