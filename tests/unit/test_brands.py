@@ -59,7 +59,7 @@ def test_a_logo_is_served_under_an_address_that_nobody_guesses(
 ) -> None:
     (tmp_path / "logo").write_bytes(content)
     brand = load(state, logo=tmp_path / "logo").installation
-    assert brand.icon == brand.logo
+    assert brand.icon == ("" if is_letters else brand.logo)
     assert brand.logo.endswith(f".{kind}")
     assert brand.is_letters is is_letters
     assert file_of(state, brand.logo) == content
@@ -79,6 +79,10 @@ def test_a_tenant_has_what_it_says_and_else_what_the_installation_has(
     (tmp_path / "own.svg").write_bytes(SVG)
     (tmp_path / "brands.toml").write_text('[globex]\nname = "Globex"\nlogo = "own.svg"\n')
     found = load(state, name="Acme charts", accent="#0000ff", brands=tmp_path / "brands.toml")
+    (tmp_path / "brands.toml").write_text('[globex]\nname = "Globex"\n')
+    mixed = load(state, logo=tmp_path / "own.svg", brands=tmp_path / "brands.toml")
+    assert mixed.installation.is_letters
+    assert not mixed.of_tenant("globex").is_letters  # whose name the letters are not
     globex = found.of_tenant("globex")
     assert (globex.name, file_of(state, globex.logo)) == ("Globex", SVG)
     assert "--accent:#0000ff" in globex.css
