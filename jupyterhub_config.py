@@ -88,9 +88,9 @@ c.DashboardSpawner.shared_seconds = given.shared_seconds
 c.DashboardSpawner.thumbnails = given.thumbnails
 c.DashboardSpawner.unix_ids = list(given.unix_uids or ()) if isolation.ids else []
 c.DashboardSpawner.files_url = services.files_url(given)
-c.DashboardSpawner.server_environment = {"ATRIUM_DATA": str(given.data)} if given.data else {}
 c.DashboardSpawner.lab_environment = lab.environment(given)
 c.DashboardSpawner.lab_obstacle = lab.obstacle(given, isolation)
+c.DashboardSpawner.server_environment = services.server_environment(given)
 c.DashboardSpawner.brand_for = branding.for_server
 c.DashboardSpawner.activity_seconds = services.activity_seconds(given)
 c.DashboardSpawner.starts_at_once = given.starts_at_once
@@ -111,6 +111,7 @@ c.JupyterHub.template_vars = look.template_vars(
 )
 c.JupyterHub.default_url = look.landing
 c.JupyterHub.tornado_settings = {"headers": look.HEADERS, "brands": branding}
+c.JupyterHub.tornado_settings["embed_origins"] = sorted(given.embed_origins)
 if given.subdomain_host:  # __Host- cookies are Secure, on the way to a dashboard server too
     c.JupyterHub.tornado_settings["cookie_options"] = {"secure": True}
 

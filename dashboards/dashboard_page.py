@@ -21,7 +21,7 @@ from dashboards.failure import sentence_of
 from dashboards.files import usual_scripts
 from dashboards.frame import frame_of
 from dashboards.local_only import NO_ICON_FONT
-from dashboards.pages import DASHBOARD_POLICY, NOT_HERE, Message, PersonHandler
+from dashboards.pages import DASHBOARD_POLICY, NOT_HERE, NOT_SIGNED_IN_HERE, Message, PersonHandler
 from dashboards.settings import ADMIN
 
 if TYPE_CHECKING:
@@ -45,6 +45,13 @@ class DashboardHandler(PersonHandler):
         """As of every page; what the notebook is told of its viewer is asked for beside it."""
         self.site.hub.ask_ahead()
         await super().prepare()
+
+    def _send_to_sign_in(self) -> None:
+        """A sign-in cannot be shown in a frame: it is in a tab of its own that it goes on."""
+        if self.is_embedded and self.site.settings.embed_origins:
+            self.show(replace(NOT_SIGNED_IN_HERE, next_url=self.request.uri or ""), 200)
+        else:
+            super()._send_to_sign_in()
 
     async def get(self, group: str, name: str) -> None:
         """Show a dashboard. What is forbidden and what is missing are answered alike."""
@@ -78,20 +85,16 @@ class DashboardHandler(PersonHandler):
             self.show(Message(title="This dashboard cannot be opened", text=text), 404)
             return
         own_page = makes_own_page(content.cells) or self.site.sessions.makes_own_page(dashboard)
+        self._opened = self.site.hub.opened(dashboard.group, dashboard.name)
         self._shown = {
             "dashboard": dashboard,
             "person": self.person.name,
             "frame": frame_of(dashboard, self.person, self.site.settings, content.metadata),
-            # With these the page says how soon it was there, see `dashboards.usage`.
-            "opening": self.site.hub.opened(dashboard.group, dashboard.name),
+            "announcement": self.site.hub.known_announcement,
+            "opening": self._opened,
             "xsrf": self.xsrf_token.decode(),
         }
-        head = self.page(
-            "dashboard_head.html",
-            scripts=self._scripts,
-            announcement=self.site.hub.known_announcement,
-            **self._shown,
-        )
+        head = self.page("dashboard_head.html", scripts=self._scripts, **self._shown)
         if not own_page:
             self.write(head)
             await self.flush()
@@ -120,7 +123,7 @@ class DashboardHandler(PersonHandler):
             reference = secrets.token_hex(4)
             log.exception("%s/%s failed, reference %s", dashboard.group, dashboard.name, reference)
             failed = self._failed(reference, sentence=sentence_of(error))
-            self.site.hub.opening_ended(str(self._shown["opening"]), None, reference)
+            self.site.hub.opening_ended(self._opened, None, reference)
             body = (head if own_page else "") + failed
         finally:
             if self._telling:
@@ -128,6 +131,7 @@ class DashboardHandler(PersonHandler):
         self.finish(body)
 
     _opening: asyncio.Future[Session] | None = None
+    _opened: str  # by which more is said of this opening, see `dashboards.usage`
     _shown: Mapping[str, object]  # what all parts of the page tell
     _telling: asyncio.Task[None] | None = None
 
@@ -177,7 +181,7 @@ class DashboardHandler(PersonHandler):
         """What is still to be sent: the rest of our frame, or all of the notebook's own page."""
         begin = head if own_page else ""
         if failure := session.failure:
-            self.site.hub.opening_ended(str(self._shown["opening"]), None, failure.reference)
+            self.site.hub.opening_ended(self._opened, None, failure.reference)
             return begin + self._failed(
                 failure.reference,
                 sentence=failure.sentence,

@@ -24,8 +24,9 @@ from dashboards.settings import ADMIN, ANALYSTS, Settings
 
 log = logging.getLogger(__name__)
 
-NO_SECRETS = "What it needs to reach its data is not set up rightly."
 Answer = TypeVar("Answer")
+
+NO_SECRETS = "What it needs to reach its data is not set up rightly."
 
 FRESH_FOR = 10
 """Seconds for which an answer of the hub is used again: so late a lost group is noticed."""

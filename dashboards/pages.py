@@ -24,7 +24,7 @@ DASHBOARD_POLICY = (
     "default-src 'self' {files} data: blob:; "
     "script-src 'self' {files} 'unsafe-inline' 'unsafe-eval' blob:; "
     "style-src 'self' {files} 'unsafe-inline' data:; object-src 'none'; base-uri 'self'; "
-    "form-action 'self'; frame-ancestors 'self'"
+    "form-action 'self'; frame-ancestors 'self' {embedded_by}"
 )
 PAGE_POLICY = (
     "default-src 'self' {files}; img-src 'self' {files} data:; "
@@ -50,6 +50,12 @@ NOT_HERE = Message(
     text="Check the address, or ask for access: those who look after the dashboard can "
     "share it with you.",
 )
+NOT_SIGNED_IN_HERE = Message(
+    title="You are not signed in here",
+    text="Open the dashboard in a tab of its own and sign in there. If it is still not shown here "
+    "after that, your browser keeps the two sites apart.",
+    next_words="Open the dashboard",
+)
 NOT_YOURS = Message(
     title="This page is somebody else’s",
     text="Everybody has a place of their own here. The same dashboard may be in yours.",
@@ -70,8 +76,10 @@ class PlainHandler(HubOAuthenticated, RequestHandler):
 
     def set_default_headers(self) -> None:
         site: Site = self.settings["site"]  # called before initialize
-        policy = self.policy.format(files=site.files_origin).replace("  ", " ")
-        self.set_header("Content-Security-Policy", policy)
+        policy = self.policy.format(
+            files=site.files_origin, embedded_by=site.settings.embed_origins
+        )
+        self.set_header("Content-Security-Policy", policy.replace("  ", " ").strip())
         self.set_header("X-Content-Type-Options", "nosniff")
         self.set_header("Referrer-Policy", "same-origin")
         self.set_header("Cache-Control", "no-store")
@@ -83,9 +91,16 @@ class PlainHandler(HubOAuthenticated, RequestHandler):
         settings = self.site.settings
         return settings.prefix if self.get_cookie("atrium-own-files") else settings.files_url
 
+    @property
+    def is_embedded(self) -> bool:
+        """Whether another page shows this one in a frame."""
+        return self.request.headers.get("Sec-Fetch-Dest") in {"iframe", "frame", "embed", "object"}
+
     def page(self, template: str, **values: object) -> str:
         """One of our templates as a page."""
-        return self.site.page(template, files=self.files_url, **values)
+        return self.site.page(
+            template, files=self.files_url, is_embedded=self.is_embedded, **values
+        )
 
     def show(self, message: Message, status: int) -> None:
         """Answer with a message page."""

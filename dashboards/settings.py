@@ -53,6 +53,8 @@ class Settings:
     notebooks: Path
     #: Where scripts and styles are, the same for everybody; without it the server's own prefix.
     files_url: str
+    #: Other origins whose pages may show dashboards, with spaces between.
+    embed_origins: str = ""
     #: How pages name themselves: `name`, `logo` (an address), `is_letters`, `icon`, `css`.
     brand: Mapping[str, Any] = field(default_factory=lambda: {"name": "Atrium"})
     #: With it the hub says which groups the owner has now; without it nobody can.
@@ -127,6 +129,7 @@ def settings_from(environ: Mapping[str, str]) -> Settings:
         notebooks=notebooks.resolve(),
         files_url=environ.get("ATRIUM_FILES_URL", "")
         or _slashed(required("JUPYTERHUB_SERVICE_PREFIX")),
+        embed_origins=environ.get("ATRIUM_EMBED_ORIGINS", ""),
         brand=json.loads(environ.get("ATRIUM_BRAND", "") or "null") or {"name": "Atrium"},
         shared=Path(environ["ATRIUM_SHARED"]) if environ.get("ATRIUM_SHARED") else None,
         push_key=environ.get("ATRIUM_PUSH_KEY", ""),

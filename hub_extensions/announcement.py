@@ -23,6 +23,7 @@ from . import audit, grants
 from .access.group_api import FULL_ADMIN_SCOPE
 from .access.requests import Refused, end_of, plain
 from .roles import ANNOUNCE
+from .signing_in.sign_out import DASHBOARD_SERVERS
 from .spawner import DashboardSpawner
 
 LONGEST: Final = 300
@@ -99,12 +100,14 @@ def clear(db: Session, by: str) -> None:
 
 async def tell_servers(app: Any) -> None:
     """Tell every running server, for its open pages. One that does not hear it asks soon anyway."""
+    found = current(app.db)
+    told = found.page if found else None
     await asyncio.gather(
         *(
-            spawner.tell("announcement", {"announcement": seen_by(user)})
+            spawner.tell("announcement", {"announcement": told if user.groups else None})
             for user in list(app.users.values())
-            for spawner in list(user.spawners.values())
-            if spawner.ready and isinstance(spawner, DashboardSpawner)
+            for name, spawner in list(user.spawners.items())
+            if name in DASHBOARD_SERVERS and isinstance(spawner, DashboardSpawner) and spawner.ready
         )
     )
 

@@ -14,7 +14,7 @@ import re
 import struct
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -109,10 +109,12 @@ def load(settings: Settings, state: State, files_url: str) -> Brands:
     """
     own = _TenantBrand(name=settings.name, logo=settings.logo, accent=settings.accent)
     publish = _Publisher(folder(state), bytes.fromhex(state.secret("brand_key")), files_url)
-    tenants = {
-        tenant: publish.brand(own.model_copy(update=given.model_dump(exclude_none=True)), where)
-        for tenant, given, where in _tenants(settings)
-    }
+    tenants = {}
+    for tenant, given, where in _tenants(settings):
+        brand = publish.brand(own.model_copy(update=given.model_dump(exclude_none=True)), where)
+        if given.name and not given.logo:  # the letters would be the installation's name
+            brand = replace(brand, is_letters=False)
+        tenants[tenant] = brand
     return Brands(installation=publish.brand(own, "ATRIUM_LOGO"), tenants=tenants)
 
 
@@ -159,14 +161,18 @@ class _Publisher:
 
     def brand(self, given: _TenantBrand, where: str) -> Brand:
         css = accent.sheet(given.accent) if given.accent else ""
+        icon = self._put(accent.mark(given.accent), "svg") if given.accent else ""
         assert given.name is not None
         if given.logo is None:
-            icon = self._put(accent.mark(given.accent), "svg") if given.accent else ""
             return Brand(name=given.name, css=css, icon=icon)
         content, kind, is_letters = _read_logo(given.logo, where)
         logo = self._put(content, kind)
         return Brand(
-            name=given.name, logo=logo, is_letters=is_letters, icon=logo, css=css + _LOGO_RULES
+            name=given.name,
+            logo=logo,
+            is_letters=is_letters,
+            icon=icon if is_letters else logo,  # a tab has no room for letters
+            css=css + _LOGO_RULES,
         )
 
     def _put(self, content: bytes, kind: str) -> str:

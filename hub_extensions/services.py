@@ -38,6 +38,12 @@ def activity_seconds(settings: Settings) -> float:
     return min(_REPORT_EVERY, 60 * settings.idle_minutes / 5) or _REPORT_EVERY
 
 
+def server_environment(settings: Settings) -> dict[str, str]:
+    """What people's servers are told of the settings."""
+    told = {"ATRIUM_EMBED_ORIGINS": " ".join(sorted(settings.embed_origins))}
+    return told | ({"ATRIUM_DATA": str(settings.data)} if settings.data else {})
+
+
 def services(settings: Settings, state: State, folder: Path, brand: Brand) -> list[dict[str, Any]]:
     """What JupyterHub is told of them. `brand`: the installation's."""
     files = {

@@ -104,6 +104,22 @@ def _hours(value: Any) -> Any:
 Hours = Annotated[dict[str, float], NoDecode, BeforeValidator(_hours)]
 
 
+def _origins(value: frozenset[str]) -> frozenset[str]:
+    for origin in sorted(value):
+        found = re.fullmatch(r"(https?)://([a-z0-9.-]+|\[[0-9a-f:]+\])(:\d{1,5})?", origin)
+        if not found:
+            raise ValueError(
+                "is no list of origins; write each as https://intranet.example.com, in small"
+                " letters and without a path"
+            )
+        if found[1] == "http" and found[2] not in {"localhost", "127.0.0.1", "[::1]"}:
+            raise ValueError("has an origin that is not https; only one of this machine may be")
+    return value
+
+
+Origins = Annotated[Names, AfterValidator(_origins)]
+
+
 def _networks(value: Any) -> Any:
     if not isinstance(value, str):
         return value

@@ -29,6 +29,7 @@ from .setting_forms import (
     Names,
     Network,
     Networks,
+    Origins,
     ProjectId,
     SignInMethods,
     Tenants,
@@ -79,6 +80,8 @@ class Settings(BaseSettings):
     bind_url: Url | None = Field(None, alias="ATRIUM_BIND_URL")
     subdomain_host: Url | None = Field(None, alias="ATRIUM_SUBDOMAIN_HOST")
     trusted: Networks = Field((), alias="ATRIUM_TRUSTED_PROXIES")
+
+    embed_origins: Origins = Field(frozenset(), alias="ATRIUM_EMBED_ORIGINS")
 
     hub_admins: Names = Field(frozenset(), alias="ATRIUM_HUB_ADMINS")
     customer_tenants: Tenants | None = Field(None, alias="ATRIUM_CUSTOMER_TENANTS")

@@ -18,6 +18,7 @@ from jupyterhub.utils import url_path_join
 from tornado import web
 from tornado.httputil import url_concat
 
+from .. import embedding
 from ..claims_api import known_of
 from ..folders import dashboard_in
 from ..spawner import DashboardSpawner
@@ -182,6 +183,10 @@ def _expected(
 
 class PendingHandler(SpawnPendingHandler):
     """`/hub/spawn-pending/{name}`: the page that waits for a server to start."""
+
+    def set_default_headers(self) -> None:
+        super().set_default_headers()
+        embedding.allow(self)
 
     def redirect(self, url: str, *args: Any, **kwargs: Any) -> None:
         """Called by JupyterHub's `get` when the server is ready."""

@@ -102,7 +102,8 @@ def test_speed_has_the_slow_ones_on_top_by_their_own_budgets(
     new_visitor: NewVisitor, hub: Hub
 ) -> None:
     page = open_dashboard(new_visitor, hub, "speed")
-    assert rows(page, "Dashboards, the slow ones first") == [
+    found = rows(page, "Dashboards, the slow ones first")
+    assert [row for row in found if " user " in row] == [  # without those of this admin
         "Sensor explorer user too slow 2.4 s 2.8 s 1.5 s 5",
         "Penguins user in time 0.9 s 1.1 s 2.0 s 50",
     ]

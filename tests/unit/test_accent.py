@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hub_extensions import accent
@@ -24,6 +24,7 @@ def ratio(one: str, other: str) -> float:
     return accent.contrast(accent.parse(one), accent.parse(other))
 
 
+@settings(deadline=None)  # a busy machine is no fault of it
 @given(st.integers(0, 0xFFFFFF))
 def test_every_colour_can_be_read(number: int) -> None:
     light, dark, chosen = modes(accent.sheet(f"#{number:06x}"))

@@ -59,7 +59,7 @@ def test_a_logo_is_served_under_an_address_that_nobody_guesses(
 ) -> None:
     (tmp_path / "logo").write_bytes(content)
     brand = load(state, logo=tmp_path / "logo").installation
-    assert brand.icon == brand.logo
+    assert brand.icon == ("" if is_letters else brand.logo)
     assert brand.logo.endswith(f".{kind}")
     assert brand.is_letters is is_letters
     assert file_of(state, brand.logo) == content
@@ -79,6 +79,10 @@ def test_a_tenant_has_what_it_says_and_else_what_the_installation_has(
     (tmp_path / "own.svg").write_bytes(SVG)
     (tmp_path / "brands.toml").write_text('[globex]\nname = "Globex"\nlogo = "own.svg"\n')
     found = load(state, name="Acme charts", accent="#0000ff", brands=tmp_path / "brands.toml")
+    (tmp_path / "brands.toml").write_text('[globex]\nname = "Globex"\n')
+    mixed = load(state, logo=tmp_path / "own.svg", brands=tmp_path / "brands.toml")
+    assert mixed.installation.is_letters
+    assert not mixed.of_tenant("globex").is_letters  # whose name the letters are not
     globex = found.of_tenant("globex")
     assert (globex.name, file_of(state, globex.logo)) == ("Globex", SVG)
     assert "--accent:#0000ff" in globex.css
@@ -129,13 +133,25 @@ def test_a_wrong_logo_ends_the_start(
     [
         ("ATRIUM_ACCENT", "red", "is not a colour; write it as"),
         ("ATRIUM_ACCENT", "#0b6", "is not a colour"),
+        ("ATRIUM_EMBED_ORIGINS", "*", "is no list of origins; write each as"),
+        ("ATRIUM_EMBED_ORIGINS", "https://a.example/path", "is no list of origins"),
+        ("ATRIUM_EMBED_ORIGINS", "https://a.example; script-src *", "is no list of origins"),
+        ("ATRIUM_EMBED_ORIGINS", "https://*.example", "is no list of origins"),
+        ("ATRIUM_EMBED_ORIGINS", "http://a.example", "has an origin that is not https"),
         ("ATRIUM_NAME", "x" * 41, "is not a name of at most 40"),
         ("ATRIUM_NAME", "a\x07b", "is not a name"),
     ],
 )
-def test_a_wrong_name_or_colour_ends_the_start(
+def test_a_wrong_name_colour_or_origin_ends_the_start(
     name: str, value: str, said: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv(name, value)
     with pytest.raises(SettingsError, match=f"{name} {said}"):
         settings.read(tmp_path)
+
+
+def test_origins_are_listed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert settings.read(tmp_path).embed_origins == frozenset()
+    given = "https://intranet.example.com, http://127.0.0.1:9000"
+    monkeypatch.setenv("ATRIUM_EMBED_ORIGINS", given)
+    assert sorted(settings.read(tmp_path).embed_origins, reverse=True) == given.split(", ")
