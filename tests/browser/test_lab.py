@@ -41,6 +41,9 @@ def test_a_notebook_is_seen_as_its_viewers_will_see_it_and_followed(
     expect(page.locator(".jp-NotebookPanel")).to_be_visible()
     expect(page.get_by_role("heading", name="Seattle's weather")).to_be_visible()
     lab = page
+    lab.get_by_role("menuitem", name="Run").first.click()
+    lab.get_by_text("Run All Cells", exact=True).first.click()
+    expect(lab.locator(".jp-OutputArea .bk-Figure").first).to_be_visible()  # from no other host
     with lab.expect_popup() as opened:
         lab.get_by_role("button", name="Preview").click()
     page = opened.value
