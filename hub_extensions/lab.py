@@ -1,7 +1,7 @@
 """The lab: JupyterLab as the named server `lab` of those who write dashboards.
 
-What runs in it is `dashboards.lab`. Who may write there runs code, so against a real project it
-is refused where people's servers have no Unix accounts of their own.
+What runs in it is `dashboards.lab`. Who may write there runs code, so it may be refused as
+publishing is (`publishing.rights.obstacle`).
 """
 
 from __future__ import annotations
@@ -13,12 +13,9 @@ from typing import Final
 from tornado import web
 
 from . import local_service
-from .accounts.unix_accounts import Isolation
+from .publishing.rights import ANALYSTS
 from .roles import PUBLISH
 from .settings import Settings
-
-#: The group of those who write dashboards.
-ANALYSTS: Final = "analysts"
 
 #: Isolated (-I), so that nothing in the home is imported in place of what is meant.
 COMMAND: Final = [sys.executable, "-I", "-m", "dashboards.lab"]
@@ -45,18 +42,6 @@ def check_allowed(groups: Collection[str], obstacle: str) -> None:
         raise web.HTTPError(403, "This is for people who write dashboards.")
     if obstacle:
         raise web.HTTPError(403, obstacle)
-
-
-def obstacle(given: Settings, isolation: Isolation) -> str:
-    """Why nobody can have a lab here, a sentence with the next step; "" if they can."""
-    if given.is_local or isolation.ids or given.unisolated:
-        return ""
-    return (
-        "Nobody can write dashboards here yet, because everybody's code would run under one account"
-        f" of this machine: {isolation.obstacle}. Whoever runs this site can start it as root on"
-        " Linux, so that each person gets an account of their own, or set ATRIUM_UNISOLATED=yes if"
-        " everybody who writes dashboards may have all that its account has."
-    )
 
 
 def environment(given: Settings) -> dict[str, str]:

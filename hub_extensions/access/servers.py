@@ -10,8 +10,9 @@ from typing import Any, Final
 
 from jupyterhub.user import User
 
-from .. import audit, lab
+from .. import audit
 from ..folders import ADMIN, LAB, folders_for
+from ..publishing.rights import ANALYSTS
 from ..signing_in import sessions, sign_out
 from ..signing_in.confirming import ConfirmingAuthenticator
 
@@ -151,5 +152,5 @@ class Servers:
         if spawner.name == ADMIN:
             return ADMIN in groups
         if spawner.name == LAB:
-            return lab.ANALYSTS in groups
+            return ANALYSTS in groups
         return bool(folders_for(Path(spawner.notebooks), groups))

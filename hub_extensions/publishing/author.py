@@ -23,6 +23,7 @@ from .. import audit, grants
 from ..accounts import unix_accounts
 from ..folders import ADMIN, audiences, is_folder_name
 from ..spawner import DashboardSpawner
+from ..thumbnails import thumbnails
 from . import files
 from .checks import Check, checks, read
 from .publishing import CannotPublish, Publishing, Shown
@@ -203,7 +204,7 @@ class Author:
             note=plain_note(note),
         )
         checks.drop(check)
-        self._record("dashboard-published", place, version)
+        self._changed("dashboard-published", place, version)
         return version
 
     async def roll_back(self, place: Place, version_id: str, replaces: str) -> str:
@@ -211,18 +212,19 @@ class Author:
         version = await self._publishing.roll_back(
             place, version_id, replaces=replaces, by=self.name
         )
-        self._record("dashboard-rolled-back", place, version)
+        self._changed("dashboard-rolled-back", place, version)
         return version
 
     async def remove(self, place: Place, replaces: str) -> str:
         """Take a dashboard away; its versions are kept. As `publish`."""
         version = await self._publishing.remove(place, replaces=replaces, by=self.name)
-        self._record("dashboard-removed", place, version)
+        self._changed("dashboard-removed", place, version)
         return version
 
-    def _record(self, action: audit.Action, place: Place, version: str) -> None:
+    def _changed(self, action: audit.Action, place: Place, version: str) -> None:
         details = {"group": place.folder, "dashboard": place.name, "version": version[:12]}
         audit.record(action, user=self.name, **details)
+        thumbnails.opened(self.spawner, place.folder, place.name)
 
     # -- versions -----------------------------------------------------------------------------
 

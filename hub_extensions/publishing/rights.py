@@ -43,15 +43,15 @@ def publishes_anywhere(groups: Collection[str], *, is_hub_admin: bool = False) -
 
 
 def obstacle(given: Settings, isolation: Isolation) -> str:
-    """Why nobody can publish here, a sentence with the next step; "" if they can: who may write a
-    notebook runs code."""
+    """Why nobody can write or publish dashboards here, a sentence with the next step; "" if they
+    can: who may write a notebook runs code."""
     if given.is_local or isolation.ids or given.unisolated:
         return ""
     return (
-        "Nobody can publish here yet, because everybody's code would run under one account of this"
-        f" machine: {isolation.obstacle}. Whoever runs this site can start it as root on Linux, so"
-        " that each person gets an account of their own, or set ATRIUM_UNISOLATED=yes if everybody"
-        " who publishes may have all that its account has."
+        "Dashboards cannot be written or published here yet, because everybody's code would run"
+        f" under one account of this machine: {isolation.obstacle}. Whoever runs this site can start"
+        " it as root on Linux, so that each person gets an account of their own, or set"
+        " ATRIUM_UNISOLATED=yes if everybody who writes dashboards may have all that its account has."
     )
 
 

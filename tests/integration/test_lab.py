@@ -201,7 +201,6 @@ def test_a_save_is_told_to_the_page(lab: Lab) -> None:
 
 
 def test_a_notebook_is_sent_to_be_published(hub: Hub, lab: Lab) -> None:
-    pytest.importorskip("hub_extensions.publishing.api")
     form = {"folder": "work", "name": "first_dashboard"}
     send = partial(lab.person.post, f"{lab.home}preview/publish", timeout=60, allow_redirects=False)
     sent = send(data=form)

@@ -9,10 +9,10 @@ from tornado import web
 
 from hub_extensions import lab
 from hub_extensions.accounts.unix_accounts import Isolation
+from hub_extensions.publishing import rights
 from hub_extensions.settings import Settings
 
 PROJECT = {"DESCOPE_PROJECT_ID": "P2abcdefghijklmnopqrstuvwxyz", "DESCOPE_TENANT_ID": "acme"}
-ISOLATED = Isolation(ids=range(70_000, 70_100))
 SHARED = Isolation(obstacle="the hub was not started by root")
 
 
@@ -20,25 +20,8 @@ def settings(**given: Any) -> Settings:
     return Settings.model_validate(given)
 
 
-@pytest.mark.parametrize(
-    ("given", "isolation", "allowed"),
-    [
-        ({}, SHARED, True),  # the stand-in
-        ({}, ISOLATED, True),
-        (PROJECT, ISOLATED, True),
-        (PROJECT, SHARED, False),
-        ({**PROJECT, "ATRIUM_UNISOLATED": "no"}, SHARED, False),
-        ({**PROJECT, "ATRIUM_UNISOLATED": "yes"}, SHARED, True),
-    ],
-)
-def test_with_a_project_labs_need_accounts_or_the_operators_word(
-    given: dict[str, str], isolation: Isolation, allowed: bool
-) -> None:
-    assert (lab.obstacle(settings(**given), isolation) == "") == allowed
-
-
 def test_who_is_refused_reads_what_the_operator_can_do() -> None:
-    obstacle = lab.obstacle(settings(**PROJECT), SHARED)
+    obstacle = rights.obstacle(settings(**PROJECT), SHARED)
     with pytest.raises(web.HTTPError, match="ATRIUM_UNISOLATED=yes") as refused:
         lab.check_allowed({"user", "analysts"}, obstacle)
     assert refused.value.status_code == 403
