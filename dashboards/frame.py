@@ -20,12 +20,14 @@ class Frame:
         audience: who may see it, in words.
         manage: where this person changes that, "" if it is not theirs to change.
         access: where an admin sees it person by person, "" for everybody else.
+        versions: where who may publish it sees what it was before, "" for everybody else.
     """
 
     path: str
     audience: str
     manage: str
     access: str
+    versions: str
 
 
 def frame_of(
@@ -38,11 +40,13 @@ def frame_of(
     group = dashboard.group
     manages = person.is_admin or f"{group.partition('.')[0]}.{ADMIN}" in person.groups
     access = replace(dashboard, group=ADMIN, name="access")
+    path = f"{quote(group, safe='')}/{quote(dashboard.name, safe='')}"
     return Frame(
-        path=f"{quote(group, safe='')}/{quote(dashboard.name, safe='')}",
+        path=path,
         audience=audience_of(group),
         manage=f"{settings.hub_prefix}admin" if manages else "",
         access=address(access, settings) if person.is_admin else "",
+        versions=f"{settings.hub_prefix}versions/{path}" if person.publishes_to(group) else "",
     )
 
 

@@ -55,6 +55,11 @@ class Visitor:
         """Whether they write dashboards."""
         return ANALYSTS in self.groups
 
+    def publishes_to(self, group: str) -> bool:
+        """Whether the hub would let them publish to this folder (its `publishing.rights`)."""
+        is_own = group == ANALYSTS and self.may_write
+        return is_own or f"{group}.publish" in self.groups or (self.is_admin and group != ADMIN)
+
     @property
     def may_manage(self) -> bool:
         """Whether the hub's page of people and groups has something for them."""

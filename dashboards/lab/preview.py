@@ -56,6 +56,9 @@ class _Looking(Visitor):
     def may_manage(self) -> bool:
         return False
 
+    def publishes_to(self, group: str) -> bool:
+        return False
+
 
 class PreviewHub(Hub):
     """In the place of the hub: says that a sample viewer is at the door, and asks nobody.

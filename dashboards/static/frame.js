@@ -143,6 +143,7 @@
       document.fullscreenEnabled && ["Full screen", full],
       ["Print", print_page],
       ["Who may see this", who],
+      told.versions && ["Versions", () => { location.href = told.versions; }],
       narrow && colours && [colours.textContent, () => colours.click()],
       narrow && ["Sign out", () => { location.href = `${told.hub}logout`; }],
     ].filter(Boolean);

@@ -49,9 +49,10 @@ def obstacle(given: Settings, isolation: Isolation) -> str:
         return ""
     return (
         "Dashboards cannot be written or published here yet, because everybody's code would run"
-        f" under one account of this machine: {isolation.obstacle}. Whoever runs this site can start"
-        " it as root on Linux, so that each person gets an account of their own, or set"
-        " ATRIUM_UNISOLATED=yes if everybody who writes dashboards may have all that its account has."
+        f" under one account of this machine: {isolation.obstacle}. Whoever runs this site can"
+        " start it as root on Linux, so that each person gets an account of their own, or set"
+        " ATRIUM_UNISOLATED=yes if everybody who writes dashboards may have all that its account"
+        " has."
     )
 
 
