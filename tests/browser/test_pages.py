@@ -7,6 +7,8 @@ import os
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 from playwright.sync_api import Browser, Locator, Page, expect
@@ -30,6 +32,17 @@ def plot(page: Page) -> Locator:
     return page.locator(".bk-Figure").first
 
 
+def check(page: Page) -> None:
+    """Hand in a notebook, and wait until it has been tried."""
+    with TemporaryDirectory() as folder:
+        page.get_by_label("Notebook").set_input_files(
+            write_notebook(Path(folder) / "tides.ipynb", markdown("# Tides"), code("1 + 1"))
+        )
+        page.get_by_label("Folder").select_option("analysts")
+        page.get_by_role("button", name="Check").click()
+        expect(page.get_by_text("It runs.")).to_be_visible()
+
+
 @dataclass(frozen=True)
 class Shown:
     """A page: who sees it at which address, and what is there once it is whole.
@@ -47,6 +60,14 @@ class Shown:
     differs: float = SHARE
 
 
+OWN_TEMPLATE = """
+import panel as pn
+from bokeh.plotting import figure
+pn.extension(template="fast")
+plot = figure(height=300, sizing_mode="stretch_width")
+plot.line([1, 2, 3], [3, 1, 2])
+pn.pane.Bokeh(plot).servable()
+"""
 NOT_THERE = ["status of 404"]
 LIVE = 0.15
 PAGES = [
@@ -78,6 +99,15 @@ PAGES = [
     Shown(
         "the-hub", ADMIN, f"{DASHBOARDS}/admin/the_hub", heading("Running servers"), differs=LIVE
     ),
+    Shown("usage", ADMIN, f"{DASHBOARDS}/admin/usage", heading("Usage"), differs=LIVE),
+    Shown("speed", ADMIN, f"{DASHBOARDS}/admin/speed", heading("Speed"), differs=LIVE),
+    Shown("health", ADMIN, f"{DASHBOARDS}/admin/health", heading("Health"), differs=LIVE),
+    Shown("announcement", ADMIN, "/hub/announcement", heading("Announcement")),
+    Shown("publish", ANALYST, "/hub/publish", heading("Publish")),
+    Shown("publish-check", ANALYST, "/hub/publish", heading("Publish"), then=check, differs=LIVE),
+    Shown("versions", ADMIN, "/hub/versions/user/penguins", heading("Penguins")),
+    Shown("own-template", MEMBER, f"{DASHBOARDS}/user/own_template", plot),
+    Shown("parameters", MEMBER, f"{DASHBOARDS}/user/parameters", heading("Parameters")),
     Shown("who-am-i", ADMIN, f"{DASHBOARDS}/admin/who_am_i", heading("Who am I")),
 ]
 
@@ -89,6 +119,18 @@ def hub(hub: Hub) -> Hub:
     write_notebook(hub.notebooks / "finance" / "costs.ipynb", markdown("# Costs"))
     broken = hub.notebooks / "user" / "broken.ipynb"
     write_notebook(broken, markdown("# Broken\n\nIt raises an error."), code("1 / 0"))
+    write_notebook(
+        hub.notebooks / "user" / "own_template.ipynb", markdown("# In a frame"), code(OWN_TEMPLATE)
+    )
+    write_notebook(
+        hub.notebooks / "user" / "parameters.ipynb",
+        markdown("# Parameters"),
+        code(
+            'region = "EMEA"  # Region, one of: EMEA, APAC\nyear = 2024  # 2020 to 2026',
+            "parameters",
+        ),
+        code("f'{region} in {year}'"),
+    )
     then = time.time() - 3 * 86400
     for notebook in hub.notebooks.rglob("*.ipynb"):
         os.utime(notebook, (then, then))
