@@ -66,6 +66,15 @@ def of(state: Path, folder: str) -> dict[str, str]:
     return _parsed(path, text)
 
 
+def version(state: Path, folder: str) -> str:
+    """Changes when the file of a folder does."""
+    try:
+        info = os.stat(state / _PLACE / f"{folder}.env", follow_symlinks=False)
+    except OSError:
+        return ""
+    return f"{info.st_ino}-{info.st_mtime_ns}-{info.st_size}"
+
+
 def folders(state: Path) -> set[str]:
     """The folders that have a file of secrets."""
     try:

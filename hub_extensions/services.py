@@ -40,7 +40,8 @@ def activity_seconds(settings: Settings) -> float:
 
 def server_environment(settings: Settings) -> dict[str, str]:
     """What people's servers are told of the settings."""
-    told = {"ATRIUM_EMBED_ORIGINS": " ".join(sorted(settings.embed_origins))}
+    origins = " ".join(sorted(settings.embed_origins))
+    told = {"ATRIUM_EMBED_ORIGINS": origins} if origins else {}
     return told | ({"ATRIUM_DATA": str(settings.data)} if settings.data else {})
 
 

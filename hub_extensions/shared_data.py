@@ -83,13 +83,14 @@ class SharedData:
             plan = await asyncio.to_thread(plan_of, Path(spawner.notebooks) / group, name)
             if plan is None:
                 raise web.HTTPError(404)
+            version = plan.version + folder_secrets.version(Path(spawner.state_folder), group)
             known = self._known.get((group, name))
-            if known is None or known.version != plan.version or not known.is_good:
+            if known is None or known.version != version or not known.is_good:
                 async with self._few:
                     answer = await self._load(spawner, group, name)
                 holds = plan.refresh if "file" in answer else _AGAIN
                 until = time.monotonic() + holds
-                self._known[group, name] = Loaded(version=plan.version, until=until, answer=answer)
+                self._known[group, name] = Loaded(version=version, until=until, answer=answer)
                 if known and "file" in known.answer:  # whoever has it in memory keeps it
                     Path(known.answer["file"]).unlink(missing_ok=True)
             return self._known[group, name].answer

@@ -74,6 +74,7 @@ class DashboardSpawner(AccountSpawner):
     lab_environment = Dict(config=True, help="More environment for every lab.")
     lab_obstacle = Unicode(config=True, help="Why nobody can have a lab here, a sentence.")
     brand_for = CallableTrait(
+        None,
         config=True,
         allow_none=True,
         help="Says as JSON how the pages of somebody's servers name themselves and look.",
