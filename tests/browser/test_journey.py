@@ -11,6 +11,8 @@ from tests.hub import FEW_SERVERS, Hub
 from tests.requests_page import give
 
 ADMIN, ANALYST, MEMBER = "admin@acme.test", "analyst@acme.test", "member@acme.test"
+#: Panel's own extension of JupyterLab, for a kernel in which no Panel has run yet.
+PYVIZ = r"exception: Cannot read properties of undefined \(reading '[0-9a-f-]{36}'\)"
 CODE = """import hvplot.pandas
 import pandas as pd
 import panel as pn
@@ -62,7 +64,7 @@ def test_from_a_notebook_in_the_lab_to_a_link_that_another_opens(
     give(hub, "user.publish", ANALYST)
 
     # Written in the lab, seen as viewers will see it, published.
-    lab = new_visitor(hub, allow=["status of 424"]).sign_in(ANALYST)
+    lab = new_visitor(hub, allow=["status of 424", PYVIZ]).sign_in(ANALYST)
     lab.get_by_role("link", name="Write a dashboard").click()
     expect(lab.locator(".jp-NotebookPanel")).to_be_visible()
     expect(lab.get_by_role("heading", name="Seattle's weather")).to_be_visible()
