@@ -20,7 +20,7 @@ PROJECT := $(call stamp,project,pyproject.toml)
 # What the notebooks of this place need beside the locked packages; the operator's own file.
 OWN := $(if $(wildcard packages.txt),$(call stamp,own-packages,packages.txt requirements.txt .ci/setup))
 PROXY := $(call stamp,proxy,package-lock.json requirements-node.txt .ci/setup)
-# Several processes, each with whole files, whose tests share a hub: one always waits for something.
+# Several processes, each with whole files, whose tests share a hub: some always wait for something.
 # Browsers are busy enough for two.
 AT_ONCE := $(BIN)/pytest --dist loadfile --no-loadscope-reorder
 TEST_NODE := $(call stamp,test-node,tests/node/package-lock.json .ci/setup)
@@ -35,9 +35,9 @@ help: ## This list.
 hub: $(PACKAGES) $(OWN) $(PROJECT) $(PROXY) ## Set up what is missing, then start the hub. Ctrl-C stops it.
 	@PATH="$(CURDIR)/$(BIN):$$PATH" exec $(BIN)/jupyterhub -f jupyterhub_config.py
 
-test: $(PACKAGES) $(PROJECT) $(PROXY) $(TEST_NODE) lint types ## Set up what is missing, then all checks and tests.
+test: $(PACKAGES) $(PROJECT) $(PROXY) $(TEST_NODE) lint ## Set up what is missing, then all checks and tests.
 	@chrome="$$(.ci/setup chromium)" || exit 1; \
-	$(AT_ONCE) -n 3 -m 'not slow and not browser' || exit 1; \
+	.ci/setup beside '$(MAKE) types' $(AT_ONCE) -n 4 -m 'not slow and not browser' || exit 1; \
 	if [ -n "$$chrome" ]; then CHROME="$$chrome" $(AT_ONCE) -n 2 -m 'browser and not slow'; \
 	else echo 'The tests in a browser were left out: this machine has no Chromium (see above).'; fi
 
@@ -46,7 +46,8 @@ test-fast: lint $(PROJECT) ## Checks and unit tests, within a minute: no hub, no
 	  -m 'not hub and not browser and not long and not slow' --ignore tests/browser --ignore tests/integration
 
 test-all: test ## The same as test, then the slow tests.
-	@CHROME="$$(.ci/setup chromium)" $(BIN)/pytest -m slow
+	@$(AT_ONCE) -n 3 -m 'slow and not browser'
+	@CHROME="$$(.ci/setup chromium)" $(AT_ONCE) -n 2 -m 'slow and browser'
 
 benchmark-access: $(TEST_PACKAGES) $(PROJECT) $(PROXY) ## Measure how fast access ends and what that costs (half an hour; PARTS=peer, QUICK=--quick).
 	@$(BIN)/python -m tests.benchmarks.access $(QUICK) $(PARTS)

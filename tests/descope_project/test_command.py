@@ -16,7 +16,7 @@ from tests.descope_project.command import HubFolder
 from tests.local_descope.stand_in import FLOW, StandIn
 from tests.providers import CLIENT_ID, CLIENT_SECRET, pypi_provider
 
-pytestmark = pytest.mark.long
+pytestmark = pytest.mark.slow
 
 
 def files(project: StandIn) -> dict[str, Any]:

@@ -41,8 +41,11 @@ from tests.hub import Hub, wait_until
 from tests.integration.test_template import template
 from tests.person import Person
 
-# Their cases leave processes and coroutines to the garbage collector.
-pytestmark = pytest.mark.filterwarnings("ignore::ResourceWarning", "ignore::RuntimeWarning")
+pytestmark = [
+    pytest.mark.slow,
+    # Their cases leave processes and coroutines to the garbage collector.
+    pytest.mark.filterwarnings("ignore::ResourceWarning", "ignore::RuntimeWarning"),
+]
 
 ADMIN, ANALYST, MEMBER = "admin@acme.test", "analyst@acme.test", "member@acme.test"
 
