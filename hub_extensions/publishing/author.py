@@ -235,9 +235,9 @@ class Author:
             raise CannotPublish(
                 "It did not run to its end here. Say that it is to be published anyway."
             )
+        much = "You have published 500 MB in a day. Try again tomorrow."
+        self._count(_BYTES, much, cost=len(check.notebook))
         self._count_change()
-        size, much = len(check.notebook), "You have published 500 MB in a day. Try again tomorrow."
-        self._count(_BYTES, much, cost=size)
         version = await self._publishing.publish(
             place,
             check.notebook,
