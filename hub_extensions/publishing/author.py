@@ -235,6 +235,7 @@ class Author:
             raise CannotPublish(
                 "It did not run to its end here. Say that it is to be published anyway."
             )
+        said = {"anyway": check.asks, "not_secret": bool(check.found.secrets)}  # on their word
         much = "You have published 500 MB in a day. Try again tomorrow."
         self._count(_BYTES, much, cost=len(check.notebook))
         self._count_change()
@@ -247,7 +248,6 @@ class Author:
             ask_again=partial(self._ask_again, place, check),
         )
         checks.drop(check)
-        said = {"anyway": check.asks, "not_secret": bool(check.found.secrets)}  # on their word
         self._changed("dashboard-published", place, version, *(word for word in said if said[word]))
         return version
 
