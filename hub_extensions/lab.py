@@ -24,7 +24,7 @@ COMMAND: Final = [sys.executable, "-I", "-m", "dashboards.lab"]
 SCOPES: Final = [
     "users:activity!user",  # report its own activity (the `server` role has it too),
     "access:servers!server",  # check who opens it (the `server` role has it too),
-    PUBLISH,  # and publish what was written in it.
+    PUBLISH,  # and hand in what was written in it, to be published (`publishing.api`).
 ]
 
 

@@ -15,6 +15,7 @@ import hashlib
 import json
 import os
 import time
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
@@ -31,6 +32,7 @@ from .spawner import DashboardSpawner
 from .trial_runs import trial
 
 _DAY: Final = 24 * 3600.0
+_MOST_OF_FOLDER: Final = 500  # notebooks that have pictures
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,23 +63,30 @@ class Thumbnails:
 
     def opened(self, spawner: DashboardSpawner, group: str, name: str) -> None:
         """Somebody who may see a dashboard opens it: see to its picture. Nobody waits for it."""
-        self._forget_gone()
-        self._want(spawner, group, name)
+        self._want(spawner, self._due(spawner, group, [name]))
 
-    def _want(self, spawner: DashboardSpawner, group: str, name: str) -> None:
-        path = notebook_at(spawner, group, name)
-        if path is not None and spawner.thumbnails and group != ADMIN and self._is_due(path):
+    def _want(self, spawner: DashboardSpawner, paths: Iterable[Path]) -> None:
+        for path in paths:
             self._line.setdefault(path, spawner)
-            if self._work is None or self._work.done():
-                self._work = asyncio.create_task(self._go_on())
+        if self._line and (self._work is None or self._work.done()):
+            self._work = asyncio.create_task(self._go_on())
 
     async def shown(self, spawner: DashboardSpawner) -> None:
         """Somebody looks at their gallery: see to the pictures of all that is in it."""
-        self._forget_gone()
+        await self._forget_gone()
         for group in sorted(spawner.readable()):
             folder = Path(spawner.notebooks) / group
-            for name in await asyncio.to_thread(_names_in, folder):
-                self._want(spawner, group, name)
+            self._want(spawner, await asyncio.to_thread(self._due_in, spawner, folder))
+
+    def _due_in(self, spawner: DashboardSpawner, folder: Path) -> list[Path]:
+        return self._due(spawner, folder.name, _names_in(folder))
+
+    def _due(self, spawner: DashboardSpawner, group: str, names: Iterable[str]) -> list[Path]:
+        """Those of a folder's notebooks that are to be tried."""
+        if not spawner.thumbnails or group == ADMIN:
+            return []
+        paths = (notebook_at(spawner, group, name) for name in names)
+        return [path for path in paths if path is not None and self._is_due(path)]
 
     def _is_due(self, path: Path) -> bool:
         tried, version = self._tried.get(path), version_of(path)
@@ -94,6 +103,8 @@ class Thumbnails:
             except OSError as error:  # tried again when the next one asks
                 self._tried.pop(path, None)
                 app_log.warning("No picture of %s is kept: %s", path, error)
+            except Exception:  # the next ones have theirs all the same
+                app_log.exception("No picture of %s", path)
             finally:
                 del self._line[path]
 
@@ -103,7 +114,8 @@ class Thumbnails:
         if tried and tried.is_whole and (tried.version, tried.beside) == (version, beside):
             self._tried[path] = replace(tried, at=now)
             return
-        self._tried[path] = Tried(version=version, beside=beside, at=now)
+        files = tried.files if tried else ()  # of before, until there are others
+        self._tried[path] = Tried(version=version, beside=beside, at=now, files=files)
         try:
             files = await _made(spawner, path)
         except web.HTTPError as error:
@@ -113,18 +125,23 @@ class Thumbnails:
             for file in set(tried.files if tried else ()).difference(files):
                 file.unlink(missing_ok=True)
 
-    def _forget_gone(self) -> None:
+    async def _forget_gone(self) -> None:
         """Remove the pictures of notebooks that are gone, or are others by now."""
-        for path, tried in list(self._tried.items()):
-            if tried.version != version_of(path):
+        for path, tried in await asyncio.to_thread(_changed, list(self._tried.items())):
+            if self._tried.get(path) is tried:
                 for file in tried.files:
                     file.unlink(missing_ok=True)
                 del self._tried[path]
 
 
+def _changed(known: Iterable[tuple[Path, Tried]]) -> list[tuple[Path, Tried]]:
+    return [(path, tried) for path, tried in known if tried.version != version_of(path)]
+
+
 def _names_in(folder: Path) -> list[str]:
+    """The first ones of a folder: it may hold any number."""
     try:
-        return sorted(path.stem for path in folder.glob("*.ipynb"))
+        return sorted(path.stem for path in folder.glob("*.ipynb"))[:_MOST_OF_FOLDER]
     except OSError:
         return []
 
@@ -141,7 +158,8 @@ async def _made(spawner: DashboardSpawner, path: Path) -> tuple[Path, ...]:
         return ()
     found = await trial(spawner, path.parent.name, path.stem, notebook, in_background=True)
     if found.problem:
-        app_log.info("No picture of %s: %s", path, found.problem)
+        what = found.error or "no error of its code"  # not the text: it may hold any value
+        app_log.info("No picture of %s: %s, %s", path, found.cell or "no cell", what)
     digest = await asyncio.to_thread(digest_of, path.name, notebook)
     return tuple(
         _keep(spawner, path.parent, f"picture-{digest}-{scheme}.png", picture)

@@ -11,10 +11,11 @@ import asyncio
 import base64
 import json
 import os
-import shutil
+import secrets as random
 import tempfile
 import time
 from collections import defaultdict
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Final
@@ -42,6 +43,8 @@ _LONGEST: Final = 200_000  # bytes of how it went
 _ALL: Final = _LONGEST + 3 * LARGEST
 _NO_WORD: Final = "It did not come to an end of which there is anything to tell."
 _NOT_TRIED: Final = "What only admins see is not tried: it asks the hub, which a trial may not."
+_NOT_ANY_MORE: Final = "It was not tried: you may not publish to this folder any more."
+_LONGEST_TYPE: Final = 60
 _NICE: Final = 19
 
 
@@ -72,6 +75,12 @@ class Trial:
     missing: tuple[str, ...] = ()
     pictures: dict[str, bytes] = field(default_factory=dict)
 
+    @property
+    def error(self) -> str:
+        """The type of the error by which it failed, "" where that is not known."""
+        last = self.traceback.rstrip().rpartition("\n")[2].partition(":")[0].rpartition(".")[2]
+        return last if last.isidentifier() and len(last) <= _LONGEST_TYPE else ""
+
 
 def _printable(text: str) -> str:
     """On one line, without what a terminal would act on: it goes into the log."""
@@ -95,6 +104,7 @@ class _Told(BaseModel):
 
 
 _turns: Final[dict[str, asyncio.Lock]] = defaultdict(asyncio.Lock)
+_at_once: Final = asyncio.Semaphore(2)  # of all folders
 
 
 async def trial(
@@ -104,8 +114,9 @@ async def trial(
     notebook: bytes,
     *,
     in_background: bool = False,
+    still_may: Callable[[], bool] = lambda: True,
 ) -> Trial:
-    """Run a notebook from top to bottom; one of a folder after the other.
+    """Run a notebook from top to bottom; one of a folder after the other, two in all.
 
     Args:
         spawner: of anybody's server; it knows the limits and the accounts.
@@ -113,13 +124,16 @@ async def trial(
         name: of the notebook, without its ending.
         notebook: the file itself.
         in_background: nobody waits for it: others go first.
+        still_may: asked when its turn has come, whether it is still to run.
 
     Raises:
         web.HTTPError: 503, no account is left to run it.
     """
     if folder == ADMIN:  # its notebooks have a token of the hub's, and that is for its own server
         return Trial(problem=_NOT_TRIED)
-    async with _turns[folder]:
+    async with _turns[folder], _at_once:
+        if not still_may():
+            return Trial(problem=_NOT_ANY_MORE)
         try:
             with tempfile.TemporaryFile() as file:
                 nice = _NICE if in_background else 0
@@ -140,6 +154,7 @@ async def _run(
     owner = f"trial {folder}"
     uid = spawner.unix_id(owner) if spawner.ids else None
     home = Path(spawner.homes) / owner
+    await _remove(home)  # of a hub that was killed
     unix_accounts.make_home(home, uid)
     place = Path(spawner.notebooks).resolve() / folder
     if not place.is_dir():
@@ -172,7 +187,23 @@ async def _run(
             stderr=asyncio.subprocess.DEVNULL,  # what it says is the notebook's, not the log's
         )
     finally:  # the next one begins with nothing
-        await asyncio.to_thread(shutil.rmtree, home, ignore_errors=True)
+        await _remove(home)
+
+
+async def _remove(home: Path) -> None:
+    """Have no home of this name, at once, whatever is in it; then remove that, by a program that no
+    depth of folders stops. Raises OSError."""
+    if not os.path.lexists(home):
+        return
+    gone = home.with_name(f"{home.name}.gone-{random.token_hex(8)}")
+    home.rename(gone)
+    removing = await asyncio.create_subprocess_exec(
+        *("rm", "-rf", "--", str(gone)),
+        stdin=asyncio.subprocess.DEVNULL,
+        stdout=asyncio.subprocess.DEVNULL,
+        stderr=asyncio.subprocess.DEVNULL,
+    )
+    await removing.wait()
 
 
 def told_in(file: int) -> Trial:

@@ -8,7 +8,8 @@
 /publishing/dashboards/{folder}/{name}/versions/{id}   one of them
 /publishing/dashboards/{folder}/{name}/rollback        POST {version, replaces}
 
-The token of a dashboard's server can do none of it: it has not the scope.
+The token of a dashboard's server can do none of it: it has not the scope. That of a lab, which
+whatever runs in it has, hands a notebook in and does no more.
 """
 
 from __future__ import annotations
@@ -19,17 +20,23 @@ from dataclasses import asdict
 from typing import Any, Final
 from urllib.parse import urljoin
 
+from jupyterhub import orm
 from jupyterhub.apihandlers.base import APIHandler
 from jupyterhub.user import User
 from tornado import web
 from tornado.httputil import url_concat
 
 from ..roles import PUBLISH
+from ..signing_in import sessions
 from .author import NOWHERE, Author, link_to
 from .checks import Check
 from .publishing import CannotPublish, Conflict
 from .versions import NONE, Place, Version
 
+_LAB: Final = (
+    "The token of a lab hands a notebook in and does no more. Publish it on the page, or with a"
+    " token of your own: make one on /hub/token, and set ATRIUM_TOKEN to it."
+)
 #: Seconds that somebody may wait for an answer; they ask again then.
 _LONGEST_WAIT: Final = 25.0
 
@@ -42,10 +49,23 @@ class _PublishingApi(APIHandler):
         await super().prepare()
         if not isinstance(self.current_user, User) or PUBLISH not in self.expanded_scopes:
             raise web.HTTPError(403)
+        token = self.get_token()
+        of_server = token is not None and is_of_server(token)
+        if of_server and not self.is_for_labs:
+            raise web.HTTPError(403, _LAB)
+        if (token is None or of_server) and not sessions.is_signed_in(
+            self.db, self.current_user.id
+        ):
+            raise web.HTTPError(403, "You are signed out. Sign in, and try again.")
         if obstacle := self.authenticator.publishing_obstacle:
             raise web.HTTPError(403, obstacle)
         if not self.author.publishes:
             raise web.HTTPError(403, NOWHERE)
+
+    @property
+    def is_for_labs(self) -> bool:
+        """Whether the token of a lab will do for this request."""
+        return False
 
     @property
     def author(self) -> Author:
@@ -62,7 +82,8 @@ class _PublishingApi(APIHandler):
             version = error.version and _version_record(error.version)
             told |= {"present": error.present, "version": version}
         self.set_header("Content-Type", self.get_content_type())
-        self.answer(told, error.status)
+        self.set_status(error.status)
+        self.finish(json.dumps(told))
 
     def log_exception(self, *exc_info: Any) -> None:
         """A refusal is an answer, no failure."""
@@ -76,9 +97,10 @@ class _PublishingApi(APIHandler):
             raise web.HTTPError(400, "The body must be an object")
         return body
 
-    def answer(self, told: Any, status: int = 200) -> None:
+    async def answer(self, told: Any, status: int = 200) -> None:
+        text = await asyncio.to_thread(json.dumps, told)  # a notebook may be in it
         self.set_status(status)
-        self.finish(json.dumps(told))
+        self.finish(text)
 
     def place(self, folder: str, name: str) -> Place:
         return self.author.place(folder, name)
@@ -88,40 +110,48 @@ class TargetsHandler(_PublishingApi):
     """`GET /hub/api/publishing`."""
 
     async def get(self) -> None:
-        self.answer({"folders": [asdict(target) for target in self.author.targets()]})
+        await self.answer({"folders": [asdict(target) for target in self.author.targets()]})
 
 
 class _CheckApi(_PublishingApi):
-    def tell(self, check: Check, status: int = 200) -> None:
+    async def tell(self, check: Check, status: int = 200) -> None:
         people = self.author.people_of(check.place.folder) if check.place else 0
         publish = urljoin(self.authenticator.oauth_callback_url, "publish")
         page = url_concat(publish, {"check": check.id})
-        self.answer(_check_record(check, people) | {"page": page}, status)
+        await self.answer(_check_record(check, people) | {"page": page}, status)
 
 
 class ChecksHandler(_CheckApi):
     """`POST /hub/api/publishing/checks`, with the notebook as its body."""
 
+    @property
+    def is_for_labs(self) -> bool:
+        return not self.get_query_argument("folder", "")
+
     async def post(self) -> None:
         name, folder = self.get_query_argument("name", ""), self.get_query_argument("folder", "")
         place = self.place(folder, name.removesuffix(".ipynb")) if folder else None
-        self.tell(await self.author.hand_in(name, self.request.body, place), 201)
+        await self.tell(await self.author.hand_in(name, self.request.body, place), 201)
 
 
 class CheckHandler(_CheckApi):
     """`/hub/api/publishing/checks/{id}`."""
 
+    @property
+    def is_for_labs(self) -> bool:
+        return self.request.method == "GET"
+
     async def get(self, check_id: str) -> None:
         check = self.author.check(check_id)
         wait = self.get_query_argument("wait", "0")
         await _wait_for(check, min(float(wait) if wait.isdecimal() else 0, _LONGEST_WAIT))
-        self.tell(check)
+        await self.tell(self.author.check(check_id))  # the right may be gone by now
 
     async def put(self, check_id: str) -> None:
         check, body = self.author.check(check_id), self.body()
         place = self.place(_text(body, "folder"), _text(body, "name"))
         await self.author.aim(check, place)
-        self.tell(check)
+        await self.tell(check)
 
 
 class PublishHandler(_PublishingApi):
@@ -139,7 +169,9 @@ class PublishHandler(_PublishingApi):
         )
         assert place is not None
         link = link_to(self.authenticator, place)
-        self.answer({"version": version, "folder": place.folder, "name": place.name, "url": link})
+        await self.answer(
+            {"version": version, "folder": place.folder, "name": place.name, "url": link}
+        )
 
 
 class DashboardHandler(_PublishingApi):
@@ -147,7 +179,7 @@ class DashboardHandler(_PublishingApi):
 
     async def get(self, folder: str, name: str) -> None:
         shown = await self.author.shown(self.place(folder, name))
-        self.answer(
+        await self.answer(
             {
                 "present": shown.present,
                 "shown": shown.version and shown.version.id,
@@ -158,7 +190,7 @@ class DashboardHandler(_PublishingApi):
     async def delete(self, folder: str, name: str) -> None:
         place = self.place(folder, name)
         version = await self.author.remove(place, self.get_query_argument("replaces"))
-        self.answer({"version": version})
+        await self.answer({"version": version})
 
 
 class VersionHandler(_PublishingApi):
@@ -167,9 +199,8 @@ class VersionHandler(_PublishingApi):
 
     async def get(self, folder: str, name: str, version_id: str) -> None:
         place = self.place(folder, name)
-        version, content = await self.author.content(place, version_id)
-        changes = await self.author.differences(await self.author.present(place), content)
-        self.answer(
+        version, content, changes = await self.author.version(place, version_id)
+        await self.answer(
             _version_record(version)
             | {
                 "notebook": None if content is None else content.decode(errors="replace"),
@@ -186,7 +217,12 @@ class RollbackHandler(_PublishingApi):
         version = await self.author.roll_back(
             place, _text(body, "version"), _text(body, "replaces")
         )
-        self.answer({"version": version})
+        await self.answer({"version": version})
+
+
+def is_of_server(token: orm.APIToken) -> bool:
+    """Whether a token is one that the hub gave to a server: JupyterHub has it name its server."""
+    return any(scope.startswith("access:servers!server=") for scope in token.scopes)
 
 
 def _check_record(check: Check, people: int) -> dict[str, Any]:

@@ -6,17 +6,19 @@ both do what they do through it.
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
-from functools import cached_property, lru_cache
+from functools import cached_property, lru_cache, partial
 from pathlib import Path
 from typing import Any, Final
 from urllib.parse import quote, urljoin
 
 from jupyterhub import orm
 from jupyterhub.user import User
-from limits import parse
+from limits import RateLimitItem, parse
 from limits.storage import MemoryStorage
-from limits.strategies import MovingWindowRateLimiter
+from limits.strategies import SlidingWindowCounterRateLimiter
 from sqlalchemy import func, select
 
 from .. import audit, grants
@@ -24,8 +26,9 @@ from ..accounts import unix_accounts
 from ..folders import ADMIN, audiences, is_folder_name
 from ..spawner import DashboardSpawner
 from ..thumbnails import thumbnails
+from . import checks as checking
 from . import files
-from .checks import Check, checks, read
+from .checks import Changed, Check, checks, read
 from .publishing import CannotPublish, Publishing, Shown
 from .rights import may_publish, publishes_anywhere
 from .versions import Place, Version, content_id
@@ -33,9 +36,14 @@ from .versions import Place, Version, content_id
 _LONGEST_NAME: Final = 200
 LONGEST_NOTE: Final = 500
 NOWHERE: Final = "You may not publish to any folder. An admin can let you: ask for it."
-#: Each runs a process or two.
-_CHECKS: Final = parse("60/minute")
-_limiter: Final = MovingWindowRateLimiter(MemoryStorage())
+#: What one person may have done: each notebook that is looked at is a process,
+_LOOKS: Final = parse("60/minute")
+#: each change is a version that is kept for good,
+_CHANGES: Final = parse("30/hour")
+#: and so many bytes.
+_BYTES: Final = parse("500000000/day")
+_limiter: Final = SlidingWindowCounterRateLimiter(MemoryStorage())
+_listing: Final[set[int]] = set()  # for whom versions are looked for
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,7 +70,7 @@ class Author:
         self.user, self.spawner = user, user.spawner
         self.name = str(user.name)
         self._notebooks = Path(self.spawner.notebooks)
-        self._publishing = publishing_in(self.spawner.notebooks)
+        self._publishing = publishing_in(self.spawner.notebooks, bool(self.spawner.ids))
 
     @cached_property
     def _groups(self) -> frozenset[str]:
@@ -122,6 +130,18 @@ class Author:
             raise CannotPublish(f"There is no folder and no group called {folder}.", 404)
         return Place(folder=folder, name=name)
 
+    def _still_may(self, folder: str) -> bool:
+        """Whether they may publish to a folder now, when time has passed since they asked."""
+        groups = grants.groups_of(self.user.db, self.user.orm_user)
+        return may_publish(groups, folder, is_hub_admin=self.user.admin)
+
+    def _ask_again(self, place: Place, check: Check | None = None) -> None:
+        """Raises CannotPublish: they may not any more, or are signed out."""
+        if not self._still_may(place.folder):
+            raise CannotPublish("You may not publish to this folder any more.", 403)
+        if check is not None:
+            self.check(check.id)
+
     # -- a check ------------------------------------------------------------------------------
 
     async def hand_in(self, file_name: str, notebook: bytes, place: Place | None) -> Check:
@@ -130,12 +150,9 @@ class Author:
         Raises:
             CannotPublish: it is one too many.
         """
-        if not _limiter.hit(_CHECKS, self.name):
-            raise CannotPublish("That were many notebooks. Wait a minute, and try again.", 429)
-        if self.spawner.ids:
-            unix_accounts.create_table(self.user.db)
-        present = await self._publishing.present(place) if place else None
-        found, clean = await read(self.spawner, notebook, present)
+        async with self._turn():
+            present = await self._publishing.present(place) if place else None
+            found, clean = await read(self.spawner, notebook, present)
         check = checks.add(self.user.id, name_from(file_name), found, clean)
         if place:
             self._begin(check, place, present)
@@ -144,22 +161,43 @@ class Author:
     def check(self, check_id: str) -> Check:
         """One of their checks. Raises CannotPublish: there is none."""
         check = checks.get(self.user.id, check_id)
+        if check and check.place and not self._still_may(check.place.folder):
+            checks.drop(check)
+            check = None
         if check is None:
             raise CannotPublish("This notebook is not kept here any more. Choose it again.", 404)
         return check
 
     async def aim(self, check: Check, place: Place) -> None:
         """Say where a notebook is to go, or what it would replace now, and have it run there."""
-        present = await self._publishing.present(place)
-        if not check.found.problem:
-            found, _ = await read(self.spawner, check.notebook, present)
-            check.found = found.model_copy(update={"outputs": check.found.outputs})
+        async with self._turn():
+            present = await self._publishing.present(place)
+            if not check.found.problem:
+                found, _ = await read(self.spawner, check.notebook, present)
+                check.found = found.model_copy(update={"outputs": check.found.outputs})
+        self.check(check.id)  # they may be signed out by now
         self._begin(check, place, present)
 
     def _begin(self, check: Check, place: Place, present: bytes | None) -> None:
         check.place, check.present = place, content_id(present)
         if not check.found.problem:
-            checks.try_out(self.spawner, check)
+            checks.try_out(self.spawner, check, partial(self._still_may, place.folder))
+
+    @contextlib.asynccontextmanager
+    async def _turn(self) -> AsyncIterator[None]:
+        """Their turn to have a notebook read. Raises CannotPublish: it is one too many."""
+        self._count(_LOOKS, "That were many notebooks. Wait a minute, and try again.")
+        if self.spawner.ids:
+            unix_accounts.create_table(self.user.db)
+        async with checking.turn(self.user.id):
+            yield
+
+    def _count(self, limit: RateLimitItem, sentence: str, cost: int = 1) -> None:
+        if not _limiter.hit(limit, self.name, cost=cost):
+            raise CannotPublish(sentence, 429)
+
+    def _count_change(self) -> None:
+        self._count(_CHANGES, "You have changed dashboards 30 times in an hour. Try again later.")
 
     # -- what changes a folder ----------------------------------------------------------------
 
@@ -188,6 +226,7 @@ class Author:
             raise CannotPublish("It is still being tried. Wait for that.", 409)
         if check.refusal:
             raise CannotPublish(check.refusal)
+        note = plain_note(note)
         if check.found.secrets and not not_secret:
             raise CannotPublish(
                 "There is what looks like a secret in it. Take it out, or say that it is none."
@@ -196,54 +235,96 @@ class Author:
             raise CannotPublish(
                 "It did not run to its end here. Say that it is to be published anyway."
             )
+        said = {"anyway": check.asks, "not_secret": bool(check.found.secrets)}  # on their word
+        much = "You have published 500 MB in a day. Try again tomorrow."
+        self._count(_BYTES, much, cost=len(check.notebook))
+        self._count_change()
         version = await self._publishing.publish(
             place,
             check.notebook,
             replaces=check.present if replaces is None else replaces,
             by=self.name,
-            note=plain_note(note),
+            note=note,
+            ask_again=partial(self._ask_again, place, check),
         )
         checks.drop(check)
-        self._changed("dashboard-published", place, version)
+        self._changed("dashboard-published", place, version, *(word for word in said if said[word]))
         return version
 
     async def roll_back(self, place: Place, version_id: str, replaces: str) -> str:
         """Show an older version again. As `publish`."""
+        self._count_change()
+        again = partial(self._ask_again, place)
         version = await self._publishing.roll_back(
-            place, version_id, replaces=replaces, by=self.name
+            place, version_id, replaces=replaces, by=self.name, ask_again=again
         )
         self._changed("dashboard-rolled-back", place, version)
         return version
 
     async def remove(self, place: Place, replaces: str) -> str:
         """Take a dashboard away; its versions are kept. As `publish`."""
-        version = await self._publishing.remove(place, replaces=replaces, by=self.name)
+        self._count_change()
+        again = partial(self._ask_again, place)
+        version = await self._publishing.remove(
+            place, replaces=replaces, by=self.name, ask_again=again
+        )
         self._changed("dashboard-removed", place, version)
         return version
 
-    def _changed(self, action: audit.Action, place: Place, version: str) -> None:
+    def _changed(self, action: audit.Action, place: Place, version: str, *said: str) -> None:
         details = {"group": place.folder, "dashboard": place.name, "version": version[:12]}
-        audit.record(action, user=self.name, **details)
+        audit.record(action, user=self.name, **details, **dict.fromkeys(said, "yes"))
         thumbnails.opened(self.spawner, place.folder, place.name)
 
     # -- versions -----------------------------------------------------------------------------
 
     async def shown(self, place: Place) -> Shown:
         """What a dashboard is now, and was. Raises CannotPublish."""
-        return await self._publishing.shown(place)
+        with self._looking_for_versions():
+            return await self._publishing.shown(place)
 
-    async def content(self, place: Place, version_id: str) -> tuple[Version, bytes | None]:
-        """One version and its notebook. Raises CannotPublish."""
-        return await self._publishing.content(place, version_id)
+    async def version(
+        self, place: Place, version_id: str
+    ) -> tuple[Version, bytes | None, tuple[Changed, ...]]:
+        """One version, its notebook, and what changes if what is there now becomes that.
 
-    async def differences(self, before: bytes | None, after: bytes | None) -> Any:
-        """What changes from one notebook to another, as `Found.changes`."""
+        Raises:
+            CannotPublish: there is none, or it is one too many.
+        """
+        async with self._turn():
+            with self._looking_for_versions():
+                version, content = await self._publishing.content(place, version_id)
+            present = await self._publishing.present(place)
+            return version, content, await self._differences(present, content)
+
+    async def changed_by(
+        self, place: Place, version_id: str, before_id: str | None
+    ) -> tuple[Changed, ...]:
+        """What a version has changed in another, None for nothing. As `version`."""
+        async with self._turn():
+            before = None
+            with self._looking_for_versions():
+                _, content = await self._publishing.content(place, version_id)
+                if before_id is not None:
+                    _, before = await self._publishing.content(place, before_id)
+            return await self._differences(before, content)
+
+    async def _differences(self, before: bytes | None, after: bytes | None) -> tuple[Changed, ...]:
         found, _ = await read(self.spawner, after or _EMPTY, before)
         return found.changes
 
-    async def present(self, place: Place) -> bytes | None:
-        """What is in the folder now. Raises CannotPublish."""
-        return await self._publishing.present(place)
+    @contextlib.contextmanager
+    def _looking_for_versions(self) -> Iterator[None]:
+        """To look for versions takes time: for each person once at a time. Raises CannotPublish."""
+        if self.user.id in _listing:
+            raise CannotPublish(
+                "Versions are being looked for, for you. Wait for that, and try again.", 429
+            )
+        _listing.add(self.user.id)
+        try:
+            yield
+        finally:
+            _listing.discard(self.user.id)
 
 
 #: A notebook with nothing in it.
@@ -251,9 +332,9 @@ _EMPTY: Final = b'{"cells": [], "metadata": {}, "nbformat": 4, "nbformat_minor":
 
 
 @lru_cache(maxsize=1)
-def publishing_in(notebooks: str) -> Publishing:
+def publishing_in(notebooks: str, has_accounts: bool) -> Publishing:
     """The hub's own."""
-    return Publishing(Path(notebooks))
+    return Publishing(Path(notebooks), has_accounts)
 
 
 def name_from(file_name: str) -> str:

@@ -11,7 +11,9 @@ from typing import Final, Literal
 Cell = tuple[str, str]
 
 _MOST: Final = 200  # changes that are told
-_MOST_CELLS: Final = 3000  # in which cells are compared with each other
+#: Cells of which each is compared with each: that takes time by the cube of their number, where the
+#: same ones come again and again.
+_MOST_CELLS: Final = 300
 _LONGEST: Final = 4000  # signs of a cell that are shown
 
 
@@ -33,13 +35,24 @@ class Change:
 
 def changes(before: Sequence[Cell], after: Sequence[Cell]) -> list[Change]:
     """How the cells of one version become those of another; the first ones, if they are many."""
+    head = _equal(before, after)
+    tail = _equal(before[head:][::-1], after[head:][::-1])
+    before, after = before[head : len(before) - tail], after[head : len(after) - tail]
     if max(len(before), len(after)) > _MOST_CELLS:
-        return _one_by_one(before, after, 0, 0)[:_MOST]
+        return _one_by_one(before, after, head, head)[:_MOST]
+    number: dict[Cell, int] = {}  # to compare numbers, not long texts
+    both = [[number.setdefault(cell, len(number)) for cell in cells] for cells in (before, after)]
     found: list[Change] = []
-    for tag, b0, b1, a0, a1 in SequenceMatcher(None, before, after, autojunk=False).get_opcodes():
+    for tag, b0, b1, a0, a1 in SequenceMatcher(None, *both, autojunk=False).get_opcodes():
         if tag != "equal":
-            found += _one_by_one(before[b0:b1], after[a0:a1], b0, a0)
+            found += _one_by_one(before[b0:b1], after[a0:a1], head + b0, head + a0)
     return found[:_MOST]
+
+
+def _equal(before: Sequence[Cell], after: Sequence[Cell]) -> int:
+    """How many cells are the same from the beginning on."""
+    pairs = enumerate(zip(before, after, strict=False))
+    return next((n for n, (old, new) in pairs if old != new), min(len(before), len(after)))
 
 
 def _one_by_one(

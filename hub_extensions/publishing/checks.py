@@ -7,12 +7,13 @@ forgotten them.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import secrets
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass, field
-from typing import Annotated, Final, Literal
+from typing import IO, Annotated, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
 from tornado.log import app_log
@@ -21,7 +22,8 @@ from ..accounts import apart
 from ..folders import ADMIN
 from ..spawner import DashboardSpawner
 from ..trial_runs import Trial, trial
-from .reading import NO_WORD, PATIENCE, TOO_LARGE
+from .publishing import CannotPublish
+from .reading import LARGEST, NO_WORD, PATIENCE, TOO_LARGE
 from .versions import Place
 
 #: Of a notebook as it is handed in, in bytes; outputs are most of a large one.
@@ -30,7 +32,9 @@ LARGEST_SENT: Final = 50_000_000 - 1
 _OWNER: Final = "reader"
 _KEPT: Final = 3600.0  # seconds
 _OF_ONE: Final = 4  # checks of one person that are kept
-_ALL: Final = 256 * 1024 * 1024  # bytes of notebooks that are kept
+_BYTES_OF_ONE: Final = 2 * LARGEST  # of those notebooks,
+_ALL: Final = 256 * 1024 * 1024  # and of everybody's
+_LONGEST_LINE: Final = 16 * 1024 * 1024  # bytes of what is told of a notebook
 #: Errors by which a notebook says that something is away which it needs, and may be there later.
 _AWAY: Final = frozenset(
     {
@@ -50,6 +54,7 @@ _AWAY: Final = frozenset(
     }
 )
 _one_at_a_time = asyncio.Lock()
+_reading: Final[set[int]] = set()  # whose notebook is read, or waits for that
 
 _Word = Annotated[str, StringConstraints(max_length=300)]
 _Text = Annotated[str, StringConstraints(max_length=4100)]
@@ -148,15 +153,38 @@ class Check:
             return False
         if trial.needs_viewer or not trial.problem:
             return trial.needs_viewer
-        last = trial.traceback.rstrip().rpartition("\n")[2].partition(":")[0].rpartition(".")[2]
         is_admins = self.place is not None and self.place.folder == ADMIN
-        return is_admins or last in _AWAY
+        return is_admins or trial.error in _AWAY
+
+
+@contextlib.asynccontextmanager
+async def turn(owner: int) -> AsyncIterator[None]:
+    """Somebody's turn to have a notebook read. What is read is to be fetched in it, not before:
+    many may wait.
+
+    Args:
+        owner: the id of the person in the hub.
+
+    Raises:
+        CannotPublish: one of theirs is read already, or waits.
+    """
+    if owner in _reading:
+        raise CannotPublish(
+            "Another notebook of yours is being looked at. Wait for that, and try again.", 429
+        )
+    _reading.add(owner)
+    try:
+        async with _one_at_a_time:
+            yield
+    finally:
+        _reading.discard(owner)
 
 
 async def read(
     spawner: DashboardSpawner, notebook: bytes, present: bytes | None
 ) -> tuple[Found, bytes]:
-    """What is known of a notebook that somebody hands in, and it without its outputs.
+    """What is known of a notebook that somebody hands in, and it without its outputs. Call it in
+    somebody's `turn`.
 
     Args:
         spawner: of anybody's server; it knows the accounts.
@@ -165,24 +193,32 @@ async def read(
     if len(notebook) > LARGEST_SENT:
         return Found(problem=TOO_LARGE), b""
     with tempfile.TemporaryFile() as file:
-        async with _one_at_a_time:
-            status = await apart.run(
-                *("hub_extensions.publishing.reading", str(len(notebook))),
-                given=notebook + (present or b""),
-                seconds=PATIENCE,
-                uid=spawner.unix_id(_OWNER) if spawner.ids else None,
-                stdout=file,
-                stderr=asyncio.subprocess.DEVNULL,  # it would say what the notebook has it say
-                cwd="/",
-                env={},
-            )
-        file.seek(0)
-        line, rest = file.readline(), file.read()
+        status = await apart.run(
+            *("hub_extensions.publishing.reading", str(len(notebook))),
+            given=notebook + (present or b""),
+            seconds=PATIENCE,
+            uid=spawner.unix_id(_OWNER) if spawner.ids else None,
+            stdout=file,
+            stderr=asyncio.subprocess.DEVNULL,  # it would say what the notebook has it say
+            cwd="/",
+            env={},
+        )
+        if status != 0:
+            return Found(problem=NO_WORD), b""
+        return await asyncio.to_thread(_found_in, file)
+
+
+def _found_in(file: IO[bytes]) -> tuple[Found, bytes]:
+    """What the reader has written, as far as it can be true."""
+    file.seek(0)
+    line, rest = file.readline(_LONGEST_LINE), file.read(LARGEST + 1)
     try:
         found = Found.model_validate_json(line)
     except ValidationError:
         return Found(problem=NO_WORD), b""
-    return (found, rest) if status == 0 else (Found(problem=NO_WORD), b"")
+    if len(rest) > LARGEST:
+        return Found(problem=TOO_LARGE), b""
+    return found, b"" if found.problem else rest
 
 
 class Checks:
@@ -192,13 +228,21 @@ class Checks:
         self._kept: dict[str, Check] = {}
 
     def add(self, owner: int, name: str, found: Found, notebook: bytes) -> Check:
-        """Keep one more; the oldest go, if there are too many."""
+        """Keep one more; this person's oldest go, if there are too many.
+
+        Raises:
+            CannotPublish: there is no room for it, as others' are kept.
+        """
+        for old in self._to_go(owner, len(notebook)):
+            self.drop(old)
+        if sum(len(kept.notebook) for kept in self._kept.values()) + len(notebook) > _ALL:
+            raise CannotPublish(
+                "Many notebooks wait to be published just now. Try again in some minutes.", 503
+            )
         check = Check(
             id=secrets.token_urlsafe(16), owner=owner, name=name, found=found, notebook=notebook
         )
         self._kept[check.id] = check
-        for old in self._too_many(owner):
-            self.drop(old)
         return check
 
     def get(self, owner: int, check_id: str) -> Check | None:
@@ -212,20 +256,29 @@ class Checks:
         if check.running:
             check.running.cancel()
 
-    def try_out(self, spawner: DashboardSpawner, check: Check) -> None:
-        """Have it run where it is to go. Nobody waits for that here."""
+    def drop_all_of(self, owner: int) -> None:
+        """Forget all of a person's: they are signed out, or may not come any more."""
+        for check in list(self._kept.values()):
+            if check.owner == owner:
+                self.drop(check)
+
+    def try_out(
+        self, spawner: DashboardSpawner, check: Check, still_may: Callable[[], bool]
+    ) -> None:
+        """Have it run where it is to go. Nobody waits for that here. `still_may`: as of `trial`."""
         if check.running:
             check.running.cancel()
         check.trial = None
-        check.running = asyncio.create_task(_try_out(spawner, check))
+        check.running = asyncio.create_task(_try_out(spawner, check, still_may))
 
-    def _too_many(self, owner: int) -> Iterator[Check]:
-        left, of_owner = 0, 0
+    def _to_go(self, owner: int, size: int) -> Iterator[Check]:
+        """Those that make room for one more of a person's: what is old, and of their own."""
+        left = 1
         for check in reversed(list(self._kept.values())):
-            left += len(check.notebook)
-            of_owner += check.owner == owner
-            too_many_of_owner = check.owner == owner and of_owner > _OF_ONE
-            if left > _ALL or too_many_of_owner or not _is_fresh(check):
+            if check.owner == owner:
+                left, size = left + 1, size + len(check.notebook)
+            is_too_much = check.owner == owner and (left > _OF_ONE or size > _BYTES_OF_ONE)
+            if is_too_much or not _is_fresh(check):
                 yield check
 
 
@@ -233,11 +286,13 @@ def _is_fresh(check: Check) -> bool:
     return time.monotonic() - check.made < _KEPT
 
 
-async def _try_out(spawner: DashboardSpawner, check: Check) -> None:
+async def _try_out(spawner: DashboardSpawner, check: Check, still_may: Callable[[], bool]) -> None:
     place = check.place
     assert place is not None
     try:
-        check.trial = await trial(spawner, place.folder, place.name, check.notebook)
+        check.trial = await trial(
+            spawner, place.folder, place.name, check.notebook, still_may=still_may
+        )
     except Exception:
         app_log.exception("%s could not be tried", place)
         check.trial = Trial(problem="It could not be tried here just now. Try again.")

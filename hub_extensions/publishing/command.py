@@ -149,11 +149,10 @@ class _Hub:
             raise CommandError("a token is sent by https only; give the hub's https address")
         address = url.rstrip("/").removesuffix(_API)
         self._url = f"{address}{_API}/publishing"
-        token = os.environ.get("ATRIUM_TOKEN") or os.environ.get("JUPYTERHUB_API_TOKEN")
+        token = os.environ.get("ATRIUM_TOKEN")  # a lab's own hands notebooks in, and does no more
         if not token:
-            raise CommandError(
-                f"set ATRIUM_TOKEN to a token of yours; make one on {address}/hub/token"
-            )
+            page = f"{os.environ.get('ATRIUM_ADDRESS', '').rstrip('/') or address}/hub/token"
+            raise CommandError(f"set ATRIUM_TOKEN to a token of yours; make one on {page}")
         self._headers = {"Authorization": f"token {token}"}
 
     def ask(self, method: str, path: str, **options: Any) -> dict[str, Any]:

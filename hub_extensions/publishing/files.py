@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
+from ..accounts import access_lists
 from ..notebook_files import LARGEST
 
 _FOLDER: Final = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
@@ -75,11 +76,16 @@ def names(folder: int) -> list[str]:
         )
 
 
-def read(folder: int, name: str) -> bytes | None:
+def read(folder: int, name: str, has_accounts: bool = False) -> bytes | None:
     """The notebook of this name, None where there is none.
 
+    Args:
+        has_accounts: servers run under accounts of their own, so whoever can write to the folder
+            may not be able to read what a file in it is.
+
     Raises:
-        NotAFile: there is something else of this name, or more than is read anywhere.
+        NotAFile: there is something else of this name, more than is read anywhere, or with accounts
+            what is not for all who may enter the folder.
         OSError: it cannot be read.
     """
     # Not blocking: a pipe would have us wait for whoever made it.
@@ -96,11 +102,25 @@ def read(folder: int, name: str) -> bytes | None:
     if not stat.S_ISREG(info.st_mode) or info.st_size > LARGEST:
         os.close(descriptor)
         raise NotAFile(_not_a_file(name))
+    if has_accounts and not _is_for_all(descriptor, info):
+        os.close(descriptor)
+        raise NotAFile(
+            f"{file_name(name)} there is not for all who see the folder: not everybody may read it,"
+            " or it has another name elsewhere."
+        )
     with open(descriptor, "rb") as file:
         content = file.read(LARGEST + 1)
     if len(content) > LARGEST:
         raise NotAFile(_not_a_file(name))
     return content
+
+
+def _is_for_all(descriptor: int, info: os.stat_result) -> bool:
+    return (
+        bool(info.st_mode & stat.S_IROTH)
+        and info.st_nlink == 1
+        and not access_lists.has_list(descriptor)
+    )
 
 
 def _not_a_file(name: str) -> str:

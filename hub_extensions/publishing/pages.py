@@ -5,6 +5,8 @@ They do what the API does, for people: no script is needed but to wait, and to d
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Iterator
 from functools import partial
 from typing import Any, Final
 from urllib.parse import quote
@@ -16,7 +18,7 @@ from tornado.httputil import url_concat
 
 from ..folders import dashboard_named
 from .author import LONGEST_NOTE, NOWHERE, Author, link_to
-from .checks import LARGEST_SENT, Check
+from .checks import LARGEST_SENT, Changed, Check
 from .publishing import CannotPublish, Conflict
 from .versions import NONE, Place, Version
 
@@ -157,19 +159,15 @@ class VersionsPage(_Page):
 
     @web.authenticated
     async def get(self, folder: str, name: str) -> None:
-        try:
+        with _told():
             await self.show_versions(self.author.place(folder, name))
-        except CannotPublish as refused:
-            raise web.HTTPError(refused.status, str(refused)) from refused
 
     @web.authenticated
     async def post(self, folder: str, name: str) -> None:
         """Roll back, or remove."""
         replaces = self.get_body_argument("replaces", "")
-        try:
+        with _told():
             place = self.author.place(folder, name)
-        except CannotPublish as refused:
-            raise web.HTTPError(refused.status, str(refused)) from refused
         try:
             if version := self.get_body_argument("version", ""):
                 await self.author.roll_back(place, version, replaces)
@@ -177,7 +175,8 @@ class VersionsPage(_Page):
                 await self.author.remove(place, replaces)
         except CannotPublish as refused:
             self.set_status(refused.status)
-            await self.show_versions(place, str(refused))
+            with _told():
+                await self.show_versions(place, str(refused))
         else:
             here = self.page("versions", folder, name)
             self.redirect(url_concat(here, {"done": "1"}), status=303)
@@ -204,14 +203,20 @@ class VersionsPage(_Page):
 
     async def _differences(
         self, place: Place, versions: tuple[Version, ...], version_id: str
-    ) -> Any:
+    ) -> tuple[Changed, ...]:
         """What a version has changed in the one before it."""
-        _, after = await self.author.content(place, version_id)
-        number = next(n for n, version in enumerate(versions) if version.id == version_id)
-        before = None
-        if number + 1 < len(versions):
-            _, before = await self.author.content(place, versions[number + 1].id)
-        return await self.author.differences(before, after)
+        ids = [version.id for version in versions]
+        before = ids[ids.index(version_id) + 1 :]
+        return await self.author.changed_by(place, version_id, before[0] if before else None)
+
+
+@contextlib.contextmanager
+def _told() -> Iterator[None]:
+    """Where there is no page to say it on, a refusal is an error page with its sentence."""
+    try:
+        yield
+    except CannotPublish as refused:
+        raise web.HTTPError(refused.status, str(refused)) from refused
 
 
 handlers: Final = [

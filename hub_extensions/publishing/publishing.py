@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import asyncio
 import errno
-import threading
+import shutil
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, TypeVar
@@ -36,6 +37,9 @@ from .versions import (
 
 T = TypeVar("T")
 
+#: What is to be free on the disk: bytes, and a share of it. Below, nothing is published.
+_LEAST_FREE: Final = 200_000_000
+_LEAST_SHARE: Final = 0.02
 _NO_ROOM: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 
 
@@ -90,12 +94,15 @@ class Publishing:
 
     Args:
         notebooks: the folder of folders.
+        has_accounts: servers run under accounts of their own, not under the hub's.
     """
 
-    def __init__(self, notebooks: Path) -> None:
-        self._notebooks = notebooks
+    def __init__(self, notebooks: Path, has_accounts: bool = False) -> None:
+        self._notebooks, self._has_accounts = notebooks, has_accounts
         self._versions = Versions(notebooks)
-        self._one = threading.Lock()
+        self._one = asyncio.Lock()
+        # Its own: those who wait for a folder must not keep others from the common threads.
+        self._thread = ThreadPoolExecutor(1, "publishing")
 
     # -- to read ------------------------------------------------------------------------------
 
@@ -124,7 +131,7 @@ class Publishing:
     def _read(self, place: Place) -> bytes | None:
         try:
             with files.opened(self._notebooks, place.folder) as folder:
-                return files.read(folder, place.name)
+                return files.read(folder, place.name, self._has_accounts)
         except FileNotFoundError:
             return None
 
@@ -144,20 +151,36 @@ class Publishing:
     # -- to write -----------------------------------------------------------------------------
 
     async def publish(
-        self, place: Place, content: bytes, *, replaces: str, by: str, note: str
+        self,
+        place: Place,
+        content: bytes,
+        *,
+        replaces: str,
+        by: str,
+        note: str,
+        ask_again: Callable[[], object] | None = None,
     ) -> str:
         """Put a notebook into its folder, which is made if there is none.
 
         Args:
             replaces: what is there, by its `content_id`, as the person knows it.
+            ask_again: called when its turn has come; raises what keeps the person from it by then.
 
         Returns the id of the new version. Raises CannotPublish, Conflict.
         """
         return await self._alone(
-            lambda: self._change(place, content, PUBLISHED, replaces, by, note)
+            lambda: self._change(place, content, PUBLISHED, replaces, by, note), ask_again
         )
 
-    async def roll_back(self, place: Place, version_id: str, *, replaces: str, by: str) -> str:
+    async def roll_back(
+        self,
+        place: Place,
+        version_id: str,
+        *,
+        replaces: str,
+        by: str,
+        ask_again: Callable[[], object] | None = None,
+    ) -> str:
         """Show an older version again, as a new one. Arguments and answer as of `publish`."""
 
         def roll_back() -> str:
@@ -167,19 +190,30 @@ class Publishing:
             note = f"Back to the version of {version.when.strftime('%-d %B %Y, %H:%M UTC')}"
             return self._change(place, content, ROLLED_BACK, replaces, by, note)
 
-        return await self._alone(roll_back)
+        return await self._alone(roll_back, ask_again)
 
-    async def remove(self, place: Place, *, replaces: str, by: str) -> str:
+    async def remove(
+        self,
+        place: Place,
+        *,
+        replaces: str,
+        by: str,
+        ask_again: Callable[[], object] | None = None,
+    ) -> str:
         """Take a notebook out of its folder; its versions are kept. As `publish`."""
-        return await self._alone(lambda: self._change(place, None, REMOVED, replaces, by, ""))
+        return await self._alone(
+            lambda: self._change(place, None, REMOVED, replaces, by, ""), ask_again
+        )
 
     def _change(
         self, place: Place, content: bytes | None, action: str, replaces: str, by: str, note: str
     ) -> str:
         versions, new = self._versions, content_id(content)
+        if content is not None:
+            self._check_room()
         with files.opened(self._notebooks, place.folder, make=content is not None) as folder:
             files.clean(folder)
-            present = files.read(folder, place.name)
+            present = files.read(folder, place.name, self._has_accounts)
             there = content_id(present)
             is_kept = versions.newest(place) == there
             if there != replaces:
@@ -211,24 +245,39 @@ class Publishing:
         except (OSError, FileLocked) as error:  # what was begun is found again, see `settle`
             app_log.warning("A version of %s is not counted yet: %s", place, error)
 
-    async def _alone(self, work: Callable[[], T]) -> T:
+    def _check_room(self) -> None:
+        """Leave some of the disk: what others do, and the hub itself, needs it."""
+        disk = shutil.disk_usage(self._notebooks)
+        if disk.free < max(_LEAST_FREE, _LEAST_SHARE * disk.total):
+            raise CannotPublish(
+                "Too little of the disk is free to publish. Nothing has changed; ask whoever runs"
+                " this site to make some room.",
+                507,
+            )
+
+    async def _alone(
+        self, work: Callable[[], T], ask_again: Callable[[], object] | None = None
+    ) -> T:
         """Do something in a thread, when nothing else is done to the folders, and say in a
         sentence why it could not be."""
-        return await asyncio.to_thread(self._settled, work)
+        async with self._one:
+            if ask_again is not None:
+                ask_again()
+            loop = asyncio.get_running_loop()
+            return await loop.run_in_executor(self._thread, self._settled, work)
 
     def _settled(self, work: Callable[[], T]) -> T:
-        with self._one:
-            try:
-                self._versions.settle(self._in_place)
-                return work()
-            except NotAFile as error:
-                sentence = f"{error} Whoever runs this site can put it away."
-                raise CannotPublish(sentence, 409) from error
-            except (OSError, NotGitRepository, ObjectFormatException, FileLocked) as error:
-                app_log.error("A folder of notebooks cannot be changed: %s", error)
-                raise _sentence(error) from error
-            finally:
-                self._versions.close()
+        try:
+            self._versions.settle(self._in_place)
+            return work()
+        except NotAFile as error:
+            sentence = f"{error} Whoever runs this site can put it away."
+            raise CannotPublish(sentence, 409) from error
+        except (OSError, NotGitRepository, ObjectFormatException, FileLocked) as error:
+            app_log.error("A folder of notebooks cannot be changed: %s", error)
+            raise _sentence(error) from error
+        finally:
+            self._versions.close()
 
 
 def _sentence(error: Exception) -> CannotPublish:

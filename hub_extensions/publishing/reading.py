@@ -2,7 +2,8 @@
 
 `python -m hub_extensions.publishing.reading SIZE` takes the notebook, of so many bytes, and after
 it the one that is there now, on standard input. It writes a line of JSON (`checks.Found`), and
-after it the notebook as it would be published: without outputs.
+after it the notebook as it would be published: without outputs. One that cannot be published is
+left out.
 """
 
 from __future__ import annotations
@@ -23,12 +24,13 @@ TOO_LARGE: Final = (
     "This notebook is too large: it may have 50 MB, and 16 MB without its outputs. Put its data"
     " into a file beside it."
 )
-#: Seconds that it may take.
+#: Seconds that it may take, on a machine that is busy.
 PATIENCE: Final = 30.0
 NO_WORD: Final = "This file could not be read as a notebook."
 
+_SECONDS_OF_CPU: Final = 5
 _MEMORY: Final = 2 * 1024**3
-_MOST_CELLS: Final = 10_000
+_MOST_CELLS: Final = 5000
 
 
 class _NoNotebook(Exception):
@@ -38,11 +40,12 @@ class _NoNotebook(Exception):
 def main() -> None:
     """Read, and write what is found."""
     resource.setrlimit(resource.RLIMIT_AS, (_MEMORY, _MEMORY))
-    resource.setrlimit(resource.RLIMIT_CPU, (int(PATIENCE), int(PATIENCE)))
+    resource.setrlimit(resource.RLIMIT_CPU, (_SECONDS_OF_CPU, _SECONDS_OF_CPU))
     given = sys.stdin.buffer.read()
     size = int(sys.argv[1])
     found, notebook = look_at(given[:size], given[size:])
-    sys.stdout.buffer.write(json.dumps(found).encode() + b"\n" + notebook)
+    line = json.dumps(found, ensure_ascii=False).encode(errors="replace")
+    sys.stdout.buffer.write(line + b"\n" + notebook)
 
 
 def look_at(notebook: bytes, present: bytes) -> tuple[dict[str, Any], bytes]:
@@ -55,8 +58,10 @@ def look_at(notebook: bytes, present: bytes) -> tuple[dict[str, Any], bytes]:
         return {"problem": NO_WORD}, b""
     cells = cells_of(clean)
     text = _written(clean)
+    if len(text) > LARGEST:
+        return {"problem": TOO_LARGE}, b""
     found = {
-        "problem": TOO_LARGE if len(text) > LARGEST else "",
+        "problem": "",
         "title": _title(clean),
         "cells": len(cells),
         "outputs": outputs,
@@ -145,7 +150,7 @@ def _cells_in(present: bytes) -> list[Cell]:
     try:
         notebook = json.loads(present)
         return cells_of(notebook)[:_MOST_CELLS]
-    except (ValueError, RecursionError, KeyError, TypeError):
+    except (ValueError, RecursionError, MemoryError, KeyError, TypeError):
         return []
 
 

@@ -21,7 +21,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
-from dulwich.object_store import tree_lookup_path
 from dulwich.objects import Blob, Commit, ObjectID, Tree
 from dulwich.refs import Ref
 from dulwich.repo import Repo
@@ -43,7 +42,8 @@ _MAIN: Final = Ref(b"refs/heads/main")
 _PENDING: Final = Ref(b"refs/atrium/pending")
 _FILE, _FOLDER = 0o100644, 0o040000
 _TRAILER: Final = re.compile(r"(Folder|Dashboard|Action): (.*)")
-_MOST: Final = 500
+_MOST: Final = 200  # versions of a notebook that are told,
+_FURTHEST: Final = 5000  # looked for in so many of the newest commits
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,11 +52,6 @@ class Place:
 
     folder: str
     name: str
-
-    @property
-    def path(self) -> bytes:
-        """In the repository."""
-        return f"{self.folder}/{file_name(self.name)}".encode()
 
     def __str__(self) -> str:
         return f"{self.folder}/{self.name}"
@@ -102,17 +97,22 @@ class Versions:
     # -- to read ------------------------------------------------------------------------------
 
     def of(self, place: Place, most: int = _MOST) -> list[Version]:
-        """The versions of a notebook, the newest first. Raises OSError."""
+        """The newest versions of a notebook, the newest first: of the last commits, whose number is
+        bounded. Raises OSError."""
         found: list[Version] = []
         commit = self._head()
-        content = self._content_id(commit, place)
-        while commit is not None and len(found) < most:
+        folder = self._folder_id(commit, place)
+        for _ in range(_FURTHEST):
+            if commit is None or len(found) == most:
+                break
             parents = _commit(self._open(), commit).parents
             before = parents[0] if parents else None
-            content_before = self._content_id(before, place)
-            if content != content_before:
-                found.append(self._version(commit, content, place))
-            commit, content = before, content_before
+            folder_before = self._folder_id(before, place)
+            if folder != folder_before:  # else nothing of this folder has changed
+                content = self._in_folder(folder, place)
+                if content != self._in_folder(folder_before, place):
+                    found.append(self._version(commit, content, place))
+            commit, folder = before, folder_before
         return found
 
     def newest(self, place: Place) -> str:
@@ -142,14 +142,22 @@ class Versions:
         )
 
     def _content_id(self, commit: ObjectID | None, place: Place) -> str:
+        return self._in_folder(self._folder_id(commit, place), place)
+
+    def _folder_id(self, commit: ObjectID | None, place: Place) -> ObjectID | None:
+        """Of the tree of a folder as it was at a commit, None where there was none."""
         if commit is None:
+            return None
+        root = _tree(self._open(), _commit(self._open(), commit).tree)
+        name = place.folder.encode()
+        return ObjectID(root[name][1]) if name in root else None
+
+    def _in_folder(self, folder: ObjectID | None, place: Place) -> str:
+        """The notebook that a tree of its folder has, by its `content_id`."""
+        if folder is None:
             return NONE
-        repo = self._open()
-        try:
-            path = (_commit(repo, commit).tree, place.path)
-            return tree_lookup_path(repo.__getitem__, *path)[1].decode()
-        except KeyError:
-            return NONE
+        tree, name = _tree(self._open(), folder), file_name(place.name).encode()
+        return tree[name][1].decode() if name in tree else NONE
 
     # -- to write -----------------------------------------------------------------------------
 
@@ -165,11 +173,9 @@ class Versions:
         Returns the commit's id. Raises OSError.
         """
         repo, head = self._make(), self._head()
-        root = repo[_commit(repo, head).tree] if head else Tree()
-        assert isinstance(root, Tree)
+        root = _tree(repo, _commit(repo, head).tree) if head else Tree()
         folder, file = place.folder.encode(), file_name(place.name).encode()
-        tree = repo[root[folder][1]] if folder in root else Tree()
-        assert isinstance(tree, Tree)
+        tree = _tree(repo, root[folder][1]) if folder in root else Tree()
         store = repo.object_store
         if content is None:
             del tree[file]
@@ -270,6 +276,12 @@ def _commit(repo: Repo, commit_id: bytes) -> Commit:
     commit = repo[commit_id]
     assert isinstance(commit, Commit)
     return commit
+
+
+def _tree(repo: Repo, tree_id: bytes) -> Tree:
+    tree = repo[tree_id]
+    assert isinstance(tree, Tree)
+    return tree
 
 
 def _subject(action: str, place: Place) -> str:

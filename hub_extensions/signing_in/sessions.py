@@ -69,6 +69,11 @@ def whose(db: DatabaseSession) -> set[int]:
     return set(db.scalars(select(Session.user_id)))
 
 
+def is_signed_in(db: DatabaseSession, user_id: int) -> bool:
+    """Whether somebody is signed in, in whatever browser."""
+    return db.get(Session, user_id) is not None
+
+
 def count(db: DatabaseSession) -> int:
     """How many are signed in."""
     return db.scalar(select(func.count()).select_from(Session)) or 0

@@ -17,6 +17,7 @@ from tornado.httputil import url_concat
 
 from .. import audit, brands, grants
 from ..folders import LAB
+from ..publishing.checks import checks
 from . import pending, sessions
 
 #: Servers that signing out stops. An open lab may hold unsaved work, and is stopped when its person
@@ -39,6 +40,7 @@ async def end_everything(app: Any, user: User, *, lab: bool = False) -> None:
     with ends first, so that nobody asks on behalf of a session that is over.
     """
     user.cookie_id = orm.new_token()
+    checks.drop_all_of(user.id)
     sessions.end(app.db, user.orm_user)
     pending.forget_held(lambda held: held.auth_model["name"] == user.name)
     app.db.commit()  # before any await: the handlers share one session, and may roll it back

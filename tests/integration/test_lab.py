@@ -9,6 +9,7 @@ import uuid
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 import requests
@@ -106,6 +107,32 @@ def test_its_token_can_do_as_much_as_it_should(hub: Hub, lab: Lab) -> None:
     asked = {"group": "user", "dashboard": "sensor_explorer"}
     for path in ("/folder-secrets", "/shared-data"):
         assert hub.api(path, "POST", json=asked, headers=headers).status_code == 403
+
+
+def test_its_token_hands_a_notebook_in_and_publishes_nothing(hub: Hub, lab: Lab) -> None:
+    headers = {"Authorization": f"token {lab.run(TOKEN).strip()}"}
+
+    def ask(method: str, path: str, **more: Any) -> requests.Response:
+        return hub.api(f"/publishing{path}", method, headers=headers, **more)
+
+    content = json.dumps(notebook(code("1"))).encode()
+    given = ask("POST", "/checks?name=mine", data=content)
+    assert given.status_code == 201, given.text
+    check, place = f"/checks/{given.json()['id']}", {"folder": "analysts", "name": "mine"}
+    assert ask("GET", check).ok
+    for method, path, more in (
+        ("GET", "", {}),
+        ("POST", "/checks?name=mine&folder=analysts", {"data": content}),
+        ("PUT", check, {"json": place}),
+        ("POST", f"{check}/publish", {"json": {}}),
+        ("GET", "/dashboards/analysts/mine", {}),
+        ("DELETE", "/dashboards/analysts/mine?replaces=none", {}),
+        ("GET", "/dashboards/analysts/mine/versions/0", {}),
+        ("POST", "/dashboards/analysts/mine/rollback", {"json": {}}),
+    ):
+        refused = ask(method, path, **more)
+        assert refused.status_code == 403, path
+        assert "hands a notebook in and does no more" in refused.json()["message"]
 
 
 def test_its_code_finds_no_secret(hub: Hub, lab: Lab) -> None:
@@ -223,7 +250,10 @@ def test_signing_out_asks_about_it_and_can_leave_it_running(hub: Hub, lab: Lab) 
     assert lab.person.get(f"{lab.home}api/contents").status_code == 403
     assert process is not None
     assert process.is_running()
-    assert hub.api("/user", headers={"Authorization": f"token {key}"}).ok
+    headers = {"Authorization": f"token {key}"}
+    assert hub.api("/user", headers=headers).ok
+    left = hub.api("/publishing/checks?name=x", "POST", data=b"{}", headers=headers)
+    assert (left.status_code, "signed out" in left.json()["message"]) == (403, True)
     lab.person.sign_in(ANALYST)
     assert lab.person.get(lab.home).ok
     assert hub.server_of(ANALYST, "lab") == process

@@ -233,7 +233,9 @@ def test_what_cannot_be_published_is_refused_with_a_sentence(
     assert not (hub.notebooks / "finance" / "broken.ipynb").exists()
 
 
-def test_what_its_author_decides_is_published_on_their_word(analyst: Desk, hub: Hub) -> None:
+def test_what_its_author_decides_is_published_on_their_word(
+    analyst: Desk, admin: Desk, hub: Hub
+) -> None:
     cells = "password = 'correct-horse'", "from dashboards import current_user\ncurrent_user()"
     check = analyst.check(notebook(*cells), "finance", "decided")
     assert (check["refusal"], check["asks"], len(check["secrets"])) == ("", True, 1)
@@ -242,6 +244,9 @@ def test_what_its_author_decides_is_published_on_their_word(analyst: Desk, hub: 
     assert analyst.publish(check, anyway=True, not_secret=True).ok
     assert (hub.notebooks / "finance" / "decided.ipynb").exists()
     assert "correct-horse" not in hub.log_text()
+    trail = admin.person.get("/hub/api/audit?search=finance", headers=admin.headers).json()
+    (record,) = [one for one in trail["records"] if one["details"].get("dashboard") == "decided"]
+    assert (record["details"]["anyway"], record["details"]["not_secret"]) == ("yes", "yes")
 
 
 def test_a_right_is_asked_for_each_time(hub: Hub, analyst: Desk, admin: Desk) -> None:
@@ -267,9 +272,19 @@ def test_a_right_is_asked_for_each_time(hub: Hub, analyst: Desk, admin: Desk) ->
     assert no_one.ask("GET", "/dashboards/finance/told").status_code == 403
     taken = {"users": [ANALYST]}
     assert hub.api("/groups/finance.publish/users", "DELETE", json=taken).ok
-    assert analyst.publish(check).status_code == 403
+    assert analyst.publish(check).status_code == 404
     assert hub.api("/groups/finance.publish/users", "POST", json=taken).ok
-    assert analyst.publish(check).ok
+    assert analyst.ask("GET", f"/checks/{check['id']}").status_code == 404  # it was dropped
+
+
+def test_who_signs_out_leaves_no_check(admin: Desk) -> None:
+    check = admin.check(notebook("1"), "finance", "left")
+    assert admin.ask("GET", f"/checks/{check['id']}").ok
+    admin.person.get("/hub/logout")
+    admin.person.sign_in(ADMIN)
+    admin.headers |= admin.person.xsrf
+    assert admin.ask("GET", "").ok
+    assert admin.ask("GET", f"/checks/{check['id']}").status_code == 404
 
 
 def test_who_gives_the_right(hub: Hub, admin: Desk) -> None:

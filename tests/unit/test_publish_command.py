@@ -139,6 +139,16 @@ def test_what_was_published_meanwhile_is_replaced_by_force_only(
     ("names", "options", "said"),
     [
         ({"ATRIUM_TOKEN": ""}, [], f"make one on {HUB}/hub/token"),
+        (
+            {"ATRIUM_TOKEN": "", "JUPYTERHUB_API_TOKEN": "of-a-lab"},
+            [],
+            "set ATRIUM_TOKEN to a token",
+        ),
+        (
+            {"ATRIUM_TOKEN": "", "ATRIUM_ADDRESS": "https://x.test/"},
+            [],
+            "on https://x.test/hub/token",
+        ),
         ({"ATRIUM_URL": ""}, [], "say where the hub is"),
         ({}, ["--url", "http://dashboards.example.org"], "by https only"),
     ],

@@ -10,12 +10,16 @@ import resource
 import signal
 import subprocess
 import sys
+import threading
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from dulwich.repo import Repo
 
 from hub_extensions.publishing import files
+from hub_extensions.publishing import publishing as publishing_module
+from hub_extensions.publishing import versions as versions_module
 from hub_extensions.publishing.publishing import CannotPublish, Conflict, Publishing
 from hub_extensions.publishing.versions import NONE, Place, Versions, content_id
 
@@ -302,6 +306,95 @@ async def test_nothing_but_a_file_is_read_or_replaced(
         await publishing.shown(COSTS)
     assert secret.read_bytes() == b"of the hub"
     assert not (notebooks.parent / "new").exists()
+
+
+@pytest.mark.parametrize("how", ["not for all", "another name"])
+async def test_with_accounts_what_is_not_for_all_is_neither_shown_nor_taken_over(
+    how: str, notebooks: Path
+) -> None:
+    """The hub may read what who put it there may not: it would be in the versions for good."""
+    place = notebooks / "finance" / "costs.ipynb"
+    place.write_bytes(ONE)
+    if how == "not for all":
+        place.chmod(0o640)
+    else:
+        os.link(place, notebooks.parent / "another")
+    publishing = Publishing(notebooks, has_accounts=True)
+    for work in (
+        publishing.present(COSTS),
+        publishing.shown(COSTS),
+        publish(publishing, TWO, ONE),
+        publishing.remove(COSTS, replaces=content_id(ONE), by=ADA),
+    ):
+        with pytest.raises(CannotPublish, match="not for all who see the folder"):
+            await work
+    assert content_of(notebooks) == ONE
+    assert not (notebooks / ".versions.git").exists()
+    await publish(Publishing(notebooks), TWO, ONE)  # one account: who writes it could read it
+    await publish(publishing, THREE, TWO)  # and what was published is for all
+
+
+async def test_a_right_that_is_gone_when_the_turn_comes_changes_nothing(
+    publishing: Publishing, notebooks: Path
+) -> None:
+    await publish(publishing, ONE, None)
+    first = (await publishing.shown(COSTS)).versions[0].id
+
+    def gone() -> None:
+        raise CannotPublish("Not any more.", 403)
+
+    more = {"replaces": content_id(ONE), "by": ADA, "ask_again": gone}
+    for work in (
+        publishing.publish(COSTS, TWO, note="", **more),
+        publishing.roll_back(COSTS, first, **more),
+        publishing.remove(COSTS, **more),
+    ):
+        with pytest.raises(CannotPublish, match="Not any more"):
+            await work
+    assert content_of(notebooks) == ONE
+    assert len(await history(publishing)) == 1
+
+
+async def test_who_waits_for_a_folder_keeps_nobody_from_the_common_threads(
+    publishing: Publishing,
+) -> None:
+    go_on = threading.Event()
+    waiting = [asyncio.create_task(publishing._alone(go_on.wait)) for _ in range(100)]
+    try:
+        assert await asyncio.wait_for(asyncio.to_thread(lambda: "free"), 5) == "free"
+    finally:
+        go_on.set()
+        await asyncio.gather(*waiting)
+
+
+async def test_on_a_disk_that_is_almost_full_nothing_is_published(
+    publishing: Publishing, notebooks: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await publish(publishing, ONE, None)
+    for total, free in ((10**9, 199_000_000), (10**11, 1_900_000_000)):
+        with monkeypatch.context() as patch:
+            usage = SimpleNamespace(total=total, free=free)
+            patch.setattr(publishing_module.shutil, "disk_usage", lambda _, usage=usage: usage)
+            with pytest.raises(CannotPublish, match="Too little of the disk") as refused:
+                await publish(publishing, TWO, ONE)
+            assert refused.value.status == 507
+    assert content_of(notebooks) == ONE
+    await publish(publishing, TWO, ONE)
+
+
+async def test_versions_are_looked_for_among_the_newest(
+    publishing: Publishing, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await publish(publishing, ONE, None)
+    await publish(publishing, TWO, ONE)
+    other = Place(folder="finance", name="other")
+    await publishing.publish(other, ONE, replaces=NONE, by=ADA, note="")
+    assert len(await history(publishing)) == 2
+    monkeypatch.setattr(versions_module, "_FURTHEST", 2)
+    assert len(await history(publishing)) == 1
+    monkeypatch.setattr(versions_module, "_FURTHEST", 1)
+    assert await history(publishing) == []
+    await publish(publishing, THREE, TWO)
 
 
 async def test_a_folder_that_is_a_link_is_not_written_through(

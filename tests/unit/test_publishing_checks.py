@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import io
 import json
 import time
 from typing import Any
@@ -9,14 +11,15 @@ from typing import Any
 import pytest
 
 from hub_extensions.publishing import checks as checks_module
+from hub_extensions.publishing import reading
 from hub_extensions.publishing.author import name_from, plain_note
 from hub_extensions.publishing.changes import changes
-from hub_extensions.publishing.checks import Checks, Found
+from hub_extensions.publishing.checks import Checks, Found, turn
 from hub_extensions.publishing.publishing import CannotPublish
 from hub_extensions.publishing.reading import look_at
 from hub_extensions.publishing.secret_shapes import findings
 from hub_extensions.publishing.versions import Place
-from hub_extensions.trial_runs import Trial
+from hub_extensions.trial_runs import Trial, trial
 
 MISSING_FILE = "Traceback:\n  cell 1\nFileNotFoundError: [Errno 2] No such file: 'x.csv'"
 DATABASE = "Traceback:\n  cell 1\nsqlalchemy.exc.OperationalError: could not connect"
@@ -84,12 +87,64 @@ def test_a_check_is_its_owners_for_an_hour_and_not_for_ever(
     newer = [kept.add(1, "x", Found(), b"{}") for _ in range(4)]
     assert kept.get(1, mine.id) is None
     assert kept.get(2, theirs.id) is theirs
-    monkeypatch.setattr(checks_module, "_ALL", 10)
-    kept.add(3, "x", Found(), b"x" * 9)
-    assert kept.get(1, newer[0].id) is None
     later = time.monotonic() + 4000
     monkeypatch.setattr(checks_module.time, "monotonic", lambda: later)
     assert kept.get(1, newer[-1].id) is None
+
+
+def test_one_persons_notebooks_take_no_room_from_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(checks_module, "_BYTES_OF_ONE", 6)
+    monkeypatch.setattr(checks_module, "_ALL", 10)
+    kept = Checks()
+    mine = [kept.add(1, "x", Found(), b"xxx") for _ in range(3)]
+    assert [kept.get(1, one.id) is not None for one in mine] == [False, True, True]
+    with pytest.raises(CannotPublish, match="in some minutes"):
+        kept.add(2, "x", Found(), b"x" * 5)
+    theirs = kept.add(2, "x", Found(), b"x" * 4)
+    kept.add(1, "x", Found(), b"x")
+    assert kept.get(2, theirs.id) is theirs
+    later = time.monotonic() + 4000
+    monkeypatch.setattr(checks_module.time, "monotonic", lambda: later)
+    assert kept.add(3, "x", Found(), b"x" * 9)
+
+
+async def test_who_is_signed_out_has_no_check_any_more() -> None:
+    kept = Checks()
+    mine, theirs = kept.add(1, "x", Found(), b"{}"), kept.add(2, "x", Found(), b"{}")
+    mine.running = asyncio.create_task(asyncio.Event().wait())  # type: ignore[assignment]
+    kept.drop_all_of(1)
+    with pytest.raises(asyncio.CancelledError):
+        await mine.running
+    assert (kept.get(1, mine.id), kept.get(2, theirs.id)) == (None, theirs)
+
+
+async def test_one_person_has_one_notebook_read_at_a_time_and_others_wait() -> None:
+    went: list[int] = []
+
+    async def read(owner: int, until: asyncio.Event) -> None:
+        async with turn(owner):
+            went.append(owner)
+            await until.wait()
+
+    first, second = asyncio.Event(), asyncio.Event()
+    reading = [asyncio.create_task(read(1, first)), asyncio.create_task(read(2, second))]
+    await asyncio.sleep(0)
+    for owner in (1, 2):  # the one is read, the other waits
+        with pytest.raises(CannotPublish) as refused:
+            await read(owner, first)
+        assert refused.value.status == 429
+    assert went == [1]
+    first.set()
+    second.set()
+    await asyncio.gather(*reading)
+    await read(1, first)
+    assert went == [1, 2, 1]
+
+
+async def test_a_trial_that_waited_asks_whether_it_may_still_run() -> None:
+    no: Any = None
+    for folder in ("finance", "finance"):
+        assert "not tried" in (await trial(no, folder, "x", b"", still_may=lambda: False)).problem
 
 
 @pytest.mark.parametrize(
@@ -156,6 +211,64 @@ def test_what_changes_is_told_cell_by_cell() -> None:
     assert len(changes(many, many[::-1])) == 200
     (long,) = changes([], [("code", "x" * 10_000)])
     assert len(long.after) == 4001
+
+
+def test_no_cells_make_the_comparison_long() -> None:
+    """The same ones again and again, in an order of which nothing is equal for long."""
+    began = time.process_time()
+    for size in (300, 301, 10_000):
+        one = [("code", "x" * 50_000)] * size
+        other = [("code", "y" if number % 2 else "x" * 50_000) for number in range(size)]
+        assert len(changes(one, other)) <= 200
+        assert len(changes(one, one[1:])) == 1
+    assert time.process_time() - began < 10
+    head, tail = [("code", "h")] * 5000, [("code", "t")] * 5000
+    (only,) = changes([*head, ("code", "a"), *tail], [*head, ("code", "b"), *tail])
+    assert (only.kind, only.cell) == ("changed", 5001)
+
+
+def test_what_is_too_large_is_not_given_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(reading, "LARGEST", 500)
+    found, text = look_at(notebook(code("x" * 500)), b"")
+    assert ("too large" in found["problem"], text) == (True, b"")
+
+
+@pytest.mark.parametrize(
+    ("line", "rest", "problem"),
+    [
+        (b'{"problem": "No."}', b"x", "No."),
+        (b"{}", b"x" * 11, "too large"),
+        (b'{"title": 7}', b"x", "could not be read"),
+        (b"{" + b" " * 100 + b"}", b"x", "could not be read"),
+    ],
+)
+def test_the_word_of_what_reads_has_bounds(
+    line: bytes, rest: bytes, problem: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(checks_module, "LARGEST", 10)
+    monkeypatch.setattr(checks_module, "_LONGEST_LINE", 50)
+    found, text = checks_module._found_in(io.BytesIO(line + b"\n" + rest))
+    assert (problem in found.problem, text) == (True, b"")
+    assert checks_module._found_in(io.BytesIO(b"{}\nxx")) == (Found(), b"xx")
+
+
+def test_a_notebook_that_is_too_much_for_the_memory_has_no_cells(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def full(_: object) -> None:
+        raise MemoryError
+
+    monkeypatch.setattr(reading.json, "loads", full)
+    assert reading._cells_in(b"{}") == []
+
+
+@pytest.mark.parametrize(
+    ("traceback", "error"),
+    [(DATABASE, "OperationalError"), (WRONG, "NameError"), ("", ""), ("x\npassword is 1: x", "")],
+)
+def test_of_an_error_its_type_is_known(traceback: str, error: str) -> None:
+    assert Trial(traceback=traceback).error == error
+    assert Trial(traceback="E" * 61).error == ""
 
 
 @pytest.mark.parametrize(

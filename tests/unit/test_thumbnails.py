@@ -150,6 +150,44 @@ async def test_it_can_be_switched_off_and_other_names_are_no_notebooks(world: Wo
     assert world.tried == []
 
 
+async def test_one_that_goes_wrong_keeps_none_of_the_others_from_theirs(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world.write("b", "2")
+    trial = world.trial
+
+    async def wrong(spawner: Any, group: str, name: str, *more: Any, **options: Any) -> Trial:
+        if name == "a":
+            raise RecursionError
+        return await trial(spawner, group, name, *more, **options)
+
+    monkeypatch.setattr(module, "trial", wrong)
+    await world.shown()
+    assert world.kept == [b"one", b"two"]
+    assert not world.thumbnails._line
+
+
+async def test_of_a_folder_the_first_ones_have_pictures(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "_MOST_OF_FOLDER", 2)
+    for name in "cb":
+        world.write(name, name)
+    await world.shown()
+    assert world.tried == ["user/a", "user/b"]
+
+
+async def test_nothing_that_a_notebook_says_is_in_the_log(
+    world: World, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO")
+    said = "Traceback:\nx.y.KeyError: 'CANARY'"
+    world.outcome = Trial(problem="CANARY", cell="cell 3", traceback=said)
+    await world.shown()
+    assert "user/a.ipynb: cell 3, KeyError" in caplog.text
+    assert "CANARY" not in caplog.text
+
+
 async def test_a_full_disk_is_told_and_tried_again(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
