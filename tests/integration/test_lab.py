@@ -7,6 +7,7 @@ import re
 import stat
 import uuid
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -283,7 +284,7 @@ def _reports_use_and_nothing_else(hub: Hub, key: str) -> None:
 
 def _report_use(hub: Hub, key: str, name: str = ANALYST) -> int:
     headers = {"Authorization": f"token {key}"}
-    use = {"servers": {"lab": {"last_activity": "2030-01-01T00:00:00Z"}}}
+    use = {"servers": {"lab": {"last_activity": datetime.now(UTC).isoformat()}}}
     return hub.api(f"/users/{name}/activity", "POST", json=use, headers=headers).status_code
 
 
