@@ -6,6 +6,9 @@ import asyncio
 from pathlib import Path
 from typing import Any
 
+from jupyterhub import orm
+from sqlalchemy import select
+from sqlalchemy.orm import Session
 from tornado import web
 from traitlets import Dict, Float, Integer, List, Set, Unicode, default
 
@@ -32,6 +35,7 @@ from .access.follow import Follower
 from .accounts import server_api
 from .audit import api as audit_api
 from .claims import RefusedClaims
+from .folders import PUBLISHERS_SUFFIX
 from .publishing import api as publishing_api
 from .publishing import pages as publishing_pages
 from .settings import SettingsError
@@ -40,6 +44,7 @@ from .signing_in import (
     closed,
     deep_links,
     identity_notices,
+    kept_lab,
     log,
     opening,
     pending,
@@ -167,6 +172,7 @@ class DescopeAuthenticator(ConfirmingAuthenticator):
             *sign_in.handlers,
             *opening.handlers,
             *sign_out.handlers,
+            *kept_lab.handlers,
             *signed_in.handlers,
             *back_channel.handlers,
             *group_api.handlers,
@@ -218,6 +224,7 @@ class DescopeAuthenticator(ConfirmingAuthenticator):
         grants.adopt_memberships(app.db)
         managers.keep_roles(app.db, self.provided_groups, self.customer_tenants)
         self._warn_of_a_hidden_proxy()
+        self._tell_publishers(app.db)
 
     def _check_role_map(self) -> None:
         customers = claim_rules.customer_groups(self.customer_tenants)
@@ -232,6 +239,16 @@ class DescopeAuthenticator(ConfirmingAuthenticator):
             self.log.warning(
                 "ATRIUM_TRUSTED_PROXIES is not set: for the limit on sign-ins everybody behind the "
                 "proxy that ends TLS is one address; set it to that proxy's"
+            )
+
+    def _tell_publishers(self, db: Session) -> None:
+        """Say which groups are a right to publish: one may be older than that meaning."""
+        named = orm.Group.name.endswith(PUBLISHERS_SUFFIX, autoescape=True)
+        groups = db.scalars(select(orm.Group).where(named).order_by(orm.Group.name))
+        if found := [f"{group.name} ({len(group.users)})" for group in groups]:
+            self.log.warning(
+                "Members of these groups may publish to the folder that each is named after: %s",
+                ", ".join(found),
             )
 
     def _directory(self) -> Directory | None:

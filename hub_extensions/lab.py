@@ -1,18 +1,22 @@
 """The lab: JupyterLab as the named server `lab` of those who write dashboards.
 
-What runs in it is `dashboards.lab`. Who may write there runs code, so it may be refused as
-publishing is (`publishing.rights.obstacle`).
+What runs in it is `dashboards.lab`. Who may write there runs code, so it is refused where
+publishing is (`publishing.rights.obstacle`); and a lab serves any page, so it is also refused where
+that page would be one of the hub's own origin.
 """
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from typing import Final
 
+from jupyterhub.user import User
 from tornado import web
 
-from . import local_service
+from . import brands, local_service
+from .accounts.unix_accounts import Isolation
+from .publishing import rights
 from .publishing.rights import ANALYSTS
 from .roles import PUBLISH
 from .settings import Settings
@@ -44,9 +48,29 @@ def check_allowed(groups: Collection[str], obstacle: str) -> None:
         raise web.HTTPError(403, obstacle)
 
 
-def environment(given: Settings) -> dict[str, str]:
-    """What labs are told beside what each server is: the hub's address, and the tenants, the
-    owner's first, of which a preview shows sample viewers."""
+def obstacle(given: Settings, isolation: Isolation) -> str:
+    """Why nobody can have a lab here, a sentence with the next step; "" if they can."""
+    if said := rights.obstacle(given, isolation):
+        return said
+    if given.is_local or given.subdomain_host or given.trust_authors or given.unisolated:
+        return ""
+    return (
+        "Dashboards cannot be written here yet, because a page that somebody writes could use this"
+        " site as whoever opens it. Whoever runs this site can set ATRIUM_SUBDOMAIN_HOST, so that"
+        " each person's pages get an address of their own, or ATRIUM_TRUST_AUTHORS=yes if everybody"
+        " who writes dashboards may have what those have who look at them."
+    )
+
+
+def environment_for(given: Settings) -> Callable[[User], dict[str, str]]:
+    """Says what somebody's lab is told beside what each server is: the hub's address, and the
+    tenants, the owner's first, of which a preview shows sample viewers. Who is not of the owner's
+    tenant learns of no customer but their own."""
     owner = given.owner_tenant or local_service.OWNER_TENANT
-    tenants = ",".join([owner, *sorted(given.customers)])
-    return {"ATRIUM_ADDRESS": given.address, "ATRIUM_TENANTS": tenants}
+
+    def environment(user: User) -> dict[str, str]:
+        own = brands.tenant_of(user)
+        others = sorted(given.customers) if own == owner else filter(None, [own])
+        return {"ATRIUM_ADDRESS": given.address, "ATRIUM_TENANTS": ",".join([owner, *others])}
+
+    return environment

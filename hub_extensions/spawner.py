@@ -20,7 +20,8 @@ import psutil
 from jupyterhub.user import User
 from jupyterhub.utils import random_port
 from tornado import web
-from tornado.httpclient import AsyncHTTPClient, HTTPClientError, HTTPRequest
+from tornado.httpclient import HTTPClientError, HTTPRequest
+from tornado.simple_httpclient import SimpleAsyncHTTPClient
 from traitlets import Bool, Dict, Float, Instance, Integer, Unicode, default
 from traitlets import Callable as CallableTrait
 
@@ -34,6 +35,8 @@ from .start_queue import StartQueue
 #: Seconds that a server gets to close what it must not show any more; it kills a dashboard that has
 #: not ended within two, and waits one more.
 _PATIENCE: Final = 4
+#: A server has nothing to answer but its status; code that took the place of one may have more.
+_LONGEST_ANSWER: Final = 64 * 1024
 _BOOT_ID: Final = Path("/proc/sys/kernel/random/boot_id")
 
 #: What the server of the admin folder may read of the hub, beside the default `server` role.
@@ -71,7 +74,9 @@ class DashboardSpawner(AccountSpawner):
     shared_seconds = Float(120, config=True, help="Seconds that shared cells may take.")
     thumbnails = Bool(True, config=True, help="Notebooks are tried, for the pictures on cards.")
     server_environment = Dict(config=True, help="More environment for every dashboard server.")
-    lab_environment = Dict(config=True, help="More environment for every lab.")
+    lab_environment = CallableTrait(
+        config=True, allow_none=True, help="Says what more environment somebody's lab has."
+    )
     lab_obstacle = Unicode(config=True, help="Why nobody can have a lab here, a sentence.")
     brand_for = CallableTrait(
         None,
@@ -209,12 +214,16 @@ class DashboardSpawner(AccountSpawner):
             connect_timeout=_PATIENCE,
             request_timeout=_PATIENCE,
             follow_redirects=False,
+            decompress_response=False,
         )
+        client = SimpleAsyncHTTPClient(force_instance=True, max_body_size=_LONGEST_ANSWER)
         try:
-            await AsyncHTTPClient(max_clients=200).fetch(request)
+            await client.fetch(request)
         except (HTTPClientError, OSError) as error:
             self.log.info("%s did not take over its %s: %s", self._log_name, address, error)
             return False
+        finally:
+            client.close()
         return True
 
     # -- the process -----------------------------------------------------------------------
@@ -262,7 +271,7 @@ class DashboardSpawner(AccountSpawner):
         env |= {"ATRIUM_BRAND": self.brand_for(self.user)} if self.brand_for else {}
         env |= self.server_environment
         if self.name == LAB:
-            return env | self.lab_environment
+            return env | (self.lab_environment(self.user) if self.lab_environment else {})
         env |= {"ATRIUM_NOTEBOOKS": self.notebooks, "ATRIUM_SHARED": self.shared}
         env |= {"ATRIUM_LAB": "" if self.lab_obstacle else "yes"}
         return env

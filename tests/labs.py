@@ -25,11 +25,11 @@ class Lab:
         """Save a file in the work folder, as JupyterLab does."""
         kind = "file" if isinstance(notebook, str) else "notebook"
         model = {"type": kind, "format": "text" if kind == "file" else "json", "content": notebook}
-        assert self._ask("PUT", f"api/contents/{path}", json=model).ok
+        assert self.ask("PUT", f"api/contents/{path}", json=model).ok
 
     def run(self, code: str) -> str:
         """What code prints, in a kernel of its own."""
-        kernel = self._ask("POST", "api/kernels", json={}).json()["id"]
+        kernel = self.ask("POST", "api/kernels", json={}).json()["id"]
         socket = self.person.connect(f"{self.home}api/kernels/{kernel}/channels")
         message = _execute(code)
         socket.send(json.dumps(message))
@@ -44,10 +44,11 @@ class Lab:
             elif said["msg_type"] == "status":
                 state = content["execution_state"]
         socket.close()
-        self._ask("DELETE", f"api/kernels/{kernel}")
+        self.ask("DELETE", f"api/kernels/{kernel}")
         return printed
 
-    def _ask(self, method: str, path: str, **options: Any) -> Any:
+    def ask(self, method: str, path: str, **options: Any) -> Any:
+        """An answer of the API of Jupyter's server."""
         token = next(
             cookie.value
             for cookie in self.person.cookies

@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from jupyter_server.auth.decorator import allow_unauthenticated
-from jupyter_server.base.handlers import JupyterHandler
+from jupyter_server.base.handlers import JupyterHandler, Template404
 from jupyter_server.utils import url_path_join
 from tornado.ioloop import PeriodicCallback
 from tornado.web import HTTPError, RequestHandler, authenticated
@@ -30,6 +30,9 @@ def _load_jupyter_server_extension(app: Any) -> None:
     routes = [
         ("groups", EndedHandler, {"app": app, "key": key}),
         (r"panel-preview/(layout|render)/(.+)\.ipynb", PanelsPreviewHandler),
+        # jupyter-server-proxy leads to any port of this machine, and asks no XSRF token of who
+        # comes; nothing but the preview is needed. The first handler of an address counts.
+        (r"proxy/.*", Template404),
     ]
     places = [(url_path_join(app.base_url, one), *rest) for one, *rest in routes]
     app.web_app.add_handlers(".*$", places)

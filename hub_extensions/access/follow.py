@@ -161,7 +161,8 @@ class Follower:
         return self.authenticator.tells_when_asked(await user.get_auth_state() or {})
 
     async def end(self, user_id: int, reason: Reason) -> None:
-        """End everything of a person; their groups too, if the provider has dismissed them."""
+        """End everything of a person; their groups and their lab too, if the provider has
+        dismissed them."""
         user = self.app.users.get(user_id)
         if user is None:
             return
@@ -171,7 +172,7 @@ class Follower:
         if reason == "dismissed":  # in one transaction: the hub may end at any moment after it
             sessions.end(user.db, user.orm_user)
             grants.set_provider_groups(user.db, user.orm_user, (), by=by)
-        await sign_out.end_everything(self.app, user)
+        await sign_out.end_everything(self.app, user, lab=reason == "dismissed")
 
     # -- what the provider says ----------------------------------------------------------------
 

@@ -174,8 +174,9 @@ class BackChannelHandler(RateLimited):
             state = await user.get_auth_state() or {}
             if is_there(user) and ends(logout, id_token_claims(state)):
                 was_signed_in = self.db.get(sessions.Session, user.id) is not None
-                await sign_out.end_everything(self.app, user)
-                if was_signed_in:  # else it is the echo of a sign-out that began here
+                # Else it is the echo of a sign-out that began here, which may have left a lab.
+                await sign_out.end_everything(self.app, user, lab=was_signed_in)
+                if was_signed_in:
                     audit.record(
                         "session-ended", user=user.name, by="provider", reason="signed out"
                     )

@@ -32,8 +32,8 @@ async def end_everything(app: Any, user: User, *, lab: bool = False) -> None:
     """End a person's hub sessions, tokens and dashboard servers, in every browser.
 
     Args:
-        lab: their lab ends too. Otherwise it works on, with the token that is its own, but no page
-            of it does.
+        lab: their lab ends too. Otherwise its kernels work on, but no page of it does, and until
+            they sign in again its token reports that it is used (`kept_lab`), no more.
 
     JupyterHub's own log-out clears the cookie in one browser only. Tokens that were made by hand
     end too: nothing would end them when the person is dismissed. What is kept to ask the provider
@@ -41,14 +41,32 @@ async def end_everything(app: Any, user: User, *, lab: bool = False) -> None:
     """
     user.cookie_id = orm.new_token()
     checks.drop_all_of(user.id)
+    user._auth_refreshed = None  # JupyterHub would ask about a token again after minutes only
     sessions.end(app.db, user.orm_user)
     pending.forget_held(lambda held: held.auth_model["name"] == user.name)
     app.db.commit()  # before any await: the handlers share one session, and may roll it back
     await user.save_auth_state(None)
-    await asyncio.gather(*(say_farewell(user, name) for name in (*DASHBOARD_SERVERS, LAB)))
-    ended = (*DASHBOARD_SERVERS, LAB) if lab else DASHBOARD_SERVERS
-    await asyncio.gather(*(stop_server(app, user, name) for name in ended))
-    kept = _token_of_lab(user)
+    await asyncio.gather(_end_dashboards(app, user), _leave_lab(app, user, stop=lab))
+    _end_tokens(app, user)  # whatever was given out meanwhile
+
+
+async def _end_dashboards(app: Any, user: User) -> None:
+    """End the dashboard servers, and all tokens but the lab's."""
+    await asyncio.gather(*(say_farewell(user, name) for name in DASHBOARD_SERVERS))
+    await asyncio.gather(*(stop_server(app, user, name) for name in DASHBOARD_SERVERS))
+    _end_tokens(app, user)
+
+
+async def _leave_lab(app: Any, user: User, *, stop: bool) -> None:
+    """Have the lab close its pages, and stop it if it is to end. What runs in it can make it slow
+    to answer, which holds up nothing else."""
+    await say_farewell(user, LAB)
+    if stop:
+        await stop_server(app, user, LAB)
+
+
+def _end_tokens(app: Any, user: User) -> None:
+    kept = token_of_lab(user)
     for token in list(user.orm_user.api_tokens):
         if token is not kept:
             app.db.delete(token)
@@ -61,7 +79,7 @@ def has_lab(user: User) -> bool:
     return spawner is not None and spawner.active and spawner.pending != "stop"
 
 
-def _token_of_lab(user: User) -> orm.APIToken | None:
+def token_of_lab(user: User) -> orm.APIToken | None:
     """The token that the hub gave to somebody's lab, None if it does not run."""
     return orm.APIToken.find(user.db, user.spawners[LAB].api_token) if has_lab(user) else None
 
@@ -194,8 +212,10 @@ class SignOutHandler(OAuthLogoutHandler):
 
     @property
     def _lab(self) -> str:
-        """What is to become of the person's lab: `close`, `keep`, or something else."""
-        return self.get_argument("lab", "")
+        """What is to become of the person's lab: `close`, `keep`, or something else. Only a page
+        of the hub's own says it: another must not have a browser lose work that is not saved."""
+        asked_here = self.request.headers.get("Sec-Fetch-Site") == "same-origin"
+        return self.get_argument("lab", "") if asked_here else ""
 
     async def default_handle_logout(self) -> None:
         user = self.current_user

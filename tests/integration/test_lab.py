@@ -7,9 +7,11 @@ import re
 import stat
 import uuid
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 import requests
@@ -31,6 +33,14 @@ user = current_user()
 told = [user.tenant, *user.groups, *user.roles, pn.state.user_info["groups"]]
 pn.pane.Str(f"told {told}").servable()
 """
+ENCRYPTED = """
+import json
+from ipykernel.connect import get_connection_file
+with open(get_connection_file()) as file:
+    print("curve_secretkey" in json.load(file))
+"""
+#: Browsers send it from the hub's own pages.
+OURS = {"Sec-Fetch-Site": "same-origin"}
 #: Tells the token that code in a lab has.
 TOKEN = "import os; print(os.environ['JUPYTERHUB_API_TOKEN'])"
 #: What a lab's token may do: what a server's may, and what JupyterHub reads into that, and publish.
@@ -144,6 +154,25 @@ def test_its_code_finds_no_secret(hub: Hub, lab: Lab) -> None:
     assert [secret for secret in secrets if secret in told] == []
 
 
+def test_talk_with_a_kernel_is_encrypted_or_there_is_none(hub: Hub, lab: Lab) -> None:
+    assert lab.run(ENCRYPTED).strip() == "True"
+    kernel = hub.home_of(ANALYST, "lab") / ".local/share/jupyter/kernels/plain/kernel.json"
+    kernel.parent.mkdir(parents=True)
+    command = ["python", "-m", "ipykernel_launcher", "-f", "{connection_file}"]
+    kernel.write_text(json.dumps({"argv": command, "display_name": "Plain", "language": "python"}))
+    assert lab.ask("POST", "api/kernels", json={"name": "plain"}).status_code == 500
+
+
+@pytest.mark.parametrize("place", ["", "absolute/", "127.0.0.1:", "absolute/127.0.0.1:"])
+def test_it_leads_to_no_port_of_this_machine(hub: Hub, lab: Lab, place: str) -> None:
+    port = urlsplit(hub.url).port
+    for headers in ({}, {"Sec-Fetch-Site": "same-site"}, OURS):
+        page = lab.person.get(f"{lab.home}proxy/{place}{port}/hub/health", headers=headers)
+        assert page.status_code == 404
+    with pytest.raises(InvalidStatus, match="HTTP 404"):
+        lab.person.connect(f"{lab.home}proxy/{place}{port}/", "bokeh", "x")
+
+
 def test_nobody_else_reaches_it_or_its_preview(hub: Hub, lab: Lab, member: Person) -> None:
     hub.api("/groups/analysts/users", "POST", json={"users": [MEMBER]})
     try:
@@ -245,22 +274,52 @@ def test_signing_out_asks_about_it_and_can_leave_it_running(hub: Hub, lab: Lab) 
     socket = lab.person.connect(f"{lab.home}preview/{FIRST}/ws", "bokeh", token)
     assert "Your lab is running" in lab.person.get("/hub/logout").text
     assert lab.person.is_signed_in()
-    assert "You are signed out" in lab.person.get("/hub/logout?lab=keep").text
+    for sent_by in ({}, {"Sec-Fetch-Site": "same-site"}, {"Sec-Fetch-Site": "none"}):
+        for wish in ("close", "keep"):
+            page = lab.person.get(f"/hub/logout?lab={wish}", headers=sent_by)
+            assert "Your lab is running" in page.text
+    assert lab.person.is_signed_in()
+    assert hub.api("/user", headers={"Authorization": f"token {key}"}).ok
+    page = lab.person.get("/hub/logout?lab=keep", headers=OURS)
+    assert "You are signed out" in page.text
     assert closed_with(socket) == SIGNED_OUT
     assert lab.person.get(f"{lab.home}api/contents").status_code == 403
     assert process is not None
     assert process.is_running()
-    headers = {"Authorization": f"token {key}"}
-    assert hub.api("/user", headers=headers).ok
-    left = hub.api("/publishing/checks?name=x", "POST", data=b"{}", headers=headers)
-    assert (left.status_code, "signed out" in left.json()["message"]) == (403, True)
+    _reports_use_and_nothing_else(hub, key)
     lab.person.sign_in(ANALYST)
     assert lab.person.get(lab.home).ok
     assert hub.server_of(ANALYST, "lab") == process
-    assert "You are signed out" in lab.person.get("/hub/logout?lab=close").text
+    assert hub.api("/user", headers={"Authorization": f"token {key}"}).ok
+    page = lab.person.get("/hub/logout?lab=close", headers=OURS)
+    assert "You are signed out" in page.text
     assert hub.server_of(ANALYST, "lab") is None
-    assert hub.api("/user", headers={"Authorization": f"token {key}"}).status_code == 403
+    assert _report_use(hub, key) == 403
     lab.person.sign_in(ANALYST)
+
+
+def _reports_use_and_nothing_else(hub: Hub, key: str) -> None:
+    asked = {"headers": {"Authorization": f"token {key}"}}
+    for _ in range(2):  # what is let through opens nothing else
+        assert _report_use(hub, key) == 200
+        assert hub.api("/user", **asked).status_code == 403
+        assert hub.api(f"/users/{ANALYST}", **asked).status_code == 403
+        for method, path in (("GET", ""), ("POST", "/checks?group=analysts&name=x")):
+            assert hub.api(f"/publishing{path}", method, **asked).status_code == 403
+    assert _report_use(hub, key, MEMBER) in {403, 404}
+
+
+def _report_use(hub: Hub, key: str, name: str = ANALYST) -> int:
+    headers = {"Authorization": f"token {key}"}
+    use = {"servers": {"lab": {"last_activity": datetime.now(UTC).isoformat()}}}
+    return hub.api(f"/users/{name}/activity", "POST", json=use, headers=headers).status_code
+
+
+def test_it_ends_when_the_provider_signs_its_owner_out(hub: Hub, analyst: Person) -> None:
+    Lab(analyst)
+    hub.project.mgmt.user.logout_user(ANALYST)
+    wait_until(lambda: hub.server_of(ANALYST, "lab") is None, "the end of the lab", seconds=20)
+    analyst.sign_in(ANALYST)
 
 
 def test_an_admin_who_signs_somebody_out_ends_it(hub: Hub, analyst: Person) -> None:

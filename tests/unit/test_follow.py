@@ -332,7 +332,7 @@ async def test_a_session_that_does_not_end_holds_up_no_other(
     first, second, third, other = with_servers(following, db, tmp_path, "user")
     ended: list[str] = []
 
-    async def end_everything(_app: Any, user: FakeUser) -> None:
+    async def end_everything(_app: Any, user: FakeUser, **_lab: bool) -> None:
         ended.append(user.name)
         if user is second:
             raise RuntimeError("odd")
@@ -349,6 +349,27 @@ async def test_a_session_that_does_not_end_holds_up_no_other(
     assert ended.count(first.name) == 1
     for task in following._tasks:
         task.cancel()
+
+
+@pytest.mark.parametrize(
+    ("reason", "lab"), [("dismissed", True), ("too old", False), ("provider away", False)]
+)
+async def test_only_a_dismissal_ends_the_lab_too(
+    db: Any,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    trail: list[str],
+    reason: Any,
+    lab: bool,
+) -> None:
+    sign_in(db, 1)
+    following = follower(db, None)
+    (user,) = with_servers(following, db, tmp_path)
+    user.db = db  # type: ignore[attr-defined]
+    end_everything = AsyncMock()
+    monkeypatch.setattr(sign_out, "end_everything", end_everything)
+    await following.end(user.id, reason)
+    end_everything.assert_awaited_once_with(following.app, user, lab=lab)
 
 
 async def test_somebody_who_is_dismissed_does_not_hold_up_the_round_of_refreshes(

@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+from typing import Any
+from unittest.mock import Mock
+
 import pytest
+from jupyterhub import orm
 
 from hub_extensions.accounts.unix_accounts import Isolation
+from hub_extensions.authenticator import DescopeAuthenticator
 from hub_extensions.publishing.rights import may_publish, obstacle, publishes_anywhere, warning
 from hub_extensions.settings import Settings
 
@@ -72,3 +78,25 @@ def test_with_a_real_project_authors_need_accounts(
     assert bool(said) is refused
     assert not said or "it is a laptop" in said
     assert bool(warning(settings, isolation)) is warned
+
+
+def test_the_log_names_the_groups_that_are_a_right_to_publish(db: Any) -> None:
+    ada = orm.User(name="ada")
+    names = ("finance", "finance.publish", "hr_publish", "x.publish")
+    groups = {name: orm.Group(name=name) for name in names}
+    db.add_all([ada, *groups.values()])
+    authenticator: Any = SimpleNamespace(log=Mock())
+    db.commit()
+    DescopeAuthenticator._tell_publishers(authenticator, db)
+    for group in ("finance", "finance.publish"):
+        groups[group].users.append(ada)
+    db.commit()
+    DescopeAuthenticator._tell_publishers(authenticator, db)
+    none, some = authenticator.log.warning.call_args_list
+    assert none.args[1] == "finance.publish (0), x.publish (0)"
+    assert some.args[1] == "finance.publish (1), x.publish (0)"
+    for group in groups.values():
+        db.delete(group)
+    db.commit()
+    DescopeAuthenticator._tell_publishers(authenticator, db)
+    assert authenticator.log.warning.call_count == 2
