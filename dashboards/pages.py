@@ -99,7 +99,11 @@ class PlainHandler(HubOAuthenticated, RequestHandler):
     def page(self, template: str, **values: object) -> str:
         """One of our templates as a page."""
         return self.site.page(
-            template, files=self.files_url, is_embedded=self.is_embedded, **values
+            template,
+            files=self.files_url,
+            is_owners=self.visitor is not None and self.visitor.is_owner,
+            is_embedded=self.is_embedded,
+            **values,
         )
 
     def show(self, message: Message, status: int) -> None:

@@ -87,9 +87,12 @@ class Brands:
         """How pages look to somebody, by the tenant of their sign-in."""
         return self.of_tenant(tenant_of(user)) if self.tenants else self.installation
 
-    def for_server(self, user: User) -> str:
-        """The same for that person's servers, as `ATRIUM_BRAND`."""
-        return json.dumps(self.of(user).page)
+    def for_server(self, user: User) -> dict[str, str]:
+        """What somebody's servers are told: the look for whoever asks, and the one for its owner."""
+        return {
+            "ATRIUM_BRAND": json.dumps(self.installation.page),
+            "ATRIUM_OWNER_BRAND": json.dumps(self.of(user).page),
+        }
 
 
 def tenant_of(user: User | None) -> str:

@@ -40,7 +40,8 @@ def file_of(state: State, address: str) -> bytes:
 def test_nothing_set_is_our_own_look(state: State) -> None:
     found = load(state)
     assert found.installation == brands.Brand(name="Atrium")
-    assert json.loads(found.for_server(None)) == found.installation.page  # pyright: ignore[reportArgumentType]
+    told = found.for_server(None)  # pyright: ignore[reportArgumentType]
+    assert [json.loads(look) for look in told.values()] == [found.installation.page] * 2
     assert not brands.folder(state).exists()
 
 
