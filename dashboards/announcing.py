@@ -9,7 +9,8 @@ from typing import Any
 from tornado.web import HTTPError
 from tornado.websocket import WebSocketClosedError
 
-from dashboards.pages import OwnerSocket, Upgrade
+from dashboards.close_codes import TAKEN
+from dashboards.pages import TellingSocket, Upgrade
 from dashboards.revoking import Push, PushedHandler
 from dashboards.site import Site
 
@@ -33,20 +34,21 @@ class AnnouncementHandler(PushedHandler):
         self.set_status(204)
 
 
-class AnnouncementSocket(OwnerSocket):
+class AnnouncementSocket(TellingSocket):
     """`<prefix>announcement`: an open page is told what there is, and when that changes."""
+
+    @property
+    def told(self) -> set[AnnouncementSocket]:
+        return self.site.announced_to
 
     async def open(self, *_args: Any) -> None:
         """What a page shows may be from before the last change."""
-        self.site.announced_to.add(self)
-        self.tell(await self.site.hub.announcement())
-
-    def on_message(self, message: str | bytes) -> None:
-        """A page has nothing to say."""
-
-    def on_close(self) -> None:
-        """Nobody looks any more."""
-        self.site.announced_to.discard(self)
+        self.told.add(self)
+        told = await self.site.hub.announcement()
+        if self.site.hub.left_of(self.visitor.groups):
+            self.tell(told)
+        else:
+            self.close(TAKEN)
 
     def tell(self, told: dict[str, str] | None) -> None:
         """Show this instead of what is there."""

@@ -25,6 +25,9 @@ LARGEST = 16 * 1024 * 1024
 """No notebook that is larger than this many bytes is read."""
 
 _MOST_TAGS, _LONGEST_TAG = 8, 30
+_LONGEST_BLOCK = 1_500
+"""Characters of a heading or a paragraph that are looked at: a description is shorter, and a
+pattern of marks takes the longer the more marks are open."""
 #: Of the groups of those who publish, which are no audiences.
 _PUBLISHERS = ".publish"
 _TOO_LARGE = (
@@ -36,8 +39,7 @@ _BLOCKS = re.compile(r"\n\s*\n|(?<=\n)(?=#)|(?<=^#)\n")
 _HEADING = re.compile(r"#{1,6}\s")
 _MARKS = (
     (re.compile(r"<!--.*?-->|</?[a-zA-Z][^>]*>", re.DOTALL), ""),
-    (re.compile(r"!\[([^\]]*)\]\([^)]*\)"), r"\1"),
-    (re.compile(r"\[([^\]]*)\]\([^)]*\)"), r"\1"),
+    (re.compile(r"!?\[([^\[\]]*)\]\([^()]*\)"), r"\1"),
     (re.compile(r"(\*\*|__|`+|~~)"), ""),
     (re.compile(r"(?<!\w)[*_](?=\S)([^*_]+)(?<=\S)[*_](?!\w)"), r"\1"),
     (re.compile(r"^\s*(?:[-*+>]|#+)\s+", re.MULTILINE), ""),
@@ -217,11 +219,15 @@ def words_of(notebook: dict[str, Any]) -> Words:
     metadata = metadata if isinstance(metadata, dict) else {}
     own = metadata.get("atrium")
     own = own if isinstance(own, dict) else {}
-    heading, paragraph = _first_words(notebook["cells"])
+    title, description = _short(own.get("title"), 120), _short(own.get("description"), 300)
+    if not (title and description):
+        heading, paragraph = _first_words(notebook["cells"])
+        title = title or _short(heading, 120)
+        description = description or _short(paragraph, 300)
     code = (_source(cell) for cell in notebook["cells"] if cell.get("cell_type") == "code")
     return Words(
-        title=_short(own.get("title"), 120) or _short(heading, 120),
-        description=_short(own.get("description"), 300) or _short(paragraph, 300),
+        title=title,
+        description=description,
         owner=_short(own.get("owner"), 60) or _short(_first_author(metadata), 60),
         tags=_tags(own.get("tags")),
         data=names_in(code),
@@ -265,8 +271,9 @@ def _source(cell: dict[str, Any]) -> str:
 
 
 def plain_text(markdown: str) -> str:
-    """Markdown without its marks, on one line; what is left is text, not HTML."""
-    text = markdown
+    """Markdown without its marks, on one line; what is left is text, not HTML. Of a long one the
+    beginning."""
+    text = markdown[:_LONGEST_BLOCK]
     for mark, left in _MARKS:
         text = mark.sub(left, text)
     return " ".join(unescape(text).split())

@@ -42,8 +42,10 @@ class DashboardHandler(PersonHandler):
     policy: ClassVar[str] = DASHBOARD_POLICY
 
     async def prepare(self) -> None:
-        """As of every page; what the notebook is told of its viewer is asked for beside it."""
-        self.site.hub.ask_ahead()
+        """As of every page; what the notebook is told of its viewer is asked for beside it, if a
+        browser comes that has signed in here."""
+        if self.get_signed_cookie(self.site.hub.auth.cookie_name):
+            self.site.hub.ask_ahead()
         await super().prepare()
 
     def _send_to_sign_in(self) -> None:

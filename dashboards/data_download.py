@@ -9,6 +9,7 @@ Imports Panel: only `dashboards.session_process` may import this module.
 
 from __future__ import annotations
 
+import csv
 import logging
 import re
 from collections import Counter
@@ -16,6 +17,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
+from numbers import Number
 from typing import Any
 
 import numpy as np
@@ -43,7 +45,11 @@ LARGEST = 64 << 20
 _SERIES = "series"
 """The column that tells lines or points of one plot apart."""
 
-_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")
+_SIGN = re.compile(r"(?<![;\s\ufeff])([;\s\ufeff]*)(?=[=+\-@＝＋－＠])")  # noqa: RUF001
+"""What may begin a formula, and what stands before it."""
+
+_BEGINS = frozenset(";\t\r\n")
+"""After them another cell may begin, for a spreadsheet that parts cells in another way."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -88,13 +94,20 @@ def as_csv(frame: pd.DataFrame) -> str:
         column = frame.iloc[:, place]
         if not (pd.api.types.is_numeric_dtype(kind) or pd.api.types.is_datetime64_any_dtype(kind)):
             frame.isetitem(place, column.astype(object).map(_harmless, na_action="ignore"))
-    return frame.to_csv(index=False, lineterminator="\r\n")
+    return frame.to_csv(index=False, lineterminator="\r\n", quoting=csv.QUOTE_ALL)
 
 
 def _harmless(cell: Any) -> Any:
-    if isinstance(cell, bytes):
-        cell = cell.decode("utf-8", "replace")
-    return f"'{cell}" if isinstance(cell, str) and cell.startswith(_FORMULA) else cell
+    if isinstance(cell, Number):  # in a column that holds more than numbers
+        return cell
+    text = cell.decode("utf-8", "replace") if isinstance(cell, bytes) else str(cell)
+    text = _SIGN.sub(_as_text, text)
+    return f"'{text}" if text.startswith(("\t", "\r", "\n")) else text
+
+
+def _as_text(found: re.Match[str]) -> str:
+    begins = found.start() == 0 or not _BEGINS.isdisjoint(found[1])
+    return f"{found[1]}'" if begins else found[1]
 
 
 def _name(column: object) -> str:

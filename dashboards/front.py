@@ -28,6 +28,9 @@ from dashboards.site import Site
 
 log = logging.getLogger(__name__)
 
+_LARGEST_BODY = 1 << 20
+"""Bytes of a request: the hub's word on groups is the longest. Files come on a WebSocket."""
+
 
 def main(
     environ: Mapping[str, str], channel: socket.socket, line: socket.socket | None = None
@@ -63,7 +66,12 @@ async def serve(settings: Settings, channel: socket.socket, line: socket.socket 
     JupyterHubHTTPClient.instance().connector_options = {"resolver": ThreadedResolver()}
     processes = Processes(channel)
     site = Site(settings, processes)
-    server = HTTPServer(Routes(site), xheaders=True, trusted_downstream=["127.0.0.1", "::1"])
+    server = HTTPServer(
+        Routes(site),
+        xheaders=True,
+        trusted_downstream=["127.0.0.1", "::1"],
+        max_body_size=_LARGEST_BODY,
+    )
     try:
         server.listen(settings.port, settings.host)
     except OSError as error:

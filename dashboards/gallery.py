@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping
@@ -84,7 +85,8 @@ class GalleryHandler(PersonHandler):
             self.redirect(address(found[0], settings))
         else:
             self.site.hub.gallery_shown()
-            sections = sections_of(found, settings, datetime.now(UTC))
+            # Beside what others ask: the first time each notebook is read, whole.
+            sections = await asyncio.to_thread(sections_of, found, settings, datetime.now(UTC))
             usage = await self.site.hub.usage()
             cards = {(card.group, card.name): card for one in sections for card in one.cards}
             self.finish(

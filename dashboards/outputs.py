@@ -37,7 +37,6 @@ ENVIRONMENT = {"MPLBACKEND": PYPLOT, "PLOTLY_RENDERER": "plotly_mimetype"}
 """How libraries know where to show what they draw."""
 
 _ESCAPES = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
-_OVERWRITTEN = re.compile(r"[^\n]*\r(?![\n\r])")
 _PERCENT = re.compile(r"(\d{1,3})%\|")
 _open: list[Outputs] = []
 
@@ -120,9 +119,9 @@ class Outputs:
             last = Printed("", is_error)
             self._add(last)
         before = len(last.text)
-        last.text += _ESCAPES.sub("", text[: self._left])
-        if "\r" in last.text:
-            last.text = _OVERWRITTEN.sub("", last.text)
+        whole, end, line = last.text.rpartition("\n")
+        line += _ESCAPES.sub("", text[: self._left])
+        last.text = whole + end + _as_seen(line)
         self._left -= len(last.text) - before
         if self._left <= 0:
             last.text += f"\n{MORE_TEXT}"
@@ -177,6 +176,13 @@ class _Printing(io.TextIOBase):
 
     def flush(self) -> None:
         self._stream.flush()
+
+
+def _as_seen(text: str) -> str:
+    """Text as a terminal leaves it: what stands before a carriage return is written over."""
+    *lines, last = text.split("\n")
+    ended = (line.rstrip("\r") for line in lines)  # a return before the end of a line does nothing
+    return "\n".join([*(line.rpartition("\r")[2] for line in ended), last.rpartition("\r")[2]])
 
 
 def _stream(stream: Any) -> TextIO:

@@ -19,6 +19,11 @@ from dashboards.site import Site
 
 log = logging.getLogger(__name__)
 
+_MOST_TOLD = 50
+"""Pages of one kind, of one person, that are told what changes."""
+
+_NOT_EXPECTED = 1008  # "policy violation", RFC 6455
+
 # Bokeh makes functions out of text and writes its data into the page.
 DASHBOARD_POLICY = (
     "default-src 'self' {files} data: blob:; "
@@ -99,7 +104,11 @@ class PlainHandler(HubOAuthenticated, RequestHandler):
     def page(self, template: str, **values: object) -> str:
         """One of our templates as a page."""
         return self.site.page(
-            template, files=self.files_url, is_embedded=self.is_embedded, **values
+            template,
+            files=self.files_url,
+            is_owners=self.visitor is not None and self.visitor.is_owner,
+            is_embedded=self.is_embedded,
+            **values,
         )
 
     def show(self, message: Message, status: int) -> None:
@@ -171,6 +180,29 @@ class OwnerSocket(HubOAuthenticated, WebSocketHandler):
     def check_origin(self, origin: str) -> bool:
         """Pages of this very address, or of the hub's public one."""
         return self.site.is_own_origin(origin) or super().check_origin(origin)
+
+
+class TellingSocket(OwnerSocket):
+    """A WebSocket on which an open page is told something, and says nothing itself."""
+
+    @property
+    def told(self) -> set[Any]:
+        """All of this kind that are open."""
+        raise NotImplementedError
+
+    async def prepare(self) -> None:
+        """503 where so many are open already that they are no pages that somebody looks at."""
+        await super().prepare()
+        if len(self.told) >= _MOST_TOLD:
+            raise HTTPError(503)
+
+    def on_message(self, message: str | bytes) -> None:
+        """No page of ours says anything."""
+        self.close(_NOT_EXPECTED)
+
+    def on_close(self) -> None:
+        """Nobody looks any more."""
+        self.told.discard(self)
 
 
 class Upgrade(PathMatches):

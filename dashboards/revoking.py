@@ -18,7 +18,7 @@ from tornado.websocket import WebSocketClosedError
 
 from dashboards.close_codes import SIGNED_OUT, TAKEN
 from dashboards.gallery import seen
-from dashboards.pages import OwnerSocket
+from dashboards.pages import TellingSocket
 from dashboards.site import Site
 
 _LONGEST = 1_000_000
@@ -94,22 +94,19 @@ class AliveHandler(HubOAuthenticated, RequestHandler):
         self.set_status(204 if visitor is not None and visitor.is_owner else 401)
 
 
-class ChangesSocket(OwnerSocket):
+class ChangesSocket(TellingSocket):
     """`<prefix>changes`: an open gallery is told when there is something else to show."""
+
+    @property
+    def told(self) -> set[ChangesSocket]:
+        return self.site.galleries
 
     def open(self, *_args: Any) -> None:
         """Somebody looks at the gallery, perhaps at one that was drawn before the last change."""
         self._groups = self.visitor.groups
-        self.site.galleries.add(self)
+        self.told.add(self)
         if self.get_argument("seen", "") != seen(self._groups):
             self.write_message("changed")
-
-    def on_message(self, message: str | bytes) -> None:
-        """A gallery has nothing to say."""
-
-    def on_close(self) -> None:
-        """Nobody looks any more."""
-        self.site.galleries.discard(self)
 
     def tell(self, push: Push) -> None:
         """There is something else to show, or nothing any more."""

@@ -71,7 +71,7 @@ def pages(site: Site) -> Application:
     ]
     if site.settings.serves_admin:
         elsewhere = []
-    icon = site.settings.brand.get("icon")
+    icon = site.settings.brand.get("icon")  # to whoever asks
     icons = (
         [(prefix + r"(?:.*/)?favicon\.ico", RedirectHandler, {"url": icon, "permanent": False})]
         if icon

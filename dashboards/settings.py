@@ -18,6 +18,7 @@ ANALYSTS = "analysts"
 """The group of those who write dashboards."""
 
 _SECRETS = ("JUPYTERHUB_API_TOKEN", "JPY_API_TOKEN", "CONFIGPROXY_AUTH_TOKEN", "ATRIUM_PUSH_KEY")
+_UNBRANDED: Mapping[str, Any] = {"name": "Atrium"}
 _ONCE = ("ATRIUM_EXPECTED",)  # no secret of the hub; told for one request
 
 
@@ -55,8 +56,10 @@ class Settings:
     files_url: str
     #: Other origins whose pages may show dashboards, with spaces between.
     embed_origins: str = ""
-    #: How pages name themselves: `name`, `logo` (an address), `is_letters`, `icon`, `css`.
-    brand: Mapping[str, Any] = field(default_factory=lambda: {"name": "Atrium"})
+    #: How pages name themselves: `name`, `logo` (an address), `is_letters`, `icon`, `css`; to
+    #: everybody, and to the owner, whom it may name as one of a customer's people.
+    brand: Mapping[str, Any] = field(default_factory=lambda: _UNBRANDED)
+    owner_brand: Mapping[str, Any] = field(default_factory=lambda: _UNBRANDED)
     #: With it the hub says which groups the owner has now; without it nobody can.
     push_key: str = field(default="", repr=False)
     #: In it a folder for each of the notebooks' folders, of what its viewers share.
@@ -130,7 +133,8 @@ def settings_from(environ: Mapping[str, str]) -> Settings:
         files_url=environ.get("ATRIUM_FILES_URL", "")
         or _slashed(required("JUPYTERHUB_SERVICE_PREFIX")),
         embed_origins=environ.get("ATRIUM_EMBED_ORIGINS", ""),
-        brand=json.loads(environ.get("ATRIUM_BRAND", "") or "null") or {"name": "Atrium"},
+        brand=_brand(environ.get("ATRIUM_BRAND", "")),
+        owner_brand=_brand(environ.get("ATRIUM_OWNER_BRAND", "")),
         shared=Path(environ["ATRIUM_SHARED"]) if environ.get("ATRIUM_SHARED") else None,
         push_key=environ.get("ATRIUM_PUSH_KEY", ""),
         lab=environ.get("ATRIUM_LAB", "") == "yes",
@@ -152,6 +156,10 @@ def drop_secrets(environ: MutableMapping[str, str]) -> None:
         if place:
             ctypes.memset(place, ord("x"), len(value.encode()))
         del environ[name]
+
+
+def _brand(told: str) -> Mapping[str, Any]:
+    return json.loads(told) if told else _UNBRANDED
 
 
 def _slashed(path: str) -> str:

@@ -82,18 +82,24 @@ class Site:
             found += await self.hub.admin_dashboards()
         return visible(found, visitor.groups)
 
-    def page(self, name: str, /, *, files: str, **values: object) -> str:
-        """One of our templates as a page. `files`: where it finds scripts and styles."""
+    def page(self, name: str, /, *, files: str, is_owners: bool, **values: object) -> str:
+        """One of our templates as a page.
+
+        Args:
+            files: where it finds scripts and styles.
+            is_owners: whether it is the owner who asks; nobody else sees their brand.
+        """
+        settings = self.settings
         return template(name).render(
-            prefix=self.settings.prefix,
-            home=self.settings.own_prefix,
-            hub=self.settings.hub_prefix,
+            prefix=settings.prefix,
+            home=settings.own_prefix,
+            hub=settings.hub_prefix,
             files=files,
             asset=partial(_asset, files),
             inline=_inline,
             for_host=_for_host,
-            brand=self.settings.brand,
-            own_files=files != self.settings.prefix,
+            brand=settings.owner_brand if is_owners else settings.brand,
+            own_files=files != settings.prefix,
             **values,
         )
 

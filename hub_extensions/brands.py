@@ -13,7 +13,7 @@ import json
 import re
 import struct
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final
@@ -87,9 +87,12 @@ class Brands:
         """How pages look to somebody, by the tenant of their sign-in."""
         return self.of_tenant(tenant_of(user)) if self.tenants else self.installation
 
-    def for_server(self, user: User) -> str:
-        """The same for that person's servers, as `ATRIUM_BRAND`."""
-        return json.dumps(self.of(user).page)
+    def for_server(self, user: User) -> dict[str, str]:
+        """What somebody's servers are told: the look for everybody, and that for their owner."""
+        return {
+            "ATRIUM_BRAND": json.dumps(self.installation.page),
+            "ATRIUM_OWNER_BRAND": json.dumps(self.of(user).page),
+        }
 
 
 def tenant_of(user: User | None) -> str:
@@ -115,7 +118,9 @@ def load(settings: Settings, state: State, files_url: str) -> Brands:
         if given.name and not given.logo:  # the letters would be the installation's name
             brand = replace(brand, is_letters=False)
         tenants[tenant] = brand
-    return Brands(installation=publish.brand(own, "ATRIUM_LOGO"), tenants=tenants)
+    found = Brands(installation=publish.brand(own, "ATRIUM_LOGO"), tenants=tenants)
+    publish.remove_others([found.installation, *tenants.values()])
+    return found
 
 
 def folder(state: State) -> Path:
@@ -181,6 +186,13 @@ class _Publisher:
         self.folder.mkdir(mode=0o700, exist_ok=True)
         (self.folder / name).write_bytes(content)
         return f"{self.files_url}brand/{name}"
+
+    def remove_others(self, brands: Iterable[Brand]) -> None:
+        """Nobody who once saw a logo finds it there when it is no longer one of these."""
+        shown = {address for brand in brands for address in (brand.logo, brand.icon)}
+        for file in self.folder.glob("*"):
+            if f"{self.files_url}brand/{file.name}" not in shown:
+                file.unlink()
 
 
 def _read_logo(path: Path, where: str) -> tuple[bytes, str, bool]:

@@ -82,7 +82,7 @@ class DashboardSpawner(AccountSpawner):
         None,
         config=True,
         allow_none=True,
-        help="Says as JSON how the pages of somebody's servers name themselves and look.",
+        help="Says how the pages of somebody's servers look, as environment.",
     )
     activity_seconds = Float(300, config=True, help="Seconds between a server's reports of use.")
     starts_at_once = Integer(4, config=True, help="Starts at once; others wait in line.")
@@ -268,7 +268,7 @@ class DashboardSpawner(AccountSpawner):
         env |= {"HOME": str(self.home)}
         env |= {"ATRIUM_PUSH_KEY": self.server_key, "ATRIUM_FILES_URL": self.files_url}
         env |= {"JUPYTERHUB_ACTIVITY_INTERVAL": f"{self.activity_seconds:.0f}"}
-        env |= {"ATRIUM_BRAND": self.brand_for(self.user)} if self.brand_for else {}
+        env |= self.brand_for(self.user) if self.brand_for else {}
         env |= self.server_environment
         if self.name == LAB:
             return env | (self.lab_environment(self.user) if self.lab_environment else {})

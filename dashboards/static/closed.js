@@ -36,6 +36,7 @@
     if (!dashboard || !(document.hidden || slept)) return close("stopped");
     const again = () => {
       if (document.hidden) return;
+      document.dispatchEvent(new Event("atrium-again"));
       const path = dashboard.split("/").map(encodeURIComponent).join("/");
       location.replace(new URL(`${hub}user-redirect/dashboards/${path}${location.search}`, location.href));
     };

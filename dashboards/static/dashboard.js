@@ -40,6 +40,10 @@
   const PATIENCE = 120000; // milliseconds until it is said that there is no answer at all; see kept.js for the way back
   let patient;
   const look = () => document.dispatchEvent(new Event("atrium-look"));
+  const again = () => {
+    document.dispatchEvent(new Event("atrium-again"));
+    location.reload();
+  };
 
   function lose(what) {
     if (lost || leaving) return false;
@@ -67,7 +71,7 @@
   function ended() {
     if (!lose("dashboard")) return;
     const text = "This dashboard has stopped; most likely it needed more memory than there is.";
-    show(text, { "Open it again": () => location.reload() });
+    show(text, { "Open it again": again });
   }
 
   // -- what runs just now ---------------------------------------------------------------------------------------------
@@ -187,7 +191,7 @@
   document.addEventListener("atrium-does-not-hold", () => {
     clearTimeout(patient);
     show("The connection does not hold. Wait a moment, or tell an admin of your team.", {
-      "Open it again": () => location.reload(),
+      "Open it again": again,
     });
   });
   document.addEventListener("DOMContentLoaded", () => {

@@ -24,10 +24,11 @@ window.atriumDownload = ({ bar, title, docs, element, button, dialog, status }) 
   const shows_data = (doc) => [...doc.all_models].some(({ type }) => SHOWS_DATA.test(type));
   const has_data = () => !window.atriumLost && docs().some(shows_data);
 
-  function save(blob, ...names) {
+  // Named by these words; however long they are, the file keeps its ending.
+  function save(blob, ending, ...names) {
     const words = names.filter((one, n) => one && names.indexOf(one) === n).join(" – ");
     const address = URL.createObjectURL(blob);
-    const name = words.replace(/[\\/:*?"<>|\x00-\x1f]+/g, " ").trim().slice(0, 120);
+    const name = words.replace(/[\\/:*?"<>|\x00-\x1f]+/g, " ").trim().slice(0, 110).trim() + ending;
     element("a", { href: address, download: name }).click();
     setTimeout(() => URL.revokeObjectURL(address), 60000);
   }
@@ -39,7 +40,7 @@ window.atriumDownload = ({ bar, title, docs, element, button, dialog, status }) 
       const take = async () => {
         said.textContent = "";
         const blob = await picture();
-        if (blob) save(blob, `${title}.png`);
+        if (blob) save(blob, ".png", title);
         else said.textContent = "Your browser could not make a picture of this.";
       };
       choices.append(choice("Picture", "PNG, the plots as they look now", take));
@@ -77,7 +78,7 @@ window.atriumDownload = ({ bar, title, docs, element, button, dialog, status }) 
       const answer = await ask("atrium-data", number);
       said.textContent = answer.problem ?? "";
       // With a mark of its encoding, by which spreadsheets read more than English.
-      if (answer.csv) save(new Blob(["\ufeff", answer.csv], { type: "text/csv;charset=utf-8" }), title, `${answer.title}.csv`);
+      if (answer.csv) save(new Blob(["\ufeff", answer.csv], { type: "text/csv;charset=utf-8" }), ".csv", title, answer.title);
     } catch {
       said.textContent = "The dashboard does not answer just now. Try again in a moment.";
     }

@@ -8,6 +8,8 @@
   const bar = root.querySelector(".bar");
   const told = bar.dataset;
   const title = bar.querySelector("h1").textContent;
+  const target = bar.querySelector(".mark").target || "_self"; // in a page of others: a tab of its own
+  const out = bar.querySelector("[data-sign-out]"); // which others cannot be
   const docs = () => window.Bokeh?.documents ?? [];
 
   function element(kind, values = {}, ...children) {
@@ -123,8 +125,8 @@
 
   function who() {
     const links = element("p", { className: "steps" });
-    if (told.manage) links.append(element("a", { className: "button", href: told.manage, textContent: "People and groups" }));
-    if (told.access) links.append(element("a", { className: "button", href: told.access, textContent: "Access" }));
+    if (told.manage) links.append(element("a", { className: "button", href: told.manage, target, textContent: "People and groups" }));
+    if (told.access) links.append(element("a", { className: "button", href: told.access, target, textContent: "Access" }));
     dialog("Who may see this", element("p", { textContent: told.audience }), ...(links.children.length ? [links] : []));
   }
 
@@ -143,9 +145,9 @@
       document.fullscreenEnabled && ["Full screen", full],
       ["Print", print_page],
       ["Who may see this", who],
-      told.versions && ["Versions", () => { location.href = told.versions; }],
+      told.versions && ["Versions", () => { window.open(told.versions, target); }],
       narrow && colours && [colours.textContent, () => colours.click()],
-      narrow && ["Sign out", () => { location.href = `${told.hub}logout`; }],
+      narrow && out && ["Sign out", () => { location.href = out.href; }],
     ].filter(Boolean);
   }
 

@@ -223,6 +223,13 @@ document.addEventListener("click", ({ target }) => {
   draw(key, wanted);
 });
 
+// What a dashboard kept in this tab, to come back with it (kept.js): whoever is here did not.
+try {
+  sessionStorage.removeItem("atrium-kept");
+} catch {
+  // No storage here: nothing is kept.
+}
+
 // -- opening, and what changes meanwhile -----------------------------------------------------------------------------
 
 document.addEventListener("click", (event) => {

@@ -41,8 +41,8 @@
     }
   }
 
+  // By the page alone, as it loads itself anew: whoever goes elsewhere, or signs out, leaves nothing in the tab.
   function keep() {
-    if (!window.atriumLost) return;
     const values = [];
     for (const { name, model, attr } of widgets()) {
       if (touched.has(model)) values.push([name, model[attr]]);
@@ -84,6 +84,7 @@
     }
     isComing = true;
     store(TRIES, tries + 1);
+    keep();
     location.reload();
   }
 
@@ -95,9 +96,9 @@
   set_again();
   setTimeout(() => { if (!window.atriumLost) store(TRIES, null); }, HOLDS);
   document.addEventListener("atrium-reachable", come_back);
+  document.addEventListener("atrium-again", keep);
   // Taken away, or signed out: then nothing of it stays in this tab.
-  document.addEventListener("atrium-closed", ({ detail }) => { if (detail !== "stopped") window.atriumLost = ""; });
-  window.addEventListener("pagehide", keep);
+  document.addEventListener("atrium-closed", ({ detail }) => { if (detail === "stopped") keep(); else store(KEPT, null); });
   // Lost before this script was there: the answer may have come before it too.
   if (window.atriumLost === "connection") setTimeout(() => document.dispatchEvent(new Event("atrium-look")), 1500);
 })();

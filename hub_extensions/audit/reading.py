@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from datetime import datetime
@@ -14,6 +15,10 @@ from .people import PSEUDONYM
 from .trail import Trail
 
 COLUMNS: Final = ("seq", "time", "action", "user", "by", "details")
+#: What may begin a formula, and what stands before it.
+_SIGN: Final = re.compile(r"(?<![;\s\ufeff])([;\s\ufeff]*)(?=[=+\-@＝＋－＠])")  # noqa: RUF001
+#: After them another cell may begin, for a spreadsheet that parts cells in another way.
+_BEGINS: Final = frozenset(";\t\r\n")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -76,7 +81,7 @@ def as_json_lines(found: Iterable[Entry]) -> str:
 def as_csv(found: Iterable[Entry]) -> str:
     """A table for a spreadsheet, in which no cell is a formula (OWASP, "CSV Injection")."""
     text = io.StringIO()
-    writer = csv.writer(text)
+    writer = csv.writer(text, quoting=csv.QUOTE_ALL)
     writer.writerow(COLUMNS)
     for entry in found:
         details = "; ".join(f"{name}: {value}" for name, value in entry.details.items())
@@ -86,7 +91,13 @@ def as_csv(found: Iterable[Entry]) -> str:
 
 
 def _harmless(cell: str) -> str:
-    return f"'{cell}" if cell.startswith(("=", "+", "-", "@", "\t", "\r", "\n")) else cell
+    text = _SIGN.sub(_as_text, cell)
+    return f"'{text}" if text.startswith(("\t", "\r", "\n")) else text
+
+
+def _as_text(found: re.Match[str]) -> str:
+    begins = found.start() == 0 or not _BEGINS.isdisjoint(found[1])
+    return f"{found[1]}'" if begins else found[1]
 
 
 def _entry(record: Mapping[str, Any], names: Mapping[str, str]) -> Entry:

@@ -35,6 +35,7 @@ def hub(start_hub: StartHub, tmp_path_factory: pytest.TempPathFactory) -> Hub:
         ATRIUM_LOGO=str(folder / "logo.svg"),
         ATRIUM_ACCENT="#7a1f5c",
         ATRIUM_BRANDS=str(folder / "brands.toml"),
+        ATRIUM_EMBED_ORIGINS="https://intranet.test",
     )
 
 
@@ -121,6 +122,36 @@ def test_nobody_else_learns_of_a_customer(hub: Hub) -> None:
     assert not any(CANARY in page or logo[0] in page or "#004aad" in page for page in seen)
     for path in ("/services/files/brand/", f"{logo[0][:-6]}.svg", f"/hub{logo[0]}"):
         assert stranger.get(path).status_code in {403, 404}
+
+
+def test_an_address_does_not_tell_of_which_customer_its_owner_is(hub: Hub) -> None:
+    stranger, member, admin, customer = (Person(hub) for _ in range(4))
+    member.sign_in(MEMBER)
+    admin.sign_in(ADMIN)
+    customer.sign_in(CUSTOMER)
+    own = customer.open_dashboards().text
+    place = f"/user/{CUSTOMER}/"
+    assert CANARY in own
+    logo = re.search(r"/services/files/brand/[0-9a-f]{32}\.svg", own)
+    assert logo
+    in_a_frame = {"Sec-Fetch-Dest": "iframe", "Sec-Fetch-Mode": "navigate"}
+    answers = [
+        (403, stranger.get(place, headers={"Sec-Fetch-Mode": "cors"})),
+        (403, stranger.post(place)),
+        (400, stranger.get(f"{place}oauth_callback")),
+        (200, stranger.get(f"{place}dashboards/a/b", headers=in_a_frame)),
+        (403, member.get(place)),
+        (403, admin.get(place)),
+    ]
+    for status, answer in answers:
+        assert answer.status_code == status
+        assert "Acme &amp; S" in answer.text
+    icons = [person.get(f"{place}favicon.ico") for person in (stranger, member, admin, customer)]
+    assert {icon.url for icon in icons} == {icons[0].url}
+    assert "#7a1f5c" in icons[0].text
+    for answer in (*icons, *(answer for _, answer in answers)):
+        for canary in (CANARY, logo[0], "#004aad"):
+            assert canary not in answer.text + answer.url
 
 
 def test_nobody_chooses_a_look_by_a_cookie(hub: Hub) -> None:

@@ -80,6 +80,7 @@ def test_a_page_of_the_same_site_shows_a_dashboard(new_visitor: NewVisitor, hub:
     expect(frame.get_by_role("heading", name="Penguins", exact=True)).to_be_visible()
     expect(frame.locator("#waiting")).to_be_hidden()
     expect(frame.locator("canvas").first).to_be_visible()
+    expect(frame.get_by_role("link", name="Sign out")).to_have_count(0)  # not for others to hide
     frame.get_by_label("Adelie").uncheck()
     expect(frame.locator(".figure", has_text="Penguins").locator("b")).not_to_have_text("342")
     with visitor.context.expect_page() as opened:  # nothing else of ours comes into the frame

@@ -114,8 +114,8 @@ def test_its_data_and_its_picture_are_downloaded(open_dashboard: OpenDashboard) 
     name, file = saved(page, asked.get_by_role("button", name="CSV").first)
     assert name.startswith("Sensor explorer")
     assert name.endswith(".csv")
-    assert file.startswith(b"\xef\xbb\xbfdate,value,average\r\n")
-    assert b"\n2012-01-01," in file
+    assert file.startswith(b'\xef\xbb\xbf"date","value","average"\r\n')
+    assert b'\n"2012-01-01",' in file
     name, file = saved(page, asked.get_by_role("button", name="Picture"))
     assert name == "Sensor explorer.png"
     assert file.startswith(b"\x89PNG")

@@ -1,11 +1,13 @@
 from __future__ import annotations
 
 import os
+import time
 from pathlib import Path
 
 import pytest
 
-from dashboards.catalog import dashboards_in, find, plain_text, served_here, visible
+from dashboards import catalog
+from dashboards.catalog import dashboards_in, find, plain_text, served_here, visible, words_of
 from dashboards.data_files import names_in
 from tests.dashboards.notebooks import code, markdown, write_notebook
 
@@ -221,6 +223,25 @@ def test_a_changed_file_is_read_again(tmp_path: Path) -> None:
     (after,) = dashboards_in(tmp_path)
     assert (before.title, after.title) == ("One", "Two")
     assert before.version != after.version
+
+
+@pytest.mark.parametrize(
+    "hostile", ["[", "![", "[](", "<!--", "<a", "*a", "`", "# <a\n", "# ![](\n", "&", " \n", "_a"]
+)
+def test_no_markdown_takes_long_to_read(hostile: str) -> None:
+    notebook = {"cells": [markdown(hostile * (20_000 // len(hostile)) + " end")]}
+    began = time.process_time()
+    words_of(notebook)
+    assert time.process_time() - began < 0.5
+
+
+def test_what_the_metadata_says_is_not_looked_for_in_the_cells(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(catalog, "_first_words", lambda _: pytest.fail("it was read"))
+    said = {"atrium": {"title": "Sales", "description": "By month."}}
+    words = words_of({"cells": [markdown("# Other")], "metadata": said})
+    assert (words.title, words.description) == ("Sales", "By month.")
 
 
 def test_plain_text_keeps_what_only_looks_like_markup() -> None:

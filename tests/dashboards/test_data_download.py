@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import csv
 import io
+import time
 from collections.abc import Iterator
+from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import altair
@@ -40,9 +44,16 @@ def doc() -> Iterator[Document]:
 
 
 def shown(doc: Document, *parts: Any) -> list[tuple[str, str]]:
-    """The titles and the texts of the tables on a page with these parts."""
+    """The titles and the texts of the tables on a page with these parts, without quotes."""
     pn.Column(*parts).server_doc(doc)
-    return [(one.title, as_csv(one.frame()).replace("\r\n", "\n")) for one in tables_of(doc)]
+    return [(one.title, plain(as_csv(one.frame()))) for one in tables_of(doc)]
+
+
+def plain(text: str) -> str:
+    """A table without the quotes that are round each cell."""
+    lines = text.removesuffix("\r\n").split("\r\n")
+    assert all(line.startswith('"') and line.endswith('"') for line in lines)
+    return "".join(line[1:-1].replace('","', ",") + "\n" for line in lines)
 
 
 @pytest.mark.parametrize("begin", ["=", "+", "-", "@", "\t", "\r", "\n"])
@@ -54,9 +65,43 @@ def test_no_cell_is_a_formula(begin: str) -> None:
 
 
 def test_numbers_dates_and_letters_stay_what_they_are() -> None:
-    assert as_csv(FRAME[["day", "name", "count"]]) == (
-        "day,name,count\r\n2025-01-02,Zürich,-1.5\r\n2025-01-01,'=cmd|' /C calc'!A0,2.0\r\n"
+    assert plain(as_csv(FRAME[["day", "name", "count"]])) == (
+        "day,name,count\n2025-01-02,Zürich,-1.5\n2025-01-01,'=cmd|' /C calc'!A0,2.0\n"
     )
+
+
+@pytest.mark.parametrize(
+    ("cell", "written"),
+    [
+        ("x;=1+1", "x;'=1+1"),  # where cells are parted by semicolons
+        ("x\t@SUM(A1)", "x\t'@SUM(A1)"),
+        ("x\n=1", "x\n'=1"),
+        ("x\r \n +1", "x\r \n '+1"),
+        ("  =1", "  '=1"),
+        ("\ufeff=1", "\ufeff'=1"),
+        ("＝1", "'＝1"),  # noqa: RUF001
+        ("a;－1", "a;'－1"),  # noqa: RUF001
+        (";;-1", ";;'-1"),
+        (Path("=1"), "'=1"),
+        (["@"], "['@']"),
+        (b"=1", "'=1"),
+        ("1 - 2 = -1", "1 - 2 = -1"),
+        ("well-known", "well-known"),
+        (-2, "-2"),
+        (np.float64(-2.5), "-2.5"),
+        (Decimal("-2.5"), "-2.5"),
+    ],
+)
+def test_no_part_of_a_cell_is_a_formula(cell: object, written: str) -> None:
+    frame = pd.DataFrame({"of many kinds": pd.Series([cell, "x"], dtype=object)})
+    (first, *_) = list(csv.reader(io.StringIO(as_csv(frame), newline="")))[1]
+    assert first == written
+
+
+def test_a_cell_of_blanks_takes_no_time() -> None:
+    began = time.monotonic()
+    as_csv(pd.DataFrame({"a": ["\n; " * 100_000]}))
+    assert time.monotonic() - began < 2
 
 
 def test_a_table_is_given_as_it_is_filtered_and_sorted(doc: Document) -> None:

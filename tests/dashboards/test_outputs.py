@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import sys
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -57,8 +58,20 @@ def test_what_is_shown_comes_in_its_order() -> None:
         Printed("one\n"),
         Printed("two\n", is_error=True),
         Displayed(3),
-        Printed("100 %red\r\n"),
+        Printed("100 %red\n"),
     ]
+
+
+def test_what_is_written_over_goes_and_takes_no_time() -> None:
+    outputs = Outputs()
+    for text in ("done\nhalf", " of it\rall", "\r\n", "1\r2\r\n3\r4"):
+        outputs.write(text, is_error=False)
+    assert outputs.items == [Printed("done\nall\n2\n4")]
+    began = time.process_time()
+    outputs.write("\n" * 50_000 + "x\r\r\n" * 10_000, is_error=False)
+    for number in range(5_000):
+        outputs.write(f"{number} %\r", is_error=False)
+    assert time.process_time() - began < 2
 
 
 def test_too_much_text_and_too_many_outputs_are_cut(capfd: pytest.CaptureFixture[str]) -> None:

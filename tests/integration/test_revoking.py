@@ -12,7 +12,8 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
-from websockets.exceptions import WebSocketException
+import requests
+from websockets.exceptions import InvalidStatus, WebSocketException
 
 from tests.conftest import StartHub
 from tests.hub import Hub, wait_until
@@ -182,6 +183,39 @@ def test_who_opens_socket_after_socket_keeps_none(hub: Hub, analyst: Person) -> 
             over.set()
     for socket in opened:
         closed_with(socket, 5)  # TimeoutError: it is still open
+
+
+@pytest.mark.parametrize("kind", ["changes", "announcement"])
+def test_sockets_that_tell_pages_hear_nothing_and_are_few(
+    kind: str, hub: Hub, analyst: Person
+) -> None:
+    path = f"/user/{ANALYST}/{kind}"
+    sockets = [analyst.connect(path) for _ in range(50)]
+    with pytest.raises(InvalidStatus, match="503"):
+        analyst.connect(path)
+    sockets[0].send("hello")
+    assert closed_with(sockets[0]) == 1008
+    wait_until(lambda: is_let_in(analyst, path), "room for another")
+    for socket in sockets:
+        socket.close()
+
+
+def is_let_in(person: Person, path: str) -> bool:
+    with contextlib.suppress(InvalidStatus):
+        person.connect(path)
+        return True
+    return False
+
+
+def test_a_server_reads_no_large_body(hub: Hub, analyst: Person) -> None:
+    for size, is_read in ((1 << 20, True), ((1 << 20) + 1, False)):
+        try:
+            answer = analyst.put(f"/user/{ANALYST}/groups", data=b"x" * size)
+        except requests.ConnectionError:
+            assert not is_read
+        else:
+            # The proxy says 503 of a server that closes the connection.
+            assert (answer.status_code == 403) is is_read, answer.status_code
 
 
 def test_a_server_with_nothing_left_is_stopped(hub: Hub) -> None:

@@ -307,6 +307,10 @@ def test_no_cell_of_a_table_is_a_formula(trail: Trail) -> None:
     for user in ("=1+1", "+cmd|' /C calc'!A0", "-2", "@SUM(A1)", "ada"):
         audit.record("sign-in-refused", user=user, reason='=HYPERLINK("http://evil.test")')
     rows = reading.as_csv(found(trail)).splitlines()
-    assert rows[0] == "seq,time,action,user,by,details"
-    cells = [row.split(",")[3] for row in rows[1:]]
+    assert rows[0] == '"seq","time","action","user","by","details"'
+    cells = [row.split('","')[3] for row in rows[1:]]
     assert cells == ["ada", "'@sum(a1)", "'-2", "'+cmd|' /c calc'!a0", "'=1+1"]
+    audit.record("sign-in-refused", user="ada", reason="no; =1+1", by="a; ＝2")  # noqa: RUF001
+    written = reading.as_csv(found(trail)).splitlines()[1]
+    assert "no; '=1+1" in written
+    assert "a; '＝2" in written  # noqa: RUF001

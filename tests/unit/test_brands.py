@@ -40,7 +40,8 @@ def file_of(state: State, address: str) -> bytes:
 def test_nothing_set_is_our_own_look(state: State) -> None:
     found = load(state)
     assert found.installation == brands.Brand(name="Atrium")
-    assert json.loads(found.for_server(None)) == found.installation.page  # pyright: ignore[reportArgumentType]
+    told = found.for_server(None)  # pyright: ignore[reportArgumentType]
+    assert [json.loads(look) for look in told.values()] == [found.installation.page] * 2
     assert not brands.folder(state).exists()
 
 
@@ -155,3 +156,17 @@ def test_origins_are_listed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
     given = "https://intranet.example.com, http://127.0.0.1:9000"
     monkeypatch.setenv("ATRIUM_EMBED_ORIGINS", given)
     assert sorted(settings.read(tmp_path).embed_origins, reverse=True) == given.split(", ")
+
+
+def test_a_logo_that_no_page_shows_any_more_is_not_served(tmp_path: Path, state: State) -> None:
+    (tmp_path / "logo").write_bytes(SVG)
+    first = load(state, logo=tmp_path / "logo", accent="#7A1F5C").installation
+    (tmp_path / "logo").write_bytes(png(64, 64))
+    second = load(state, logo=tmp_path / "logo").installation
+    assert file_of(state, second.logo) == png(64, 64)
+    assert [file.name for file in brands.folder(state).iterdir()] == [
+        second.logo.rpartition("/")[2]
+    ]
+    assert first.logo != second.logo
+    load(state)
+    assert list(brands.folder(state).iterdir()) == []
