@@ -77,8 +77,10 @@ def test_every_page_of_an_admin_has_the_look(new_visitor: NewVisitor, hub: Hub) 
         f"/user/{ADMIN}/dashboards/user/none",
         "/hub/logout",
     ):
+        page.evaluate("sessionStorage.setItem('atrium-kept', '1')")
         page = visitor.go(path)
         assert_looks(page, NAME, ACCENT)
+    assert page.evaluate("sessionStorage.getItem('atrium-kept')") is None
 
 
 def test_people_of_a_customer_see_its_look_once_they_are_known(
