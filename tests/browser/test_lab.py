@@ -35,12 +35,15 @@ def hub(start_hub: StartHub) -> Hub:
 def test_a_notebook_is_seen_as_its_viewers_will_see_it_and_followed(
     new_visitor: NewVisitor, hub: Hub
 ) -> None:
-    visitor = new_visitor(hub, allow=["status of (424|503)", "WebSocket", "bokeh", "ERR_"])
+    # The last one is of Panel's own extension of JupyterLab, and of no consequence.
+    allow = ["status of (424|503)", "WebSocket", "bokeh", "ERR_", "reading 'title'"]
+    visitor = new_visitor(hub, allow=allow)
     page = visitor.sign_in(ANALYST)
     page.get_by_role("link", name="Write a dashboard").click()
     expect(page.locator(".jp-NotebookPanel")).to_be_visible()
     expect(page.get_by_role("heading", name="Seattle's weather")).to_be_visible()
     lab = page
+    expect(lab.get_by_role("button", name="Python 3 (ipykernel) | Idle")).to_be_visible()
     lab.get_by_role("menuitem", name="Run").first.click()
     lab.get_by_text("Run All Cells", exact=True).first.click()
     expect(lab.locator(".jp-OutputArea .bk-Figure").first).to_be_visible()  # from no other host
