@@ -17,10 +17,13 @@ from tornado import web
 from tornado.httputil import url_concat
 
 from ..folders import dashboard_named
+from ..usage import report
 from .author import LONGEST_NOTE, NOWHERE, Author, link_to
 from .checks import LARGEST_SENT, Changed, Check
 from .publishing import CannotPublish, Conflict
 from .versions import NONE, Place, Version
+
+_SPEED_DAYS: Final = 30
 
 
 class _Page(BaseHandler):
@@ -199,7 +202,15 @@ class VersionsPage(_Page):
             changes=changes,
             problem=problem,
             done="done" in self.request.query_arguments,
+            speed=self._speed(place),
+            speed_days=_SPEED_DAYS,
         )
+
+    def _speed(self, place: Place) -> dict[str, Any] | None:
+        """How soon people saw it lately, as `usage.report.rows` has it; None if nobody did."""
+        query = report.Query(days=_SPEED_DAYS, group=place.folder, dashboard=place.name)
+        rows = report.rows(self.db, query)
+        return rows[0] if rows and rows[0]["measured"] else None
 
     async def _differences(
         self, place: Place, versions: tuple[Version, ...], version_id: str

@@ -108,6 +108,7 @@ def test_from_a_notebook_in_the_lab_to_a_link_that_another_opens(
     other.reload()
     expect(other.get_by_text("The second version")).to_be_visible()
     published.get_by_role("link", name="Versions").click()
+    expect(published.get_by_text("its first view was there within")).to_be_visible()
     versions = published.get_by_role("listitem")
     expect(versions).to_have_count(2)
     versions.last.get_by_role("button", name="Go back").click()
