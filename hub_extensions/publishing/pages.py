@@ -5,6 +5,7 @@ They do what the API does, for people: no script is needed but to wait, and to d
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 from collections.abc import Iterator
 from functools import partial
@@ -202,14 +203,14 @@ class VersionsPage(_Page):
             changes=changes,
             problem=problem,
             done="done" in self.request.query_arguments,
-            speed=self._speed(place),
+            speed=await self._speed(place),
             speed_days=_SPEED_DAYS,
         )
 
-    def _speed(self, place: Place) -> dict[str, Any] | None:
+    async def _speed(self, place: Place) -> dict[str, Any] | None:
         """How soon people saw it lately, as `usage.report.rows` has it; None if nobody did."""
         query = report.Query(days=_SPEED_DAYS, group=place.folder, dashboard=place.name)
-        rows = report.rows(self.db, query)
+        rows = await asyncio.to_thread(report.rows_in, self.db.get_bind(), query)
         return rows[0] if rows and rows[0]["measured"] else None
 
     async def _differences(

@@ -16,7 +16,6 @@ from limits import parse
 from limits.storage import MemoryStorage
 from limits.strategies import MovingWindowRateLimiter
 from sqlalchemy.exc import SQLAlchemyError
-from sqlalchemy.orm import Session
 from tornado import web
 from tornado.ioloop import PeriodicCallback
 
@@ -84,14 +83,8 @@ class UsageHandler(APIHandler):
 
     async def get(self) -> None:
         """Answer as the class says. 400 for a query that makes no sense."""
-        query, engine = self._query(), self.db.get_bind()
-
-        def read() -> list[dict[str, Any]]:
-            with Session(engine) as db:
-                return report.rows(db, query)
-
-        # Beside the hub's work: it may be some hundred thousand openings.
-        rows = await asyncio.to_thread(read)
+        query = self._query()
+        rows = await asyncio.to_thread(report.rows_in, self.db.get_bind(), query)
         self.finish(json.dumps({"since": query.since.date().isoformat(), "rows": rows}))
 
     def _query(self) -> report.Query:

@@ -74,6 +74,12 @@ def rows(db: Session, query: Query) -> list[dict[str, Any]]:
     ]
 
 
+def rows_in(engine: Any, query: Query) -> list[dict[str, Any]]:
+    """The same, for a thread beside the hub's loop: it may be some hundred thousand openings."""
+    with Session(engine) as db:
+        return rows(db, query)
+
+
 def quantiles(seconds: Iterable[float]) -> dict[str, float] | None:
     """Median and others, each a number that was measured (nearest rank); None of nothing."""
     ordered: Sequence[float] = sorted(seconds)
