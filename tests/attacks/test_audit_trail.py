@@ -197,6 +197,6 @@ def test_without_the_quote_a_spreadsheet_runs_what_a_name_says(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     entry = reading.Entry(seq=1, time="", action="", user="=1+1", by="", details={})
-    assert ",=1+1," not in reading.as_csv([entry])
+    assert '"=1+1"' not in reading.as_csv([entry])
     monkeypatch.setattr(reading, "_harmless", lambda cell: cell)
-    assert ",=1+1," in reading.as_csv([entry])
+    assert '"=1+1"' in reading.as_csv([entry])

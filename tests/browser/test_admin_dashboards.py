@@ -154,6 +154,7 @@ def test_nobody_else_reads_any_of_it(hub: Hub) -> None:
             assert "1a2b3c4d" not in answer.text
         for name in (MEMBER, CUSTOMER):
             person = Person.signed_in(hub, name)
+            person.open_dashboards()
             assert person.get(path, headers=person.xsrf | BROWSER).status_code == 403
             for dashboard in DASHBOARDS:
                 place = f"/user/{name}/dashboards/admin/{dashboard}"
