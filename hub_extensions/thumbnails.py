@@ -60,10 +60,13 @@ class Thumbnails:
         self._tried: dict[Path, Tried] = {}
         self._line: dict[Path, DashboardSpawner] = {}  # in order
         self._work: asyncio.Task[None] | None = None
+        self._forgetting: asyncio.Task[None] | None = None
 
     def opened(self, spawner: DashboardSpawner, group: str, name: str) -> None:
         """Somebody who may see a dashboard opens it: see to its picture. Nobody waits for it."""
         self._want(spawner, self._due(spawner, group, [name]))
+        if self._forgetting is None or self._forgetting.done():
+            self._forgetting = asyncio.create_task(self._forget_gone())
 
     def _want(self, spawner: DashboardSpawner, paths: Iterable[Path]) -> None:
         for path in paths:

@@ -13,6 +13,7 @@ import sys
 import threading
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from dulwich.repo import Repo
@@ -47,7 +48,7 @@ def content_of(notebooks: Path, place: Place = COSTS) -> bytes | None:
 async def publish(
     publishing: Publishing, content: bytes, replaces: bytes | None, **more: str
 ) -> str:
-    given = {"by": ADA, "note": ""} | more
+    given: dict[str, Any] = {"by": ADA, "note": ""} | more
     return await publishing.publish(COSTS, content, replaces=content_id(replaces), **given)
 
 

@@ -37,7 +37,7 @@ class Ada(Author):
     def place(self, folder: str, name: str) -> Place:
         return Place(folder=folder, name=name)
 
-    def _changed(self, *_: Any) -> None:
+    def _changed(self, *_: Any, **__: Any) -> None:  # type: ignore[override]
         pass
 
 

@@ -114,7 +114,7 @@ async def test_who_is_signed_out_has_no_check_any_more() -> None:
     mine.running = asyncio.create_task(asyncio.Event().wait())  # type: ignore[assignment]
     kept.drop_all_of(1)
     with pytest.raises(asyncio.CancelledError):
-        await mine.running
+        await mine.running  # type: ignore[misc]
     assert (kept.get(1, mine.id), kept.get(2, theirs.id)) == (None, theirs)
 
 
