@@ -34,16 +34,15 @@ def hub(start_hub: StartHub) -> Hub:
 
 
 def write(page: Page, code: str) -> None:
-    """Put code into the cell that is chosen, as somebody who pastes it, and save."""
+    """Put code into the cell that is chosen, as somebody who pastes it."""
     page.keyboard.press("Enter")
     page.keyboard.press("Control+a")
     page.keyboard.insert_text(code)
     page.keyboard.press("Escape")
-    page.keyboard.press("Control+s")
 
 
 def publish(lab: Page, note: str) -> Page:
-    """Press the button in the notebook, look at what is said, publish; the page that says so."""
+    """Press the button in the notebook, which saves it too, look at what is said, publish; the page that says so."""
     with lab.expect_popup() as opened:
         lab.get_by_role("button", name="Publish").click()
     page = opened.value
@@ -73,6 +72,7 @@ def test_from_a_notebook_in_the_lab_to_a_link_that_another_opens(
     cell = lab.locator(".jp-NotebookPanel:visible .jp-CodeCell").first
     cell.click()
     write(lab, CODE.replace("WORDS", '"The first version"'))
+    lab.keyboard.press("Control+s")
     lab.get_by_role("dialog").get_by_role("textbox").fill("tides.ipynb")
     lab.get_by_role("button", name="Rename and Save").click()
     expect(lab.get_by_role("tab", name="tides.ipynb")).to_be_visible()
