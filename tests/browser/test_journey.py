@@ -42,7 +42,8 @@ def write(page: Page, code: str) -> None:
 
 
 def publish(lab: Page, note: str) -> Page:
-    """Press the button in the notebook, which saves it too, look at what is said, publish; the page that says so."""
+    """Press the button in the notebook, which saves it, look at what is said, and publish it;
+    returns the page that says so."""
     with lab.expect_popup() as opened:
         lab.get_by_role("button", name="Publish").click()
     page = opened.value
