@@ -107,7 +107,7 @@ PAGES = [
     Shown("announcement", ADMIN, "/hub/announcement", heading("Announcement")),
     Shown("publish", ANALYST, "/hub/publish", heading("Publish")),
     Shown("publish-check", ANALYST, "/hub/publish", heading("Publish"), then=check, differs=LIVE),
-    Shown("versions", ADMIN, "/hub/versions/user/penguins", heading("Penguins")),
+    Shown("versions", ADMIN, "/hub/versions/user/penguins", heading("Penguins"), differs=LIVE),
     Shown(
         "own-template",
         MEMBER,
