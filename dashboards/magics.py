@@ -14,7 +14,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from dashboards.cells import content_of, evaluated
+from dashboards.cells import cells_of, evaluated, remember_lines
 from dashboards.failure import CannotWork
 
 _SHOWN = {"html": "text/html", "markdown": "text/markdown", "latex": "text/latex"}
@@ -63,13 +63,23 @@ class Shell:
         words = [word for word in shlex.split(line) if not word.startswith("-")]
         path = Path(words[0] if words else "")
         if path.suffix == ".ipynb":
-            for cell in content_of(path).cells:
-                if cell.is_code:
-                    evaluated(cell.code, self.user_ns)
+            self._run_notebook(path)
             return
         path = path if path.suffix else path.with_suffix(".py")
         found = runpy.run_path(os.fspath(path), self.user_ns, "__main__")
         self.user_ns.update({k: v for k, v in found.items() if not k.startswith("__")})
+
+    def _run_notebook(self, path: Path) -> None:
+        """Raises CannotWork where a cell awaits: who calls a magic gets its answer at once."""
+        cells = [cell for cell in cells_of(path) if cell.is_code]
+        remember_lines(cells)
+        if any(cell.awaits for cell in cells):
+            sentence = "This dashboard runs cells of another notebook that await something, which"
+            raise CannotWork(
+                f"{sentence} %run cannot do; write them into its own notebook instead.", path.name
+            )
+        for cell in cells:
+            evaluated(cell.code, self.user_ns)
 
     @staticmethod
     def _set_environment(line: str) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from dashboards.cells import SHOW, cells_of, evaluated, makes_own_page
-from dashboards.failure import CannotWork
+from dashboards.failure import CannotWork, traceback_of
 from dashboards.magics import Shell
 from tests.dashboards.notebooks import code, markdown, write_notebook
 
@@ -103,3 +103,19 @@ def test_run_takes_a_module_or_a_notebook(tmp_path: Path, monkeypatch: pytest.Mo
     write_notebook(tmp_path / "other.ipynb", code("made += 1"))
     source = "before = 1\n%run given.py\n%run -i given\n%run other.ipynb\nmade"
     assert shown(write_notebook(tmp_path / "n.ipynb", code(source))) == [3]
+
+
+def test_a_notebook_that_is_run_leaves_no_cell_out(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    path = write_notebook(tmp_path / "n.ipynb", code("%run other.ipynb"))
+    write_notebook(
+        tmp_path / "other.ipynb", code("1"), code("import asyncio\nawait asyncio.sleep(0)")
+    )
+    with pytest.raises(CannotWork, match=r"await something.*other\.ipynb"):
+        shown(path)
+    write_notebook(tmp_path / "other.ipynb", code("1"), code("2\n1 / 0  # of it"))
+    with pytest.raises(ZeroDivisionError) as caught:
+        shown(path)
+    assert "1 / 0  # of it" in traceback_of(caught.value)
