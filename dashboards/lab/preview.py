@@ -61,7 +61,7 @@ class _Looking(Visitor):
 
 
 class PreviewHub(Hub):
-    """In the place of the hub: says that a sample viewer is at the door, and asks nobody.
+    """In the place of the hub: says that a sample viewer is at the door; asks and tells nobody.
 
     Args:
         folders: the names of all folders there are, any of which may be published for them.
@@ -85,14 +85,21 @@ class PreviewHub(Hub):
         return self.sample
 
     def opened(self, group: str, dashboard: str) -> str:
-        """A preview is no use of a dashboard: nothing is told of it."""
+        """A preview is no use of a dashboard, of which more could be said."""
         return ""
+
+    def gallery_shown(self) -> None:
+        """The hub has no pictures of these."""
 
     async def shared_data(self, group: str, dashboard: str) -> None:
         """Shared cells run in the preview's own process, as all others."""
 
     async def _fetch(self, path: str) -> None:
         """The hub knows nothing of who does not exist."""
+
+    async def _tell(self, path: str, said: dict[str, Any]) -> int:
+        """Nor does it keep anything of theirs."""
+        return 0
 
 
 class PreviewSite(Site):

@@ -19,6 +19,8 @@ from tornado.web import Application, RequestHandler
 from dashboards.activity import Activity
 from dashboards.hub import Hub, Usage, Visitor
 from dashboards.identity import CurrentUser
+from dashboards.lab.preview import PreviewHub
+from dashboards.lab.viewers import sample_viewers
 from dashboards.settings import Settings, settings_from
 
 ANN = Visitor(name="ann", groups=frozenset({"user"}), is_owner=True)
@@ -279,6 +281,22 @@ def test_no_more_openings_are_remembered_than_a_person_has_pages(tmp_path: Path)
             await asyncio.gather(*hub._tasks)
 
     ask(tmp_path, open_many, (204, None))
+
+
+def test_a_preview_tells_the_hub_nothing_and_asks_nothing(tmp_path: Path) -> None:
+    async def use(settings: Settings) -> None:
+        hub = PreviewHub(settings, sample_viewers(["acme"])[0].user, frozenset)
+        hub.ask_ahead()
+        hub.gallery_shown()
+        assert not hub.opening_ended(hub.opened("work", "a"), 1.5)
+        assert not await hub.tell_favourite("work", "a", wanted=True)
+        assert not await hub.secrets_of("work", "a")
+        assert await hub.shared_data("work", "a") is None
+        assert await hub.usage() is None
+        assert await hub.announcement() is None
+        await asyncio.gather(*hub._tasks)
+
+    assert ask(tmp_path, use, (204, None))[1] == []
 
 
 USAGE = {"name": "ann", "favourites": [["user", "a"]], "recent": [["user", "b"], ["user", "a"]]}
