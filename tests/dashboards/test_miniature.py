@@ -252,12 +252,22 @@ MARKER = {"color": ["red", "red", "blue"], "size": 40}
         ),
         ([go.Heatmap(z=[[1, 0], [1, 0]], colorscale=[[0, "blue"], [1, "red"]])], LEFT),
         ([go.Pie(values=[1, 1], marker_colors=["blue", "red"], sort=False)], LEFT),
+        ([go.Histogram(x=[0] * 99 + [9], marker_color="red")], LEFT),
+        ([go.Histogram(y=[0] * 99 + [9], marker_color="red")], LOWER),
+        ([go.Histogram(y=[0] * 99 + [9], orientation="h", marker_color="red")], LOWER),
     ],
 )
 def test_simple_figures_of_plotly_are_drawn(data: list[Any], expected: Any) -> None:
     picture = drawn(pn.pane.Plotly(go.Figure(data)))
     assert has(picture, RED, expected) > 0.01
     assert has(picture, RED, {LEFT: RIGHT, LOWER: UPPER}[expected]) < 0.01
+
+
+def test_bars_that_are_alike_stand_beside_each_other() -> None:
+    bars = [go.Bar(x=["a", "b"], y=[3, 3]) for _ in range(2)]
+    picture = drawn(pn.pane.Plotly(go.Figure(bars, {"colorway": ["blue", "red"]})))
+    assert has(picture, BLUE, (0, 0, 0.25, 1)) > 0.5
+    assert has(picture, RED, (0.75, 0, 1, 1)) > 0.5
 
 
 def test_charts_of_altair_are_drawn() -> None:
