@@ -123,6 +123,30 @@ def test_each_kind_of_glyph_is_drawn_where_it_is(kind: str) -> None:
     assert has(picture, RED, RIGHT) < 0.001 or kind == "vspan"
 
 
+@pytest.mark.parametrize("left_out", [[1, 9, 5], [], [np.nan] * 2])
+@pytest.mark.parametrize(
+    ("kind", "style"),
+    [
+        ("multi_line", {"line_color": "colour", "line_width": 6}),
+        ("patches", {"line_color": "colour", "fill_color": "colour"}),
+    ],
+)
+def test_what_cannot_be_drawn_takes_its_colour_with_it(
+    kind: str, style: dict[str, Any], left_out: list[float]
+) -> None:
+    source = ColumnDataSource(
+        {
+            "xs": [[1, 2], [6, 9, 6], [1, 4, 1]],
+            "ys": [left_out, [1, 1, 9], [1, 1, 9]],
+            "colour": ["lime", "blue", "red"],
+        }
+    )
+    picture = drawn(plot(lambda p: getattr(p, kind)("xs", "ys", source=source, **style)))
+    assert has(picture, BLUE, RIGHT) > 0.004
+    assert has(picture, RED, LEFT) > 0.004
+    assert has(picture, BLUE, LEFT) + has(picture, RED, RIGHT) < 0.001
+
+
 def test_higher_is_above_unless_an_axis_is_turned() -> None:
     assert has(drawn(plot(lambda p: p.vbar([5], 1, 10, 8, **COLOURS))), RED, UPPER) > 0.02
     turned = {"y_range": Range1d(10, 0)}
