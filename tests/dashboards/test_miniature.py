@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import re
 from collections.abc import Callable
+from functools import partial
 from math import pi
 from pathlib import Path
 from typing import Any
@@ -30,8 +31,9 @@ from bokeh.transform import cumsum, dodge, factor_cmap
 from matplotlib.figure import Figure
 from PIL import Image
 
-from dashboards.miniature import SIZE, pictures
+from dashboards.miniature import SIZE, _picture, pictures
 from dashboards.miniature.colours import TOKENS, Colours
+from dashboards.miniature.finding import Seen
 from dashboards.miniature.thinning import thinned
 from hub_extensions import pictures as hub_side
 
@@ -260,6 +262,18 @@ def test_several_plots_lie_as_the_page_has_them() -> None:
     assert has(three, BLUE, (0, 0.5, 0.5, 1)) > 0.7
     low = drawn(block("red"), pn.pane.Bokeh(plot(GLYPHS["quad"], height=40)))
     assert has(low, RED, (0.05, 0.1, 0.95, 0.9)) > 0.95
+
+
+def test_no_more_is_drawn_than_is_shown() -> None:
+    drawn_ones = set()
+
+    def draw(number: int, *_: object) -> bool:
+        drawn_ones.add(number)
+        return number != 1
+
+    seen = [Seen(partial(draw, number), 0, False, ()) for number in range(9)]
+    assert _picture(seen, Colours("light"))
+    assert drawn_ones == {0, 1, 2, 3, 4}
 
 
 MARKER = {"color": ["red", "red", "blue"], "size": 40}
