@@ -38,6 +38,8 @@ class Site:
         self.cookie_secret = settings.cookie_secret or secrets.token_bytes(32)
         self.galleries: set[ChangesSocket] = set()
         self.announced_to: set[AnnouncementSocket] = set()
+        #: By group and name: the opening whose page is on the way to load once more, until when.
+        self.loading_again: dict[tuple[str, str], tuple[str, float]] = {}
         self.sessions = Sessions(self, processes)
 
     async def groups_changed(self, push: Push) -> bool:

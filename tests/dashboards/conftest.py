@@ -109,6 +109,11 @@ def _write_notebooks(hub: PlainHub) -> None:
         folder / "user/own.ipynb",
         code("import panel as pn\npn.extension(template='fast')\npn.pane.Str('own').servable()"),
     )
+    write_notebook(
+        folder / "user/hidden_own.ipynb",
+        code("import panel as pn\nexec('pn.extension(tem' + 'plate=\"fast\")')\n"),
+        code("pn.pane.Str('own').servable()"),
+    )
     write_notebook(folder / "one only/a b.ipynb", markdown("# Single"))
     write_notebook(folder / "finance/money.ipynb", markdown("# Money"), code("1"))
     write_notebook(

@@ -264,6 +264,15 @@ def test_a_page_of_its_own_keeps_a_way_back(bob: Guest) -> None:
     assert 'id="waiting"' not in page.text
 
 
+def test_a_page_that_loads_once_more_is_no_other_opening(bob: Guest) -> None:
+    first, again, later = (bob.get(f"{bob.home}dashboards/user/hidden_own").text for _ in range(3))
+    assert "location.reload()" in first
+    assert "location.reload()" not in again
+    keys = [page.partition('data-opening="')[2].partition('"')[0] for page in (first, again, later)]
+    assert keys[0]
+    assert keys[0] == keys[1] != keys[2]
+
+
 def test_a_socket_needs_cookie_and_token(ann: Guest, bob: Guest) -> None:
     path = f"{bob.home}dashboards/user/cells/ws"
     token = session_token(bob.dashboard("user", "cells"))
