@@ -127,7 +127,7 @@ class DashboardHandler(PersonHandler):
             reference = secrets.token_hex(4)
             log.exception("%s/%s failed, reference %s", dashboard.group, dashboard.name, reference)
             failed = self._failed(reference, sentence=sentence_of(error))
-            self.site.hub.opening_ended(self._opened, None, reference)
+            self.site.hub.telling.opening_ended(self._opened, None, reference)
             body = (head if own_page else "") + failed
         finally:
             if self._telling:
@@ -143,7 +143,7 @@ class DashboardHandler(PersonHandler):
         """The key of this opening; a page that loads once more belongs to the one before."""
         place = dashboard.group, dashboard.name
         key, until = self.site.loading_again.pop(place, ("", 0.0))
-        return key if time.monotonic() < until else self.site.hub.opened(*place)
+        return key if time.monotonic() < until else self.site.hub.telling.opened(*place)
 
     def _tell_progress(self, session: Session) -> None:
         """From now on say in the skeleton how far the notebook is, unless it is done soon."""
@@ -191,7 +191,7 @@ class DashboardHandler(PersonHandler):
         """What is still to be sent: the rest of our frame, or all of the notebook's own page."""
         begin = head if own_page else ""
         if failure := session.failure:
-            self.site.hub.opening_ended(self._opened, None, failure.reference)
+            self.site.hub.telling.opening_ended(self._opened, None, failure.reference)
             return begin + self._failed(
                 failure.reference,
                 sentence=failure.sentence,

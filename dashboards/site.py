@@ -15,11 +15,12 @@ from tornado.web import RequestHandler, StaticFileHandler
 from dashboards.activity import Activity
 from dashboards.catalog import Dashboard, dashboards_in, visible
 from dashboards.files import STATIC
-from dashboards.hub import Hub, Visitor
+from dashboards.hub import Hub
 from dashboards.page_templates import template
 from dashboards.processes import Processes
 from dashboards.sessions import Sessions
 from dashboards.settings import ADMIN, Settings
+from dashboards.visitors import Visitor
 
 if TYPE_CHECKING:
     from dashboards.announcing import AnnouncementSocket

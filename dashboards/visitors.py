@@ -1,0 +1,36 @@
+"""Who is at the door of a person's server, as the hub knows them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from dashboards.settings import ADMIN, ANALYSTS
+
+
+@dataclass(frozen=True, kw_only=True)
+class Visitor:
+    """Somebody the hub knows. `is_owner`: this server is theirs, and they may use it."""
+
+    name: str
+    groups: frozenset[str]
+    is_owner: bool
+
+    @property
+    def is_admin(self) -> bool:
+        """Whether they see every folder, and what went wrong in it."""
+        return ADMIN in self.groups
+
+    @property
+    def may_write(self) -> bool:
+        """Whether they write dashboards."""
+        return ANALYSTS in self.groups
+
+    def publishes_to(self, group: str) -> bool:
+        """Whether the hub would let them publish to this folder (its `publishing.rights`)."""
+        is_own = group == ANALYSTS and self.may_write
+        return is_own or f"{group}.publish" in self.groups or (self.is_admin and group != ADMIN)
+
+    @property
+    def may_manage(self) -> bool:
+        """Whether the hub's page of people and groups has something for them."""
+        return self.is_admin or any(group.endswith(f".{ADMIN}") for group in self.groups)
