@@ -108,6 +108,7 @@ class Hub:
             # A full admin of the hub can hold access to all servers: that is no reason to
             # look over somebody's shoulder, so the owner alone comes in.
             is_owner=bool(allowed) and model["name"] == self.settings.user,
+            is_hub_admin=model.get("admin") is True,
         )
 
     async def current_user(self, visitor: Visitor) -> CurrentUser:
@@ -193,13 +194,16 @@ class Hub:
         """The hub has said unasked what it knows of the owner, just now."""
         self.client.know("claims", known)
 
-    def know_visitor(self, session: str, token: str, groups: Collection[str]) -> None:
+    def know_visitor(
+        self, session: str, token: str, groups: Collection[str], *, is_hub_admin: bool
+    ) -> None:
         """The hub has said unasked who will come in the browser of this session: the owner, who has
         these groups, with the token of this SHA-256 digest. It need not be asked about them."""
         # The key is HubAuth's own: under another one the answer would not be found, and asked for.
         self.auth.cache[f"token:{session}:{token}"] = {
             "kind": "user",
             "name": self.settings.user,
+            "admin": is_hub_admin,
             "groups": list(groups),
             "scopes": sorted(self.settings.access_scopes),
         }

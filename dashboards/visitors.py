@@ -9,11 +9,13 @@ from dashboards.settings import ADMIN, ANALYSTS
 
 @dataclass(frozen=True, kw_only=True)
 class Visitor:
-    """Somebody the hub knows. `is_owner`: this server is theirs, and they may use it."""
+    """Somebody the hub knows. `is_owner`: this server is theirs, and they may use it.
+    `is_hub_admin`: they are a full admin of JupyterHub's."""
 
     name: str
     groups: frozenset[str]
     is_owner: bool
+    is_hub_admin: bool = False
 
     @property
     def is_admin(self) -> bool:
@@ -27,8 +29,9 @@ class Visitor:
 
     def publishes_to(self, group: str) -> bool:
         """Whether the hub would let them publish to this folder (its `publishing.rights`)."""
-        is_own = group == ANALYSTS and self.may_write
-        return is_own or f"{group}.publish" in self.groups or (self.is_admin and group != ADMIN)
+        if self.is_hub_admin or f"{group}.publish" in self.groups:
+            return True
+        return (self.is_admin and group != ADMIN) or (self.may_write and group == ANALYSTS)
 
     @property
     def may_manage(self) -> bool:
