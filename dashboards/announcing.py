@@ -28,7 +28,7 @@ class AnnouncementHandler(PushedHandler):
             told = None
         if not isinstance(told, dict) or "announcement" not in told:
             raise HTTPError(400)
-        self.site.hub.forget_answers()
+        self.site.hub.client.forget_all()
         for page in tuple(self.site.announced_to):
             page.tell(told["announcement"])
         self.set_status(204)

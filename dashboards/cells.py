@@ -93,6 +93,11 @@ class Cell:
             ast.fix_missing_locations(tree)
         return compile(tree, self.place, "exec", ast.PyCF_ALLOW_TOP_LEVEL_AWAIT, dont_inherit=True)
 
+    @property
+    def awaits(self) -> bool:
+        """Whether it awaits something at its top level. Raises SyntaxError."""
+        return bool(self.code.co_flags & inspect.CO_COROUTINE)
+
 
 def evaluated(code: CodeType, space: dict[str, Any]) -> Awaitable[Any] | None:
     """Run the code of a cell; what is still to be awaited, where it awaits at its top level."""

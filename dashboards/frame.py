@@ -7,8 +7,8 @@ from urllib.parse import quote
 
 from dashboards.addresses import address
 from dashboards.catalog import Dashboard
-from dashboards.hub import Visitor
 from dashboards.settings import ADMIN, Settings
+from dashboards.visitors import Visitor
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -84,7 +84,7 @@ class GalleryHandler(PersonHandler):
         elif len(found) == 1 and not person.may_manage and not every:
             self.redirect(address(found[0], settings))
         else:
-            self.site.hub.gallery_shown()
+            self.site.hub.telling.gallery_shown()
             # Beside what others ask: the first time each notebook is read, whole.
             sections = await asyncio.to_thread(sections_of, found, settings, datetime.now(UTC))
             usage = await self.site.hub.usage()

@@ -14,8 +14,8 @@ from tornado.web import HTTPError, RequestHandler
 from tornado.websocket import WebSocketHandler
 
 from dashboards.addresses import admin_server_url, lab_url
-from dashboards.hub import Visitor
 from dashboards.site import Site
+from dashboards.visitors import Visitor
 
 log = logging.getLogger(__name__)
 

@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import Any, Final, NoReturn
 
 from dashboards.cells import content_in
-from dashboards.failure import keep_out
+from dashboards.failure import keep_out, traceback_of
 from dashboards.this_process import (
     adopt_orphans,
     be_ended_before,
@@ -39,6 +39,13 @@ FOR_NOBODY: Final = "This run is a trial: nobody looks at it, so it has no curre
 NO_NOTEBOOK: Final = "This file is no notebook."
 TOO_LONG: Final = "It was not there after {:g} seconds."
 ENDED: Final = "It ended by itself before it was there, perhaps for want of memory."
+FAILED: Final = "Its trial fails with {}."
+
+LONGEST: Final = 20_000
+"""Characters of a traceback."""
+
+SAID: Final = 200
+"""Characters of what an error says."""
 
 DRAWING: Final = 30.0
 """Seconds that its pictures may take, beyond those that the notebook may."""
@@ -114,6 +121,15 @@ def _run_in_child(order: dict[str, Any], notebook: bytes) -> NoReturn:
         for line in trial.lines(path, content, order["began"]):
             if os.getpid() == own:  # not what a cell has forked, and has let go on
                 os.write(order["file"], line)
+    except BaseException as error:  # also what a notebook raises for nobody to catch
+        if os.getpid() == own and not os.fstat(order["file"]).st_size:
+            trace = traceback_of(error).encode(errors="replace").decode()
+            outcome = Outcome(
+                problem=FAILED.format(type(error).__name__)[:SAID],
+                traceback=trace[-LONGEST:],
+                seconds=time.monotonic() - order["began"],
+            )
+            tell(order["file"], outcome)
     finally:
         os._exit(1)
 

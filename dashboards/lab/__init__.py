@@ -48,7 +48,7 @@ def preview_server() -> dict[str, Any]:
         "absolute_url": True,
         "timeout": 60,
         # A page that is merely open is no use of the lab.
-        "exclude_last_activity_patterns": [r".*/(ws|changes|alive)$"],
+        "exclude_last_activity_patterns": [r".*/(ws|changes|alive|announcement)$"],
         "launcher_entry": {
             "title": "Preview as dashboard",
             "icon_path": os.fspath(_HERE.parent / "static" / "mark.svg"),

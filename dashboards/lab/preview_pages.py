@@ -12,7 +12,7 @@ import time
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
-from urllib.parse import urlencode
+from urllib.parse import urlencode, urlsplit
 
 from tornado.httpclient import AsyncHTTPClient, HTTPClientError, HTTPRequest
 from tornado.iostream import StreamClosedError
@@ -144,7 +144,7 @@ class PublishHandler(PreviewHandler):
 
     async def post(self) -> None:
         """A form of a page of ours, with `folder` and `name`."""
-        if self.request.headers.get("Sec-Fetch-Site", "same-origin") != "same-origin":
+        if not self._is_ours:
             self.say(Message(title="That did not work", text="Publish from the preview."), 403)
             return
         dashboard = self.dashboard(self.get_argument("folder"), self.get_argument("name"))
@@ -159,6 +159,16 @@ class PublishHandler(PreviewHandler):
             return
         hub = self.previews.settings.hub_prefix
         self.redirect(f"{hub}publish?{urlencode({'check': check})}")
+
+    @property
+    def _is_ours(self) -> bool:
+        """Whether a page of ours sends this; older browsers, Safari before 16.4, tell no more than
+        its origin."""
+        headers = self.request.headers
+        if "Sec-Fetch-Site" in headers:
+            return headers["Sec-Fetch-Site"] == "same-origin"
+        origin = headers.get("Origin", "")
+        return self.site.is_own_origin(origin) or urlsplit(origin).netloc == self.request.host
 
     async def _check(self, dashboard: Dashboard) -> str:
         """Send the notebook; returns by what the hub knows its check."""

@@ -18,6 +18,8 @@ from typing import Any
 import psutil
 import pytest
 
+from dashboards.cells import Cell
+from dashboards.trial import missing_packages
 from hub_extensions.trial_runs import Trial, told_in
 from tests.dashboards.notebooks import code, markdown, write_notebook
 
@@ -171,6 +173,7 @@ def test_what_never_ends_is_ended(folder: Path) -> None:
         ("import os\nraise ValueError(os.environ['PASSWORD'])", "fails with ValueError: •••"),
         ("x = bytearray(2 << 30)", "Cell 2 fails with MemoryError"),
         pytest.param("import os\nos.closerange(0, 4096)", "ended by itself", marks=SLOW),
+        ("raise KeyboardInterrupt", "Its trial fails with KeyboardInterrupt."),
         (FORGES, "anything to tell"),
         pytest.param("(((", "Cell 2 fails with SyntaxError", marks=SLOW),
         pytest.param("raise ValueError('\\ud800')", "Cell 2 fails with ValueError", marks=SLOW),
@@ -180,6 +183,12 @@ def test_what_ends_in_another_way_is_told(folder: Path, source: str, problem: st
     trial = run(folder, code(source))
     assert problem in trial.problem
     assert trial.pictures == {}
+
+
+def test_a_long_sum_is_no_trouble() -> None:
+    source = f"import not_here_a\nx = {'+'.join('1' * 1500)}\nif x:\n    import not_here_b"
+    cell = Cell(place="any.ipynb, cell 1", is_code=True, source=source)
+    assert missing_packages([cell], Path()) == ("not_here_a", "not_here_b")
 
 
 @pytest.mark.parametrize("notebook", [b"", b"no JSON", b"[" * 200_000, b'{"cells": 1}', b"\xff"])

@@ -259,11 +259,20 @@ def test_a_save_is_told_to_the_page(lab: Lab) -> None:
 def test_a_notebook_is_sent_to_be_published(hub: Hub, lab: Lab) -> None:
     form = {"folder": "work", "name": "first_dashboard"}
     send = partial(lab.person.post, f"{lab.home}preview/publish", timeout=60, allow_redirects=False)
-    sent = send(data=form)
+    sent = send(data=form, headers=OURS)
     assert sent.status_code == 302
     assert re.search(r"/hub/publish\?check=[\w-]+$", sent.headers["Location"])
-    assert send(data={**form, "name": "none"}).status_code == 404
-    assert send(data=form, headers={"Sec-Fetch-Site": "cross-site"}).status_code == 403
+    own = f"http://{urlsplit(hub.url).netloc}"
+    for headers in (OURS, {"Origin": own}):
+        assert send(data={**form, "name": "none"}, headers=headers).status_code == 404
+    for headers in (
+        {},
+        {"Origin": "null"},
+        {"Origin": "https://elsewhere.test"},
+        {"Origin": own, "Sec-Fetch-Site": "cross-site"},
+        {"Origin": own, "Sec-Fetch-Site": "same-site"},
+    ):
+        assert send(data=form, headers=headers).status_code == 403, headers
 
 
 def test_signing_out_asks_about_it_and_can_leave_it_running(hub: Hub, lab: Lab) -> None:
