@@ -19,8 +19,8 @@ from urllib.parse import unquote
 
 from .folders import ADMIN, PUBLISHERS_SUFFIX
 
-#: A larger file is not read, by the dashboard servers neither.
-LARGEST: Final = 64 * 1024 * 1024
+#: Bytes of a notebook; a larger file is none, for the dashboard servers neither.
+LARGEST: Final = 16 * 1024 * 1024
 _IN_LINK: Final = re.compile(r"/dashboards/([^/?#]+)/([^/?#]+)/?(?:[?#&].*)?$")
 
 

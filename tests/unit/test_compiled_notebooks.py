@@ -60,7 +60,7 @@ def test_a_pipe_holds_nobody_up(path: Path) -> None:
 
 
 def test_a_large_one_is_left_out(path: Path) -> None:
-    os.truncate(path, compiled_notebooks._LARGEST + 1)
+    os.truncate(path, compiled_notebooks.LARGEST + 1)
     assert read(path) is None
 
 
