@@ -93,6 +93,7 @@ class Versions:
     def __init__(self, notebooks: Path) -> None:
         self._place = notebooks.resolve() / REPOSITORY
         self._repo: Repo | None = None
+        self._is_settled = False
 
     # -- to read ------------------------------------------------------------------------------
 
@@ -213,7 +214,8 @@ class Versions:
         repo.refs.remove_if_equals(_PENDING, None)
 
     def settle(self, shown: Callable[[Place], bytes | None]) -> None:
-        """Finish what was begun and not said to be done: it counts if it is in its folder.
+        """Finish what was begun and not said to be done: it counts if it is in its folder. The first
+        time locks are removed that a hub which was killed has left; later ones are an operator's.
 
         Args:
             shown: reads what is in a folder now.
@@ -221,8 +223,10 @@ class Versions:
         if not self._place.exists():
             return
         repo = self._open()
-        for ref in (_MAIN, _PENDING):  # of a hub that was killed: no other process writes these
-            (self._place / f"{ref.decode()}.lock").unlink(missing_ok=True)
+        if not self._is_settled:
+            for ref in (_MAIN, _PENDING):
+                (self._place / f"{ref.decode()}.lock").unlink(missing_ok=True)
+            self._is_settled = True
         with contextlib.suppress(KeyError):
             pending = repo.refs[_PENDING]
             commit = _commit(repo, pending)
