@@ -17,6 +17,7 @@ from __future__ import annotations
 import asyncio
 import json
 from dataclasses import asdict
+from functools import cached_property
 from typing import Any, Final
 from urllib.parse import urljoin
 
@@ -28,7 +29,7 @@ from tornado.httputil import url_concat
 
 from ..roles import PUBLISH
 from ..signing_in import sessions
-from .author import NOWHERE, Author, link_to
+from .author import Author, link_to
 from .checks import Check
 from .publishing import CannotPublish, Conflict
 from .versions import NONE, Place, Version
@@ -57,17 +58,15 @@ class _PublishingApi(APIHandler):
             self.db, self.current_user.id
         ):
             raise web.HTTPError(403, "You are signed out. Sign in, and try again.")
-        if obstacle := self.authenticator.publishing_obstacle:
+        if obstacle := self.author.obstacle:
             raise web.HTTPError(403, obstacle)
-        if not self.author.publishes:
-            raise web.HTTPError(403, NOWHERE)
 
     @property
     def is_for_labs(self) -> bool:
         """Whether the token of a lab will do for this request."""
         return False
 
-    @property
+    @cached_property
     def author(self) -> Author:
         return Author(self.current_user)
 

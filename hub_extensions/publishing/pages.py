@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import Iterator
-from functools import partial
+from functools import cached_property, partial
 from typing import Any, Final
 from urllib.parse import quote
 
@@ -19,7 +19,7 @@ from tornado.httputil import url_concat
 
 from ..folders import dashboard_named
 from ..usage import report
-from .author import LONGEST_NOTE, NOWHERE, Author, link_to
+from .author import LONGEST_NOTE, Author, link_to
 from .checks import LARGEST_SENT, Changed, Check
 from .publishing import CannotPublish, Conflict
 from .versions import NONE, Place, Version
@@ -34,12 +34,10 @@ class _Page(BaseHandler):
         await super().prepare()
         if not self.current_user:
             return  # `web.authenticated` leads them to sign in
-        if obstacle := self.authenticator.publishing_obstacle:
+        if obstacle := self.author.obstacle:
             raise web.HTTPError(403, obstacle)
-        if not self.author.publishes:
-            raise web.HTTPError(403, NOWHERE)
 
-    @property
+    @cached_property
     def author(self) -> Author:
         return Author(self.current_user)
 
