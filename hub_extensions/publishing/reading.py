@@ -20,8 +20,8 @@ from .changes import Cell, changes
 from .secret_shapes import findings
 
 TOO_LARGE: Final = (
-    "This notebook is too large: it may have less than 50 MB, and 16 MB without its outputs. Put its"
-    " data into a file beside it."
+    "This notebook is too large: it may have less than 50 MB, and 16 MB without its outputs. Put"
+    " its data into a file beside it."
 )
 #: Seconds that it may take, on a machine that is busy.
 PATIENCE: Final = 30.0

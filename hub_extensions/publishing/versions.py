@@ -214,8 +214,9 @@ class Versions:
         repo.refs.remove_if_equals(_PENDING, None)
 
     def settle(self, shown: Callable[[Place], bytes | None]) -> None:
-        """Finish what was begun and not said to be done: it counts if it is in its folder. The first
-        time locks are removed that a hub which was killed has left; later ones are an operator's.
+        """Finish what was begun and not said to be done: it counts if it is in its folder.
+
+        The first time locks are removed that a killed hub has left; later ones are an operator's.
 
         Args:
             shown: reads what is in a folder now.
