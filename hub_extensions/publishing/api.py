@@ -27,11 +27,12 @@ from jupyterhub.user import User
 from tornado import web
 from tornado.httputil import url_concat
 
+from ..refusals import Refused
 from ..roles import PUBLISH
 from ..signing_in import sessions
 from .author import Author, link_to
 from .checks import Check
-from .publishing import CannotPublish, Conflict
+from .publishing import Conflict
 from .versions import NONE, Place, Version
 
 _LAB: Final = (
@@ -73,7 +74,7 @@ class _PublishingApi(APIHandler):
     def write_error(self, status_code: int, **kwargs: Any) -> None:
         """JupyterHub's answer to an error; a refusal of ours is one with its sentence."""
         error = kwargs.get("exc_info", (None, None))[1]
-        if not isinstance(error, CannotPublish):
+        if not isinstance(error, Refused):
             super().write_error(status_code, **kwargs)
             return
         told: dict[str, Any] = {"status": error.status, "message": str(error)}
@@ -86,7 +87,7 @@ class _PublishingApi(APIHandler):
 
     def log_exception(self, *exc_info: Any) -> None:
         """A refusal is an answer, no failure."""
-        if not isinstance(exc_info[1], CannotPublish):
+        if not isinstance(exc_info[1], Refused):
             super().log_exception(*exc_info)
 
     def body(self) -> dict[str, Any]:

@@ -24,6 +24,7 @@ from sqlalchemy import func, select
 from .. import audit, grants
 from ..accounts import unix_accounts
 from ..folders import ADMIN, audiences, is_folder_name
+from ..refusals import plain
 from ..spawner import DashboardSpawner
 from ..thumbnails import thumbnails
 from . import checks as checking
@@ -225,7 +226,7 @@ class Author:
             anyway: although it did not run, for a reason that may not hold for its viewers.
             not_secret: what looks like a secret is none.
 
-        Returns the id of the version. Raises CannotPublish, Conflict.
+        Returns the id of the version. Raises Refused, such as CannotPublish or Conflict.
         """
         if check.place is None:
             raise CannotPublish("Choose a folder first.")
@@ -234,7 +235,7 @@ class Author:
             raise CannotPublish("It is still being tried. Wait for that.", 409)
         if check.refusal:
             raise CannotPublish(check.refusal)
-        note = plain_note(note)
+        note = plain(note, LONGEST_NOTE, "Your note")
         if check.found.secrets and not not_secret:
             raise CannotPublish(
                 "There is what looks like a secret in it. Take it out, or say that it is none."
@@ -350,15 +351,6 @@ def name_from(file_name: str) -> str:
     name = file_name.replace("\\", "/").rpartition("/")[2].removesuffix(".ipynb")
     name = "".join(sign for sign in name if sign.isprintable()).strip().lstrip(".")
     return name[:_LONGEST_NAME].strip()
-
-
-def plain_note(text: str) -> str:
-    """A note as it is kept: plain text, no longer than it may be."""
-    lines = text.replace("\r\n", "\n").replace("\r", "\n").strip().split("\n")
-    plain = "\n".join("".join(sign for sign in line if sign.isprintable()) for line in lines)
-    if len(plain) > LONGEST_NOTE:
-        raise CannotPublish(f"A note has up to {LONGEST_NOTE} letters.")
-    return plain
 
 
 def link_to(authenticator: Any, place: Place) -> str:

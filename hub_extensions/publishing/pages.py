@@ -18,6 +18,7 @@ from tornado import web
 from tornado.httputil import url_concat
 
 from ..folders import dashboard_named
+from ..refusals import Refused
 from ..usage import report
 from .author import LONGEST_NOTE, Author, link_to
 from .checks import LARGEST_SENT, Changed, Check
@@ -100,7 +101,7 @@ class PublishPage(_Page):
                 await self.show_check(self.author.check(check_id))
             else:
                 await self.show_choice()
-        except CannotPublish as refused:
+        except Refused as refused:
             self.set_status(refused.status)
             await self.show_choice(str(refused))
 
@@ -109,7 +110,7 @@ class PublishPage(_Page):
         """Publish what was checked."""
         try:
             check = self.author.check(self.get_body_argument("check", ""))
-        except CannotPublish as refused:
+        except Refused as refused:
             self.set_status(refused.status)
             await self.show_choice(str(refused))
             return
@@ -122,7 +123,7 @@ class PublishPage(_Page):
                 anyway=bool(self.get_body_argument("anyway", "")),
                 not_secret=bool(self.get_body_argument("not_secret", "")),
             )
-        except CannotPublish as refused:
+        except Refused as refused:
             self.set_status(refused.status)
             conflict = refused if isinstance(refused, Conflict) else None
             await self.show_check(check, str(refused), conflict, note)
@@ -149,7 +150,7 @@ class CheckPage(_Page):
                 await self.author.aim(check, place)
             else:
                 check = await self.author.hand_in(file_name, sent[0].body, place)
-        except CannotPublish as refused:
+        except Refused as refused:
             self.set_status(refused.status)
             await self.show_choice(str(refused), check)
         else:
@@ -175,7 +176,7 @@ class VersionsPage(_Page):
                 await self.author.roll_back(place, version, replaces)
             else:
                 await self.author.remove(place, replaces)
-        except CannotPublish as refused:
+        except Refused as refused:
             self.set_status(refused.status)
             with _told():
                 await self.show_versions(place, str(refused))
@@ -225,7 +226,7 @@ def _told() -> Iterator[None]:
     """Where there is no page to say it on, a refusal is an error page with its sentence."""
     try:
         yield
-    except CannotPublish as refused:
+    except Refused as refused:
         raise web.HTTPError(refused.status, str(refused)) from refused
 
 
