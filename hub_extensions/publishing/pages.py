@@ -21,9 +21,10 @@ from ..folders import dashboard_named
 from ..refusals import Refused
 from ..usage import report
 from .author import LONGEST_NOTE, Author, link_to
+from .changes import MOST_CHANGES
 from .checks import LARGEST_SENT, Changed, Check
 from .publishing import CannotPublish, Conflict
-from .versions import NONE, Place, Version
+from .versions import MOST_VERSIONS, NONE, Place, Version
 
 _SPEED_DAYS: Final = 30
 
@@ -53,6 +54,8 @@ class _Page(BaseHandler):
             link_to=partial(link_to, self.authenticator),
             versions_of=lambda place: self.page("versions", place.folder, place.name),
             NONE=NONE,
+            MOST_CHANGES=MOST_CHANGES,
+            MOST_VERSIONS=MOST_VERSIONS,
             **more,
         )
         self.finish(html)

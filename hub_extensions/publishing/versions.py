@@ -42,7 +42,8 @@ _MAIN: Final = Ref(b"refs/heads/main")
 _PENDING: Final = Ref(b"refs/atrium/pending")
 _FILE, _FOLDER = 0o100644, 0o040000
 _TRAILER: Final = re.compile(r"(Folder|Dashboard|Action): (.*)")
-_MOST: Final = 200  # versions of a notebook that are told,
+#: Versions of a notebook that are told,
+MOST_VERSIONS: Final = 200
 _FURTHEST: Final = 5000  # looked for in so many of the newest commits
 
 
@@ -97,7 +98,7 @@ class Versions:
 
     # -- to read ------------------------------------------------------------------------------
 
-    def of(self, place: Place, most: int = _MOST) -> list[Version]:
+    def of(self, place: Place, most: int = MOST_VERSIONS) -> list[Version]:
         """The newest versions of a notebook, the newest first: of the last commits, whose number is
         bounded. Raises OSError."""
         found: list[Version] = []
