@@ -120,10 +120,9 @@ def read_for_all(path: Path, has_accounts: bool) -> bytes | None:
     # Its author may just now make a link of it, to what only the hub can read, or a pipe.
     descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
     with open(descriptor, "rb") as file:
-        mode = os.fstat(descriptor).st_mode
-        if not stat.S_ISREG(mode):
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
             return None
-        if has_accounts and (not mode & stat.S_IROTH or access_lists.has_list(descriptor)):
+        if has_accounts and not access_lists.is_for_all(descriptor):
             return None
         notebook = file.read(LARGEST + 1)
     return notebook if len(notebook) <= LARGEST else None

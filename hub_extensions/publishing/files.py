@@ -100,11 +100,10 @@ def read(folder: int, name: str, has_accounts: bool = False) -> bytes | None:
         if error.errno in {errno.ELOOP, errno.ENXIO}:
             raise NotAFile(_not_a_file(name)) from None
         raise
-    info = os.fstat(descriptor)
-    if not stat.S_ISREG(info.st_mode):
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
         os.close(descriptor)
         raise NotAFile(_not_a_file(name))
-    if has_accounts and not _is_for_all(descriptor, info):
+    if has_accounts and not access_lists.is_for_all(descriptor):
         os.close(descriptor)
         raise NotAFile(
             f"{file_name(name)} there is not for all who see the folder: not everybody may read it,"
@@ -115,14 +114,6 @@ def read(folder: int, name: str, has_accounts: bool = False) -> bytes | None:
     if len(content) > _LARGEST:
         raise NotAFile(f"{file_name(name)} there has more than {_LARGEST >> 20} MB.")
     return content
-
-
-def _is_for_all(descriptor: int, info: os.stat_result) -> bool:
-    return (
-        bool(info.st_mode & stat.S_IROTH)
-        and info.st_nlink == 1
-        and not access_lists.has_list(descriptor)
-    )
 
 
 def _not_a_file(name: str) -> str:
