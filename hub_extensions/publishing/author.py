@@ -23,7 +23,7 @@ from sqlalchemy import func, select
 
 from .. import audit, grants
 from ..accounts import unix_accounts
-from ..folders import ADMIN, audiences, is_folder_name
+from ..folders import ADMIN, LONGEST_NAME, audiences, is_notebook_name
 from ..refusals import plain
 from ..spawner import DashboardSpawner
 from ..thumbnails import thumbnails
@@ -34,7 +34,6 @@ from .publishing import CannotPublish, Publishing, Shown
 from .rights import may_publish, publishes_anywhere
 from .versions import Place, Version, content_id
 
-_LONGEST_NAME: Final = 200
 LONGEST_NOTE: Final = 500
 _NOWHERE: Final = "You may not publish to any folder. An admin can let you: ask for it."
 #: What one person may have done: each notebook that is looked at is a process,
@@ -126,9 +125,10 @@ class Author:
         """
         if not self._may(folder):
             raise CannotPublish("You may not publish to this folder.", 403)
-        if not is_folder_name(name, _LONGEST_NAME):
+        if not is_notebook_name(name):
             raise CannotPublish(
-                "A name has up to 200 letters, digits and signs; no slash, and no dot first."
+                f"A name has up to {LONGEST_NAME} letters, digits and signs; no slash, and no dot"
+                " first."
             )
         there = {one.name for one in audiences(self._notebooks)}
         if folder not in there and orm.Group.find(self.user.db, name=folder) is None:
@@ -350,7 +350,7 @@ def name_from(file_name: str) -> str:
     """What a file's dashboard is called: as the file, as far as that can be."""
     name = file_name.replace("\\", "/").rpartition("/")[2].removesuffix(".ipynb")
     name = "".join(sign for sign in name if sign.isprintable()).strip().lstrip(".")
-    return name[:_LONGEST_NAME].strip()
+    return name[:LONGEST_NAME].strip()
 
 
 def link_to(authenticator: Any, place: Place) -> str:

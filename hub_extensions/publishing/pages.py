@@ -17,7 +17,7 @@ from jupyterhub.utils import url_path_join
 from tornado import web
 from tornado.httputil import url_concat
 
-from ..folders import dashboard_named
+from ..folders import LONGEST_NAME, dashboard_named
 from ..refusals import Refused
 from ..usage import report
 from .author import LONGEST_NOTE, Author, link_to
@@ -70,6 +70,7 @@ class _Page(BaseHandler):
             chosen=self.get_argument("folder", ""),
             called=self.get_argument("name", "") or (check.name if check else ""),
             largest=LARGEST_SENT,
+            longest_name=LONGEST_NAME,
         )
 
     async def show_check(
