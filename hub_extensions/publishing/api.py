@@ -21,12 +21,13 @@ from functools import cached_property
 from typing import Any, Final
 from urllib.parse import urljoin
 
-from jupyterhub import orm
 from jupyterhub.apihandlers.base import APIHandler
 from jupyterhub.user import User
 from tornado import web
 from tornado.httputil import url_concat
 
+from ..api_handlers import told_in
+from ..own_server import is_of_server
 from ..refusals import Refused
 from ..roles import PUBLISH
 from ..signing_in import sessions
@@ -90,13 +91,6 @@ class _PublishingApi(APIHandler):
         if not isinstance(exc_info[1], Refused):
             super().log_exception(*exc_info)
 
-    def body(self) -> dict[str, Any]:
-        """The object that the request carries. Raises web.HTTPError."""
-        body = self.get_json_body() or {}
-        if not isinstance(body, dict):
-            raise web.HTTPError(400, "The body must be an object")
-        return body
-
     async def answer(self, told: Any, status: int = 200) -> None:
         text = await asyncio.to_thread(json.dumps, told)  # a notebook may be in it
         self.set_status(status)
@@ -148,7 +142,7 @@ class CheckHandler(_CheckApi):
         await self.tell(self.author.check(check_id))  # the right may be gone by now
 
     async def put(self, check_id: str) -> None:
-        check, body = self.author.check(check_id), self.body()
+        check, body = self.author.check(check_id), told_in(self)
         place = self.place(_text(body, "folder"), _text(body, "name"))
         await self.author.aim(check, place)
         await self.tell(check)
@@ -158,7 +152,7 @@ class PublishHandler(_PublishingApi):
     """`POST /hub/api/publishing/checks/{id}/publish`."""
 
     async def post(self, check_id: str) -> None:
-        check, body = self.author.check(check_id), self.body()
+        check, body = self.author.check(check_id), told_in(self)
         place = check.place
         version = await self.author.publish(
             check,
@@ -213,16 +207,11 @@ class RollbackHandler(_PublishingApi):
     """`POST /hub/api/publishing/dashboards/{folder}/{name}/rollback`."""
 
     async def post(self, folder: str, name: str) -> None:
-        place, body = self.place(folder, name), self.body()
+        place, body = self.place(folder, name), told_in(self)
         version = await self.author.roll_back(
             place, _text(body, "version"), _text(body, "replaces")
         )
         await self.answer({"version": version})
-
-
-def is_of_server(token: orm.APIToken) -> bool:
-    """Whether a token is one that the hub gave to a server: JupyterHub has it name its server."""
-    return any(scope.startswith("access:servers!server=") for scope in token.scopes)
 
 
 def _check_record(check: Check, people: int) -> dict[str, Any]:

@@ -11,8 +11,8 @@ import pytest
 from limits.storage import MemoryStorage
 from limits.strategies import SlidingWindowCounterRateLimiter
 
+from hub_extensions.own_server import is_of_server
 from hub_extensions.publishing import author as module
-from hub_extensions.publishing.api import is_of_server
 from hub_extensions.publishing.author import Author
 from hub_extensions.publishing.checks import Check, Checks, Found
 from hub_extensions.publishing.publishing import CannotPublish
