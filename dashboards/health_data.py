@@ -39,10 +39,10 @@ class Disk:
 class Health:
     """What the hub says of itself. Sizes are bytes, times are seconds.
 
-    `servers` has `ready`, `starting`, `killed` and `open_dashboards`; `queue` has `waiting`,
-    `starting` and `at_once`; `machine` has `memory`, `available`, `load` and `cores`. `notice` is a
-    sentence on what is wrong with the sign-in service, "" for nothing. `template` is "ready",
-    "starting" or "off".
+    `servers` has `ready`, which are of dashboards, `labs`, `starting`, `killed` and
+    `open_dashboards`; `queue` has `waiting`, `starting` and `at_once`; `machine` has `memory`,
+    `available`, `load` and `cores`. `notice` is a sentence on what is wrong with the sign-in
+    service, "" for nothing. `template` is "ready", "starting" or "off".
     """
 
     up: float

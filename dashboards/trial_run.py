@@ -4,11 +4,11 @@ The hub starts it, under an account that can read the folder and nothing else wh
 On standard input come a line of JSON, the order, and the notebook as it is, which need not be in
 the folder yet. The order: `folder`, `name`; `file`, an open descriptor that is all it can give
 back; `began`, when by `time.monotonic`; `seconds` that it may take; `secrets` of the folder;
-`limits`, pairs of resource and most; `nice`.
+`limits`, pairs of resource and most; `nice`; `draws`, whether pictures are wanted.
 
 The notebook runs in a child, and whatever it leaves running ends with it. The file then holds a
-line of JSON, how it went (`Outcome`); and a second one, if there are pictures of what it shows: by
-colour scheme, a PNG in base64. All of it may be the notebook's word.
+line of JSON, how it went (`Outcome`); and a second one, if pictures of what it shows are wanted and
+can be drawn: by colour scheme, a PNG in base64. All of it may be the notebook's word.
 """
 
 from __future__ import annotations
@@ -118,7 +118,7 @@ def _run_in_child(order: dict[str, Any], notebook: bytes) -> NoReturn:
         # Panel, which the parent does without: it waits, and a small process does that best.
         importlib.import_module("dashboards.warm").warm_up()
         trial = importlib.import_module("dashboards.trial")
-        for line in trial.lines(path, content, order["began"]):
+        for line in trial.lines(path, content, order["began"], order["draws"]):
             if os.getpid() == own:  # not what a cell has forked, and has let go on
                 os.write(order["file"], line)
     except BaseException as error:  # also what a notebook raises for nobody to catch

@@ -16,8 +16,8 @@ from tornado import web
 
 from . import brands, local_service
 from .accounts.unix_accounts import Isolation
+from .folders import ANALYSTS
 from .publishing import rights
-from .publishing.rights import ANALYSTS
 from .roles import PUBLISH
 from .settings import Settings
 

@@ -63,7 +63,8 @@ class Trial:
         needs_viewer: it asks who looks at it, also if it goes on when nobody does. It was tried
             as far as it came, and nothing of it is drawn.
         missing: the packages that it imports and that are not installed.
-        pictures: by colour scheme, `light` and `dark`, a PNG; none where it cannot be drawn.
+        pictures: by colour scheme, `light` and `dark`, a PNG; none where it cannot be drawn, or was
+            not to be.
     """
 
     problem: str = ""
@@ -113,7 +114,7 @@ async def trial(
     name: str,
     notebook: bytes,
     *,
-    in_background: bool = False,
+    for_card: bool = False,
     still_may: Callable[[], bool] = lambda: True,
 ) -> Trial:
     """Run a notebook from top to bottom; one of a folder after the other, two in all.
@@ -123,7 +124,7 @@ async def trial(
         folder: the group in whose folder it runs, as if it were there.
         name: of the notebook, without its ending.
         notebook: the file itself.
-        in_background: nobody waits for it: others go first.
+        for_card: it is run for its pictures, which are drawn only then. Others go first.
         still_may: asked when its turn has come, whether it is still to run.
 
     Raises:
@@ -136,8 +137,7 @@ async def trial(
             return Trial(problem=_NOT_ANY_MORE)
         try:
             with tempfile.TemporaryFile() as file:
-                nice = _NICE if in_background else 0
-                await _run(spawner, folder, name, notebook, file.fileno(), nice)
+                await _run(spawner, folder, name, notebook, file.fileno(), for_card)
                 return await asyncio.to_thread(told_in, file.fileno())
         except folder_secrets.SecretsError as error:
             app_log.error("The secrets of the folder %s: %s", folder, error)
@@ -148,7 +148,7 @@ async def trial(
 
 
 async def _run(
-    spawner: DashboardSpawner, folder: str, name: str, notebook: bytes, file: int, nice: int
+    spawner: DashboardSpawner, folder: str, name: str, notebook: bytes, file: int, for_card: bool
 ) -> None:
     secrets = folder_secrets.of(Path(spawner.state_folder), folder)
     owner = f"trial {folder}"
@@ -169,7 +169,8 @@ async def _run(
         "began": time.monotonic(),
         "seconds": spawner.shared_seconds,
         "limits": list(limits_of(spawner, uid).items()),
-        "nice": nice,
+        "nice": _NICE if for_card else 0,
+        "draws": for_card,
         "secrets": secrets,
     }
     try:

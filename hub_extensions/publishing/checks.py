@@ -20,10 +20,11 @@ from tornado.log import app_log
 
 from ..accounts import apart
 from ..folders import ADMIN
+from ..notebook_files import LARGEST
 from ..spawner import DashboardSpawner
 from ..trial_runs import Trial, trial
 from .publishing import CannotPublish
-from .reading import LARGEST, NO_WORD, PATIENCE, TOO_LARGE
+from .reading import NO_WORD, PATIENCE, TOO_LARGE
 from .versions import Place
 
 #: Of a notebook as it is handed in, in bytes; outputs are most of a large one.

@@ -14,6 +14,7 @@ import requests
 
 from ..command_line import CommandError, say
 from ..settings import is_loopback
+from .changes import MOST_CHANGES
 from .checks import LARGEST_SENT
 from .reading import TOO_LARGE
 
@@ -98,7 +99,8 @@ def _lines(check: dict[str, Any], people: int) -> list[str]:
     if check["is_new"]:
         lines.append(f"It is new, with {_count(check['cells'], 'cell')}.")
     else:
-        lines.append(f"It replaces what is there; {_count(len(check['changes']), 'cell')} changed.")
+        cells = _count(len(check["changes"]), "cell", MOST_CHANGES)
+        lines.append(f"It replaces what is there; {cells} changed.")
     if check["outputs"]:
         lines.append(f"Left out: {_count(check['outputs'], 'output')}.")
     for secret in check["secrets"]:
@@ -116,8 +118,9 @@ def _lines(check: dict[str, Any], people: int) -> list[str]:
     return [line for line in lines if line]
 
 
-def _count(number: int, of: str) -> str:
-    return f"{number} {of}{'' if number == 1 else 's'}"
+def _count(number: int, of: str, most: int | None = None) -> str:
+    """So many of something; of `most` no more are known."""
+    return f"{number}{' or more' if number == most else ''} {of}{'' if number == 1 else 's'}"
 
 
 def _send(hub: _Hub, check: dict[str, Any], given: argparse.Namespace) -> dict[str, Any]:

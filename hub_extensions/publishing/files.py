@@ -15,10 +15,12 @@ from pathlib import Path
 from typing import Final
 
 from ..accounts import access_lists
-from ..notebook_files import LARGEST
 
 _FOLDER: Final = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
 _UNFINISHED: Final = ".publishing-"
+#: Bytes of a file that can be replaced, and kept as a version. People put larger ones into folders
+#: by hand than what is shown (`notebook_files.LARGEST`).
+_LARGEST: Final = 64 * 1024 * 1024
 
 
 class NotAFile(Exception):
@@ -84,8 +86,8 @@ def read(folder: int, name: str, has_accounts: bool = False) -> bytes | None:
             may not be able to read what a file in it is.
 
     Raises:
-        NotAFile: there is something else of this name, more than is read anywhere, or with accounts
-            what is not for all who may enter the folder.
+        NotAFile: there is something else of this name, more than can be kept, or with accounts what
+            is not for all who may enter the folder.
         OSError: it cannot be read.
     """
     # Not blocking: a pipe would have us wait for whoever made it.
@@ -98,29 +100,20 @@ def read(folder: int, name: str, has_accounts: bool = False) -> bytes | None:
         if error.errno in {errno.ELOOP, errno.ENXIO}:
             raise NotAFile(_not_a_file(name)) from None
         raise
-    info = os.fstat(descriptor)
-    if not stat.S_ISREG(info.st_mode) or info.st_size > LARGEST:
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
         os.close(descriptor)
         raise NotAFile(_not_a_file(name))
-    if has_accounts and not _is_for_all(descriptor, info):
+    if has_accounts and not access_lists.is_for_all(descriptor):
         os.close(descriptor)
         raise NotAFile(
             f"{file_name(name)} there is not for all who see the folder: not everybody may read it,"
             " or it has another name elsewhere."
         )
     with open(descriptor, "rb") as file:
-        content = file.read(LARGEST + 1)
-    if len(content) > LARGEST:
-        raise NotAFile(_not_a_file(name))
+        content = file.read(_LARGEST + 1)
+    if len(content) > _LARGEST:
+        raise NotAFile(f"{file_name(name)} there has more than {_LARGEST >> 20} MB.")
     return content
-
-
-def _is_for_all(descriptor: int, info: os.stat_result) -> bool:
-    return (
-        bool(info.st_mode & stat.S_IROTH)
-        and info.st_nlink == 1
-        and not access_lists.has_list(descriptor)
-    )
 
 
 def _not_a_file(name: str) -> str:

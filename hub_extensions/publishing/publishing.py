@@ -20,6 +20,7 @@ from dulwich.errors import NotGitRepository, ObjectFormatException
 from dulwich.file import FileLocked
 from tornado.log import app_log
 
+from ..refusals import Refused
 from . import files
 from .files import NotAFile
 from .versions import (
@@ -43,16 +44,8 @@ _LEAST_SHARE: Final = 0.02
 _NO_ROOM: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 
 
-class CannotPublish(Exception):
-    """It is refused, with a sentence for the person. Nothing has changed.
-
-    Attributes:
-        status: of the answer.
-    """
-
-    def __init__(self, sentence: str, status: int = 400) -> None:
-        super().__init__(sentence)
-        self.status = status
+class CannotPublish(Refused):
+    """It is not published, rolled back or removed."""
 
 
 class Conflict(CannotPublish):

@@ -15,14 +15,13 @@ import warnings
 from dataclasses import asdict
 from typing import Any, Final
 
+from ..notebook_files import LARGEST
 from .changes import Cell, changes
 from .secret_shapes import findings
 
-#: Of a notebook without its outputs, in bytes; the code of a larger one is not kept compiled.
-LARGEST: Final = 16 * 1024 * 1024
 TOO_LARGE: Final = (
-    "This notebook is too large: it may have 50 MB, and 16 MB without its outputs. Put its data"
-    " into a file beside it."
+    "This notebook is too large: it may have less than 50 MB, and 16 MB without its outputs. Put"
+    " its data into a file beside it."
 )
 #: Seconds that it may take, on a machine that is busy.
 PATIENCE: Final = 30.0

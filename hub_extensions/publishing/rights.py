@@ -6,11 +6,8 @@ from collections.abc import Collection
 from typing import Final
 
 from ..accounts.unix_accounts import Isolation
-from ..folders import ADMIN, PUBLISHERS_SUFFIX, is_audience
+from ..folders import ADMIN, ANALYSTS, PUBLISHERS_SUFFIX, is_audience
 from ..settings import Settings
-
-#: The group of those who write dashboards; its folder is theirs to try things in.
-ANALYSTS: Final = "analysts"
 
 UNISOLATED: Final = (
     "Whoever writes a dashboard has what this site's own account has: its servers have no accounts"

@@ -42,7 +42,8 @@ _MAIN: Final = Ref(b"refs/heads/main")
 _PENDING: Final = Ref(b"refs/atrium/pending")
 _FILE, _FOLDER = 0o100644, 0o040000
 _TRAILER: Final = re.compile(r"(Folder|Dashboard|Action): (.*)")
-_MOST: Final = 200  # versions of a notebook that are told,
+#: Versions of a notebook that are told,
+MOST_VERSIONS: Final = 200
 _FURTHEST: Final = 5000  # looked for in so many of the newest commits
 
 
@@ -93,10 +94,11 @@ class Versions:
     def __init__(self, notebooks: Path) -> None:
         self._place = notebooks.resolve() / REPOSITORY
         self._repo: Repo | None = None
+        self._is_settled = False
 
     # -- to read ------------------------------------------------------------------------------
 
-    def of(self, place: Place, most: int = _MOST) -> list[Version]:
+    def of(self, place: Place, most: int = MOST_VERSIONS) -> list[Version]:
         """The newest versions of a notebook, the newest first: of the last commits, whose number is
         bounded. Raises OSError."""
         found: list[Version] = []
@@ -215,14 +217,18 @@ class Versions:
     def settle(self, shown: Callable[[Place], bytes | None]) -> None:
         """Finish what was begun and not said to be done: it counts if it is in its folder.
 
+        The first time locks are removed that a killed hub has left; later ones are an operator's.
+
         Args:
             shown: reads what is in a folder now.
         """
         if not self._place.exists():
             return
         repo = self._open()
-        for ref in (_MAIN, _PENDING):  # of a hub that was killed: no other process writes these
-            (self._place / f"{ref.decode()}.lock").unlink(missing_ok=True)
+        if not self._is_settled:
+            for ref in (_MAIN, _PENDING):
+                (self._place / f"{ref.decode()}.lock").unlink(missing_ok=True)
+            self._is_settled = True
         with contextlib.suppress(KeyError):
             pending = repo.refs[_PENDING]
             commit = _commit(repo, pending)

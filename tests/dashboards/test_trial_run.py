@@ -12,6 +12,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,8 @@ import pytest
 
 from dashboards.cells import Cell
 from dashboards.trial import missing_packages
-from hub_extensions.trial_runs import Trial, told_in
+from dashboards.trial_run import Outcome
+from hub_extensions.trial_runs import Trial, _Told, told_in
 from tests.dashboards.notebooks import code, markdown, write_notebook
 
 pytestmark = pytest.mark.long
@@ -58,14 +60,14 @@ os._exit(0)
 """
 
 
-def run(folder: Path, *cells: dict[str, Any], seconds: float = 60) -> Trial:
+def run(folder: Path, *cells: dict[str, Any], seconds: float = 60, draws: bool = False) -> Trial:
     """Try a notebook of these cells, which is not in the folder."""
     elsewhere = folder.parent / "elsewhere"
     notebook = write_notebook(elsewhere / "any.ipynb", markdown("# Any"), *cells).read_bytes()
-    return try_file(folder, notebook, seconds)
+    return try_file(folder, notebook, seconds, draws)
 
 
-def try_file(folder: Path, notebook: bytes, seconds: float = 60) -> Trial:
+def try_file(folder: Path, notebook: bytes, seconds: float = 60, draws: bool = False) -> Trial:
     """Have the process run, in the folder."""
     with tempfile.TemporaryFile() as file:
         order = {
@@ -77,6 +79,7 @@ def try_file(folder: Path, notebook: bytes, seconds: float = 60) -> Trial:
             "secrets": {"PASSWORD": "kept-out"},
             "limits": list(LIMITS.items()),
             "nice": 0,
+            "draws": draws,
         }
         subprocess.run(
             [sys.executable, "-I", "-m", "dashboards.trial_run"],
@@ -100,6 +103,12 @@ def folder(tmp_path: Path) -> Path:
     return folder
 
 
+def test_what_is_told_is_what_the_hub_takes() -> None:
+    told = set(_Told.model_fields)
+    assert told == {one.name for one in fields(Outcome)}
+    assert told == {one.name for one in fields(Trial)} - {"pictures"}
+
+
 def test_a_notebook_runs_in_its_folder_and_leaves_nothing(folder: Path) -> None:
     trial = run(folder, code("used = 1", "shared"), code(GOOD), code(SHOWS))
     assert (trial.problem, trial.cell, trial.traceback) == ("", "", "")
@@ -110,6 +119,12 @@ def test_a_notebook_runs_in_its_folder_and_leaves_nothing(folder: Path) -> None:
     assert not psutil.pid_exists(int((folder / "left").read_text()))
     assert {path.name for path in folder.iterdir()} >= {"beside.py", "data.csv", "left"}
     assert not (folder / "any.ipynb").exists()
+
+
+def test_pictures_are_drawn_where_they_are_wanted(folder: Path) -> None:
+    plot = "from bokeh.plotting import figure\nplot = figure()\nplot.line([1, 2], [2, 1])\nplot"
+    assert run(folder, code(plot), draws=True).pictures.keys() == {"light", "dark"}
+    assert run(folder, code(plot)).pictures == {}
 
 
 def test_what_fails_is_told_with_its_cell_and_what_is_missing(folder: Path) -> None:
@@ -133,7 +148,7 @@ def test_who_asks_for_the_viewer_is_found_out_also_if_that_is_caught(
     folder: Path, asks: str
 ) -> None:
     caught = f"import panel as pn\ntry:\n    {asks}\nexcept Exception:\n    pass\nused = 1"
-    trial = run(folder, code(caught), code("pn.pane.Str('all the same').servable()"))
+    trial = run(folder, code(caught), code("pn.pane.Str('all the same').servable()"), draws=True)
     assert trial.needs_viewer
     assert trial.problem == ""
     assert trial.pictures == {}

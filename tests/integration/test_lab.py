@@ -119,6 +119,17 @@ def test_its_token_can_do_as_much_as_it_should(hub: Hub, lab: Lab) -> None:
         assert hub.api(path, "POST", json=asked, headers=headers).status_code == 403
 
 
+def test_it_is_counted_beside_the_servers_of_dashboards(
+    hub: Hub, analyst: Person, lab: Lab
+) -> None:
+    analyst.open_dashboards()
+    admin = Person.signed_in(hub, ADMIN)
+    headers = admin.xsrf | OURS | {"Sec-Fetch-Mode": "cors"}
+    servers = admin.get("/hub/api/health-report", headers=headers).json()["servers"]
+    names = [name for user in hub.api("/users").json() for name in user["servers"]]
+    assert (servers["labs"], servers["ready"]) == (1, len(names) - 1)
+
+
 def test_its_token_hands_a_notebook_in_and_publishes_nothing(hub: Hub, lab: Lab) -> None:
     headers = {"Authorization": f"token {lab.run(TOKEN).strip()}"}
 

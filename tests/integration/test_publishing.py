@@ -358,6 +358,14 @@ def test_hostile_words_stay_words_on_the_pages(hub: Hub, analyst: Desk) -> None:
         assert analyst.person.get(f"/hub/versions/{nothing}").status_code in {403, 404}
 
 
+def test_the_pages_show_what_admins_tell_everybody(hub: Hub, admin: Desk, analyst: Desk) -> None:
+    (hub.notebooks / "finance" / "told.ipynb").write_bytes(notebook("1"))
+    admin.person.submit(admin.person.get("/hub/announcement"), text="Away tonight.", kind="info")
+    check = analyst.check(notebook("2"), "finance", "told")
+    for page in ("publish", f"publish?check={check['id']}", "versions/finance/told"):
+        assert "Away tonight." in analyst.person.get(f"/hub/{page}").text, page
+
+
 def test_the_command_publishes(hub: Hub, analyst: Desk, tmp_path: Path) -> None:
     token = new_token(analyst.person)
     file = tmp_path / "monthly.ipynb"

@@ -118,7 +118,7 @@ def test_health_says_what_is_wrong() -> None:
 asyncio.run(refresh())
 print(message.object, overview.visible)
 well = dict(
-    up=7200, signed_in=3, servers=dict(ready=1, starting=0, killed=0, open_dashboards=2),
+    up=7200, signed_in=3, servers=dict(ready=1, labs=0, starting=0, killed=0, open_dashboards=2),
     queue=dict(waiting=0, starting=0, at_once=4), notice="", provider_away=None,
     machine=dict(memory=8e9, available=4e9, load=0.5, cores=2), template="ready",
     template_memory=250e6, database="sqlite", database_size=2e6, disks=(), failures=(),

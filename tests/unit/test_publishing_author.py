@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -10,8 +11,8 @@ import pytest
 from limits.storage import MemoryStorage
 from limits.strategies import SlidingWindowCounterRateLimiter
 
+from hub_extensions.own_server import is_of_server
 from hub_extensions.publishing import author as module
-from hub_extensions.publishing.api import is_of_server
 from hub_extensions.publishing.author import Author
 from hub_extensions.publishing.checks import Check, Checks, Found
 from hub_extensions.publishing.publishing import CannotPublish
@@ -24,18 +25,15 @@ COSTS = Place(folder="finance", name="costs")
 class Ada(Author):
     """Somebody of whom only what the test needs is there."""
 
-    def __init__(self, publishing: Any) -> None:
-        user: Any = SimpleNamespace(id=1)
+    def __init__(self, publishing: Any, notebooks: Path) -> None:
+        user: Any = SimpleNamespace(id=1, db=None)
         spawner: Any = SimpleNamespace(ids=range(0))
         self.user, self.spawner, self.name = user, spawner, "ada@acme.test"
-        self._publishing = publishing
+        self._publishing, self._notebooks = publishing, notebooks
         self.may = True
 
-    def _still_may(self, folder: str) -> bool:
+    def _may(self, folder: str) -> bool:
         return self.may
-
-    def place(self, folder: str, name: str) -> Place:
-        return Place(folder=folder, name=name)
 
     def _changed(self, *_: Any, **__: Any) -> None:  # type: ignore[override]
         pass
@@ -58,6 +56,14 @@ class Folder:
     async def shown(self, _: Place) -> None:
         await self.go_on.wait()
 
+    async def present(self, _: Place) -> bytes:
+        await self.go_on.wait()
+        return b""
+
+    async def content(self, *_: Any) -> tuple[None, bytes]:
+        await self.go_on.wait()
+        return None, b""
+
 
 @pytest.fixture
 def folder() -> Folder:
@@ -72,10 +78,11 @@ def kept(monkeypatch: pytest.MonkeyPatch) -> Checks:
 
 
 @pytest.fixture
-def ada(monkeypatch: pytest.MonkeyPatch, folder: Folder) -> Ada:
+def ada(monkeypatch: pytest.MonkeyPatch, folder: Folder, tmp_path: Path) -> Ada:
     limiter = SlidingWindowCounterRateLimiter(MemoryStorage())
     monkeypatch.setattr(module, "_limiter", limiter)
-    return Ada(folder)
+    (tmp_path / COSTS.folder).mkdir()
+    return Ada(folder, tmp_path)
 
 
 def tried(kept: Checks, notebook: bytes = b"{}") -> Check:
@@ -148,7 +155,7 @@ async def test_with_a_right_its_check_is_gone(ada: Ada, folder: Folder, kept: Ch
         ada.roll_back(COSTS, "0", "none"),
         ada.remove(COSTS, "none"),
     ):
-        with pytest.raises(CannotPublish, match="not publish to this folder any more"):
+        with pytest.raises(CannotPublish, match="may not publish to this folder"):
             await work
     assert folder.done == 0
     with pytest.raises(CannotPublish) as refused:
@@ -156,6 +163,35 @@ async def test_with_a_right_its_check_is_gone(ada: Ada, folder: Folder, kept: Ch
     assert refused.value.status == 404
     ada.may = True
     assert kept.get(1, check.id) is None
+
+
+@pytest.mark.parametrize("lost", ["the right", "the folder"])
+@pytest.mark.parametrize("what", ["hand in", "aim", "look"])
+async def test_who_may_not_any_more_when_their_turn_is_over_learns_nothing(
+    lost: str, what: str, ada: Ada, folder: Folder, kept: Checks, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def read(*_: Any) -> tuple[Found, bytes]:
+        return Found(title="what is there"), b"{}"
+
+    monkeypatch.setattr(module, "read", read)
+    monkeypatch.setattr(module.orm.Group, "find", lambda *_, **__: None)
+    check = kept.add(1, "costs", Found(), b"{}")
+    if what == "hand in":
+        work = asyncio.create_task(ada.hand_in("costs", b"{}", COSTS))
+    elif what == "aim":
+        work = asyncio.create_task(ada.aim(check, COSTS))
+    else:
+        work = asyncio.create_task(ada.changed_by(COSTS, "1", None))
+    await asyncio.sleep(0)
+    if lost == "the right":
+        ada.may = False
+    else:
+        (ada._notebooks / COSTS.folder).rmdir()
+    folder.go_on.set()
+    with pytest.raises(CannotPublish, match=r"may not publish|no folder"):
+        await work
+    assert list(kept._kept.values()) == [check]
+    assert (check.place, check.found) == (None, Found())
 
 
 async def test_who_was_signed_out_while_it_waited_publishes_nothing(

@@ -12,7 +12,7 @@ import pytest
 
 from hub_extensions.publishing import checks as checks_module
 from hub_extensions.publishing import reading
-from hub_extensions.publishing.author import name_from, plain_note
+from hub_extensions.publishing.author import name_from
 from hub_extensions.publishing.changes import changes
 from hub_extensions.publishing.checks import Checks, Found, turn
 from hub_extensions.publishing.publishing import CannotPublish
@@ -285,9 +285,3 @@ def test_of_an_error_its_type_is_known(traceback: str, error: str) -> None:
 )
 def test_a_name_comes_from_the_file(file: str, name: str) -> None:
     assert name_from(file) == name
-
-
-def test_a_note_is_plain_and_short() -> None:
-    assert plain_note(" a\r\nb\x1b[31m\x00 ") == "a\nb[31m"
-    with pytest.raises(CannotPublish):
-        plain_note("x" * 501)
