@@ -24,7 +24,8 @@ async def open_expected(site: Site) -> None:
     if told is None:
         return
     site.hub.know(told["known"])
-    site.hub.know_visitor(told["session"], told["token"], told["known"]["groups"])
+    groups, is_hub_admin = told["known"]["groups"], told["is_hub_admin"]
+    site.hub.know_visitor(told["session"], told["token"], groups, is_hub_admin=is_hub_admin)
     owner = await site.hub.owner()
     if owner is None:
         return

@@ -39,11 +39,13 @@ _MOST_OPENINGS = 100
 
 @dataclass(frozen=True, kw_only=True)
 class Visitor:
-    """Somebody the hub knows. `is_owner`: this server is theirs, and they may use it."""
+    """Somebody the hub knows. `is_owner`: this server is theirs, and they may use it.
+    `is_hub_admin`: they are a full admin of JupyterHub's."""
 
     name: str
     groups: frozenset[str]
     is_owner: bool
+    is_hub_admin: bool = False
 
     @property
     def is_admin(self) -> bool:
@@ -57,8 +59,9 @@ class Visitor:
 
     def publishes_to(self, group: str) -> bool:
         """Whether the hub would let them publish to this folder (its `publishing.rights`)."""
-        is_own = group == ANALYSTS and self.may_write
-        return is_own or f"{group}.publish" in self.groups or (self.is_admin and group != ADMIN)
+        if self.is_hub_admin or f"{group}.publish" in self.groups:
+            return True
+        return (self.is_admin and group != ADMIN) or (self.may_write and group == ANALYSTS)
 
     @property
     def may_manage(self) -> bool:
@@ -155,6 +158,7 @@ class Hub:
             # A full admin of the hub can hold access to all servers: that is no reason to
             # look over somebody's shoulder, so the owner alone comes in.
             is_owner=bool(allowed) and model["name"] == self.settings.user,
+            is_hub_admin=model.get("admin") is True,
         )
 
     async def current_user(self, visitor: Visitor) -> CurrentUser:
@@ -241,13 +245,16 @@ class Hub:
         """The hub has said unasked what it knows of the owner, just now."""
         self._answers["claims"] = known, time.monotonic() + FRESH_FOR
 
-    def know_visitor(self, session: str, token: str, groups: Collection[str]) -> None:
+    def know_visitor(
+        self, session: str, token: str, groups: Collection[str], *, is_hub_admin: bool
+    ) -> None:
         """The hub has said unasked who will come in the browser of this session: the owner, who has
         these groups, with the token of this SHA-256 digest. It need not be asked about them."""
         # The key is HubAuth's own: under another one the answer would not be found, and asked for.
         self.auth.cache[f"token:{session}:{token}"] = {
             "kind": "user",
             "name": self.settings.user,
+            "admin": is_hub_admin,
             "groups": list(groups),
             "scopes": sorted(self.settings.access_scopes),
         }

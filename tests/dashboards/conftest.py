@@ -7,7 +7,12 @@ import pytest
 from tests.dashboards.notebooks import code, markdown, write_notebook
 from tests.dashboards.plain_hub import Guest, PlainHub
 
-GROUPS = {"user": ["ann", "bob"], "admin": ["ann"], "finance": ["ann"], "one only": ["dora"]}
+GROUPS = {
+    "user": ["ann", "bob"],
+    "admin": ["ann"],
+    "finance": ["ann", "root"],
+    "one only": ["dora"],
+}
 
 WHO = """
 import panel as pn

@@ -148,7 +148,8 @@ def announced(hub: Hub, answer: dict[str, Any] | None) -> Asked:
         return answer
 
     hub.auth._api_request = ask_hub
-    hub.know_visitor("one", hashlib.sha256(b"good").hexdigest(), ["user", "finance"])
+    token = hashlib.sha256(b"good").hexdigest()
+    hub.know_visitor("one", token, ["user", "finance"], is_hub_admin=True)
     return asked
 
 
@@ -174,7 +175,8 @@ def test_who_is_announced_is_known_by_their_token_and_session(
     async def use(settings: Settings) -> None:
         asked = announced(hub := Hub(settings), None)
         visitor = await hub.visitor(comes(session, token))
-        assert visitor == (replace(ANN, groups={"user", "finance"}) if is_known else None)
+        announced_one = replace(ANN, groups={"user", "finance"}, is_hub_admin=True)
+        assert visitor == (announced_one if is_known else None)
         assert asked == ([] if is_known else [f"token {token}"])
 
     ask(tmp_path, use)

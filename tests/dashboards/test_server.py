@@ -116,6 +116,17 @@ def test_somebody_with_one_dashboard_lands_on_it_and_finds_the_way_back(
     assert "Single" in page.text
 
 
+def test_a_full_admin_of_the_hub_is_led_to_versions_of_what_they_see(
+    plain_hub: PlainHub, bob: Guest
+) -> None:
+    root = Guest(plain_hub, "root")
+    root.sign_in()
+    root.start()
+    link = 'data-versions="/hub/versions/'
+    assert link + "finance/money" in root.dashboard("finance", "money").text
+    assert link not in bob.dashboard("user", "cells").text
+
+
 @pytest.mark.parametrize(
     "path",
     [
