@@ -23,15 +23,12 @@ from pathlib import Path
 from typing import Any, Final, NoReturn
 
 from dashboards.cells import content_in
-from dashboards.failure import keep_out, traceback_of
+from dashboards.failure import give_secrets, traceback_of
 from dashboards.this_process import (
-    adopt_orphans,
     be_ended_before,
+    confine,
     end_all_but,
     end_with_parent,
-    gain_no_privilege,
-    hide_memory,
-    set_limits,
     status_of,
 )
 
@@ -72,13 +69,9 @@ def main() -> int:
     notebook = sys.stdin.buffer.read()
     os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
     be_ended_before(_OOM_SCORE)
-    hide_memory()
-    gain_no_privilege()
-    adopt_orphans()  # what the notebook leaves behind stays below this process
     os.nice(order["nice"])
-    set_limits(order["limits"])
-    os.environ.update(order["secrets"])
-    keep_out(order["secrets"].values())
+    confine(order["limits"])
+    give_secrets(order["secrets"])
     parent = os.getpid()
     child = os.fork()
     if not child:
