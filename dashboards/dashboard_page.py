@@ -109,11 +109,10 @@ class DashboardHandler(PersonHandler):
                 self.finish((head if own_page else "") + self.page("dashboard_again.html"))
                 return
             given = await self.site.hub.secrets_of(dashboard.group, dashboard.name)
+            sessions, files = self.site.sessions, self.files_url
+            order = sessions.order_of(dashboard, user, self.request, files, given)
             begun = (lambda _: None) if own_page else self._tell_progress
-            opening = self.site.sessions.open(
-                dashboard, user, self.request, self.files_url, given, begun
-            )
-            self._opening = asyncio.ensure_future(opening)
+            self._opening = asyncio.ensure_future(sessions.open(dashboard, order, begun))
             session = await self._opening
             if await self._is_still_shared(dashboard):
                 body = self._body(session, head, own_page=own_page)
