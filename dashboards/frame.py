@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from urllib.parse import quote
 
-from dashboards.addresses import address
+from dashboards.addresses import address, place_of
 from dashboards.catalog import Dashboard
 from dashboards.settings import ADMIN, Settings
 from dashboards.visitors import Visitor
@@ -40,7 +39,7 @@ def frame_of(
     group = dashboard.group
     manages = person.is_admin or f"{group.partition('.')[0]}.{ADMIN}" in person.groups
     access = replace(dashboard, group=ADMIN, name="access")
-    path = f"{quote(group, safe='')}/{quote(dashboard.name, safe='')}"
+    path = place_of(group, dashboard.name)
     return Frame(
         path=path,
         audience=audience_of(group),

@@ -18,9 +18,9 @@ from tornado.httpclient import AsyncHTTPClient, HTTPClientError, HTTPRequest
 from tornado.iostream import StreamClosedError
 from tornado.web import Application
 
+from dashboards.addresses import place_of
 from dashboards.catalog import Dashboard, find
 from dashboards.gallery import updated
-from dashboards.lab import place_of
 from dashboards.pages import Message, PlainHandler
 from dashboards.site import log_request
 
