@@ -93,7 +93,7 @@ class DashboardHandler(PersonHandler):
         self._shown = {
             "dashboard": dashboard,
             "person": self.person.name,
-            "frame": frame_of(dashboard, self.person, self.site.settings, content.metadata),
+            "frame": frame_of(dashboard, self.person, self.site.settings, content),
             "announcement": self.site.hub.known_announcement,
             "opening": self._opened,
             "xsrf": self.xsrf_token.decode(),
