@@ -17,7 +17,7 @@ from urllib.parse import urlencode
 
 from dashboards.catalog import Dashboard, dashboards_in
 from dashboards.cells import own_metadata
-from dashboards.hub_api import HubDataError, allowed, read
+from dashboards.hub_api import WRONG_FORM, HubDataError, allowed, get
 
 TIMEOUT = 30
 """Seconds to wait for the hub to count some hundred thousand openings."""
@@ -56,9 +56,9 @@ def usage(*by: str, days: int = 90, **only: str) -> list[Usage]:
     """
     query = urlencode({"by": by, "days": days, **only}, doseq=True)
     try:
-        return [_row(row) for row in json.loads(read(f"usage?{query}", TIMEOUT))["rows"]]
+        return [_row(row) for row in get(f"usage?{query}", TIMEOUT)["rows"]]
     except (LookupError, TypeError, ValueError):
-        raise HubDataError("The hub gave an answer of the wrong form.") from None
+        raise HubDataError(WRONG_FORM) from None
 
 
 def cards() -> dict[tuple[str, str], Dashboard]:
