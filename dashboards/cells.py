@@ -20,15 +20,15 @@ from typing import Any
 SHARED = "shared"
 """The tag of cells that run once for all viewers of a folder."""
 
+PARAMETERS = "parameters"
+"""The tag of the cell whose assignments people may choose other values for."""
+
 SHOW = "__show_cell_output__"
 """The name under which a cell finds the function that takes its last value."""
 
 _KIND_OF_CODE = b"2"
 """Changes when other code is made of a cell. The hub makes the same digest, with the same value
 (`hub_extensions.compiled_notebooks`)."""
-
-PARAMETERS = "parameters"
-"""The tag of the cell whose assignments people may choose other values for."""
 
 _MAGIC = re.compile(r"^[ \t]*(?:%|!|\?)|\?[ \t]*$|=[ \t]*[%!]", re.M)
 _TIME = re.compile(r"^([ \t]*(?:\w+[ \t]*=[ \t]*)?)%time[ \t]+(?=\S)", re.M)
