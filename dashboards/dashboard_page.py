@@ -93,7 +93,7 @@ class DashboardHandler(PersonHandler):
         self._shown = {
             "dashboard": dashboard,
             "person": self.person.name,
-            "frame": frame_of(dashboard, self.person, self.site.settings, content.metadata),
+            "frame": frame_of(dashboard, self.person, self.site.settings, content),
             "announcement": self.site.hub.known_announcement,
             "opening": self._opened,
             "xsrf": self.xsrf_token.decode(),
@@ -109,11 +109,10 @@ class DashboardHandler(PersonHandler):
                 self.finish((head if own_page else "") + self.page("dashboard_again.html"))
                 return
             given = await self.site.hub.secrets_of(dashboard.group, dashboard.name)
+            sessions, files = self.site.sessions, self.files_url
+            order = sessions.order_of(dashboard, user, self.request, files, given)
             begun = (lambda _: None) if own_page else self._tell_progress
-            opening = self.site.sessions.open(
-                dashboard, user, self.request, self.files_url, given, begun
-            )
-            self._opening = asyncio.ensure_future(opening)
+            self._opening = asyncio.ensure_future(sessions.open(dashboard, order, begun))
             session = await self._opening
             if await self._is_still_shared(dashboard):
                 body = self._body(session, head, own_page=own_page)

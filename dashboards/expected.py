@@ -40,6 +40,8 @@ async def open_expected(site: Site) -> None:
     ):
         try:
             given = await site.hub.secrets_of(group, name)
-            site.sessions.open_expected(dashboard, owner, request, site.settings.files_url, given)
+            files = site.settings.files_url
+            order = site.sessions.order_of(dashboard, owner, request, files, given)
+            site.sessions.open_expected(dashboard, order)
         except (OSError, SessionEnded) as error:
             log.warning("%s/%s could not be opened ahead: %s", group, name, error)

@@ -12,7 +12,7 @@ from datetime import datetime
 from typing import Any
 from urllib.parse import urlencode
 
-from dashboards.hub_api import HubDataError, get
+from dashboards.hub_api import WRONG_FORM, HubDataError, get
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -67,7 +67,7 @@ def health(reference: str = "") -> Health:
     try:
         return _health(told)
     except (LookupError, TypeError, ValueError):
-        raise HubDataError("The hub gave an answer of the wrong form.") from None
+        raise HubDataError(WRONG_FORM) from None
 
 
 def _health(told: dict[str, Any]) -> Health:

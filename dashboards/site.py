@@ -47,9 +47,7 @@ class Site:
         """The owner has these groups from now on. False: code of a notebook cannot be stopped."""
         self.hub.told(push.groups)
         closed = await self.sessions.keep_only(push.groups, push.code)
-        for gallery in tuple(self.galleries):
-            gallery.tell(push)
-        for page in tuple(self.announced_to):
+        for page in (*self.galleries, *self.announced_to):
             page.follow(push)
         return closed
 

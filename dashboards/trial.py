@@ -36,6 +36,7 @@ from dashboards.bare_request import request_from
 from dashboards.catalog import Dashboard
 from dashboards.cells import Cell, Content, names_used
 from dashboards.failure import Failure, noted
+from dashboards.imports import modules_named
 from dashboards.notebook import NotebookApplication, NotebookHandler
 from dashboards.rendering import dashboard_page, own_page, resources_at
 from dashboards.shared import as_given
@@ -214,11 +215,8 @@ def _imported(tree: ast.AST) -> Iterator[str]:
     waiting = [tree]  # a long sum is a deep tree: no recursion
     while waiting:
         for node in ast.iter_child_nodes(waiting.pop()):
-            if isinstance(node, ast.Import):
-                yield from (alias.name.partition(".")[0] for alias in node.names)
-            elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
-                yield node.module.partition(".")[0]
-            elif not isinstance(node, ast.Try):
+            yield from (name.partition(".")[0] for name in modules_named(node))
+            if not isinstance(node, ast.Try | ast.TryStar):
                 waiting.append(node)
 
 

@@ -14,7 +14,6 @@ import sys
 import tempfile
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote
 
 PLACE = "preview"
 """The address of the preview, under the lab's own."""
@@ -30,11 +29,6 @@ def work_folder() -> Path:
 def folder_name(*below: str) -> str:
     """How previews know a folder below the work folder; share/…/remoteEntry.js says the same."""
     return " · ".join((work_folder().name, *below))
-
-
-def place_of(folder: str, name: str) -> str:
-    """The end of a notebook's address in the preview, percent-encoded."""
-    return f"{quote(folder, safe='')}/{quote(name, safe='')}"
 
 
 def preview_server() -> dict[str, Any]:

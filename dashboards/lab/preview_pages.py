@@ -18,9 +18,9 @@ from tornado.httpclient import AsyncHTTPClient, HTTPClientError, HTTPRequest
 from tornado.iostream import StreamClosedError
 from tornado.web import Application
 
+from dashboards.addresses import place_of
 from dashboards.catalog import Dashboard, find
-from dashboards.gallery import updated
-from dashboards.lab import place_of
+from dashboards.gallery import ago
 from dashboards.pages import Message, PlainHandler
 from dashboards.site import log_request
 
@@ -72,7 +72,7 @@ class IndexHandler(PreviewHandler):
                 "title": one.title,
                 "file": f"{one.name}.ipynb",
                 "folder": one.group,
-                "saved": updated(now - one.modified_ns / 1e9).replace("Updated", "Saved", 1),
+                "saved": f"Saved {ago(now - one.modified_ns / 1e9)}",
                 "url": f"{self.root}show/{place_of(one.group, one.name)}",
                 "name": one.name,
                 "problem": one.problem or "",
@@ -210,7 +210,7 @@ def start_of(settings: Any) -> str:
 
 
 def _version(path: Path) -> str:
-    """Changes when a file is saved; "" while there is none."""
+    """Changes when a file is saved; "gone" while there is none."""
     try:
         info = os.stat(path)
     except OSError:

@@ -200,6 +200,13 @@ def test_what_ends_in_another_way_is_told(folder: Path, source: str, problem: st
     assert trial.pictures == {}
 
 
+@pytest.mark.parametrize("caught", ["except", "except*"])
+def test_what_a_notebook_can_do_without_is_not_missing(caught: str) -> None:
+    source = f"try:\n    import not_here\n{caught} ImportError:\n    pass"
+    cell = Cell(place="any.ipynb, cell 1", is_code=True, source=source)
+    assert missing_packages([cell], Path()) == ()
+
+
 def test_a_long_sum_is_no_trouble() -> None:
     source = f"import not_here_a\nx = {'+'.join('1' * 1500)}\nif x:\n    import not_here_b"
     cell = Cell(place="any.ipynb, cell 1", is_code=True, source=source)
