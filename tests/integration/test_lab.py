@@ -130,6 +130,7 @@ def test_its_token_hands_a_notebook_in_and_publishes_nothing(hub: Hub, lab: Lab)
     assert given.status_code == 201, given.text
     check, place = f"/checks/{given.json()['id']}", {"folder": "analysts", "name": "mine"}
     assert ask("GET", check).ok
+    assert ask("PUT", f"{check}/files?name=a.csv", data=b"1").ok
     for method, path, more in (
         ("GET", "", {}),
         ("POST", "/checks?name=mine&folder=analysts", {"data": content}),
@@ -263,6 +264,13 @@ def test_a_notebook_is_sent_to_be_published(hub: Hub, lab: Lab) -> None:
     assert sent.status_code == 302
     assert re.search(r"/hub/publish\?check=[\w-]+$", sent.headers["Location"])
     assert send(data={**form, "name": "none"}).status_code == 404
+    lab.save("needed.csv", "a,b")
+    asked = send(data=form)
+    assert (asked.status_code, "3 Bytes" in asked.text) == (200, True)
+    files = ["needed.csv", "../../../etc/passwd", ".bashrc"]  # what was not offered is not sent
+    sent = send(data={**form, "chosen": "1", "file": files})
+    page = lab.person.get(sent.headers["Location"])
+    assert "is here, with 1 data file." in page.text
     assert send(data=form, headers={"Sec-Fetch-Site": "cross-site"}).status_code == 403
 
 
