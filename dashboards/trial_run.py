@@ -1,9 +1,10 @@
 """`python -I -m dashboards.trial_run`: runs a whole notebook once, for nobody; tells how it went.
 
 The hub starts it, under an account that can read the folder and nothing else where there are such.
-On standard input come a line of JSON, the order, and the notebook as it is, which need not be in
-the folder yet. The order: `folder`, `name`; `file`, an open descriptor that is all it can give
-back; `began`, when by `time.monotonic`; `seconds` that it may take; `secrets` of the folder;
+On standard input come a line of JSON, the order, the notebook as it is, and data files; none of
+them need be in the folder yet. The order: `folder`, `name`; `size` of the notebook; `beside`, pairs
+of a data file's path below the folder and its size; `file`, an open descriptor that is all it can
+give back; `began`, when by `time.monotonic`; `seconds` that it may take; `secrets` of the folder;
 `limits`, pairs of resource and most; `nice`; `draws`, whether pictures are wanted.
 
 The notebook runs in a child, and whatever it leaves running ends with it. The file then holds a
@@ -17,7 +18,9 @@ import importlib
 import json
 import os
 import sys
+import tempfile
 import time
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Final, NoReturn
@@ -66,11 +69,15 @@ class Outcome:
 def main() -> int:
     """Have the notebook run; returns the exit status, 0 if the file tells how that went."""
     order = json.loads(sys.stdin.buffer.readline())
-    notebook = sys.stdin.buffer.read()
+    notebook = sys.stdin.buffer.read(order["size"])
+    beside = {path: sys.stdin.buffer.read(size) for path, size in order["beside"]}
     os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
     be_ended_before(_OOM_SCORE)
     os.nice(order["nice"])
     confine(order["limits"])
+    if beside:
+        order["folder"] = os.fspath(_folder_with(Path(order["folder"]), beside))
+        beside.clear()
     give_secrets(order["secrets"])
     parent = os.getpid()
     child = os.fork()
@@ -84,6 +91,31 @@ def main() -> int:
     problem = TOO_LONG.format(order["seconds"]) if status is None else ENDED
     tell(order["file"], Outcome(problem=problem, seconds=time.monotonic() - order["began"]))
     return 0
+
+
+def _folder_with(folder: Path, beside: Mapping[str, bytes]) -> Path:
+    """A folder in which these files are beside what is in another, which it leads to by links."""
+    there = list(os.scandir(folder))  # before the new one, which may be in it
+    new = Path(tempfile.mkdtemp(), folder.name)
+    _lead_to(there, new)
+    for path, content in beside.items():
+        *above, name = path.split("/")
+        place, former = new, folder
+        for part in above:
+            place, former = place / part, former / part
+            if place.is_symlink():
+                place.unlink()
+                _lead_to(os.scandir(former), place)
+            place.mkdir(exist_ok=True)
+        (place / name).unlink(missing_ok=True)
+        (place / name).write_bytes(content)
+    return new
+
+
+def _lead_to(entries: Iterable[os.DirEntry[str]], folder: Path) -> None:
+    folder.mkdir()
+    for entry in entries:
+        (folder / entry.name).symlink_to(entry.path)
 
 
 def _wait(child: int, file: int, seconds: float) -> int | None:

@@ -23,15 +23,17 @@ _LONGEST_FILE: Final = 255  # bytes, of most file systems
 
 def is_folder_name(name: str) -> bool:
     """Whether a folder of notebooks, and so a group, can have this name."""
-    return _is_name(name, _LONGEST_FOLDER)
+    return is_plain_name(name, _LONGEST_FOLDER)
 
 
 def is_notebook_name(name: str) -> bool:
     """Whether a notebook can have this name, without its ending."""
-    return _is_name(name, LONGEST_NAME)
+    return is_plain_name(name, LONGEST_NAME)
 
 
-def _is_name(name: str, longest: int) -> bool:
+def is_plain_name(name: str, longest: int) -> bool:
+    """Whether somebody can give this name to a file or folder: it is no path, nothing hidden, and can
+    be seen as it is."""
     return (
         0 < len(name) <= longest
         and name == name.strip()

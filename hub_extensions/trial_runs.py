@@ -15,9 +15,10 @@ import secrets as random
 import tempfile
 import time
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import MappingProxyType
 from typing import Annotated, Final
 
 from pydantic import (
@@ -46,6 +47,7 @@ _NOT_TRIED: Final = "What only admins see is not tried: it asks the hub, which a
 _NOT_ANY_MORE: Final = "It was not tried: you may not publish to this folder any more."
 _LONGEST_TYPE: Final = 60
 _NICE: Final = 19
+_NOTHING: Final[Mapping[str, bytes]] = MappingProxyType({})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -114,6 +116,7 @@ async def trial(
     name: str,
     notebook: bytes,
     *,
+    beside: Mapping[str, bytes] = _NOTHING,
     for_card: bool = False,
     still_may: Callable[[], bool] = lambda: True,
 ) -> Trial:
@@ -124,6 +127,7 @@ async def trial(
         folder: the group in whose folder it runs, as if it were there.
         name: of the notebook, without its ending.
         notebook: the file itself.
+        beside: data files by their paths below the folder, which are as if they were there too.
         for_card: it is run for its pictures, which are drawn only then. Others go first.
         still_may: asked when its turn has come, whether it is still to run.
 
@@ -137,7 +141,7 @@ async def trial(
             return Trial(problem=_NOT_ANY_MORE)
         try:
             with tempfile.TemporaryFile() as file:
-                await _run(spawner, folder, name, notebook, file.fileno(), for_card)
+                await _run(spawner, folder, name, (notebook, beside), file.fileno(), for_card)
                 return await asyncio.to_thread(told_in, file.fileno())
         except folder_secrets.SecretsError as error:
             app_log.error("The secrets of the folder %s: %s", folder, error)
@@ -148,8 +152,14 @@ async def trial(
 
 
 async def _run(
-    spawner: DashboardSpawner, folder: str, name: str, notebook: bytes, file: int, for_card: bool
+    spawner: DashboardSpawner,
+    folder: str,
+    name: str,
+    given: tuple[bytes, Mapping[str, bytes]],
+    file: int,
+    for_card: bool,
 ) -> None:
+    notebook, beside = given
     secrets = folder_secrets.of(Path(spawner.state_folder), folder)
     owner = f"trial {folder}"
     uid = spawner.unix_id(owner) if spawner.ids else None
@@ -165,6 +175,8 @@ async def _run(
     order = {
         "folder": str(place),
         "name": name,
+        "size": len(notebook),
+        "beside": [(path, len(content)) for path, content in beside.items()],
         "file": file,
         "began": time.monotonic(),
         "seconds": spawner.shared_seconds,
@@ -176,7 +188,7 @@ async def _run(
     try:
         await apart.run(
             "dashboards.trial_run",
-            given=json.dumps(order).encode() + b"\n" + notebook,
+            given=b"".join((json.dumps(order).encode(), b"\n", notebook, *beside.values())),
             seconds=spawner.shared_seconds + _LAST_MOMENTS,
             uid=uid,
             groups=[spawner.folder_id(folder)] if uid is not None else [],

@@ -21,6 +21,7 @@ from tornado.web import Application
 from dashboards.addresses import place_of
 from dashboards.catalog import Dashboard, find
 from dashboards.gallery import ago
+from dashboards.lab.beside import Beside, files_beside
 from dashboards.pages import Message, PlainHandler
 from dashboards.site import log_request
 
@@ -140,10 +141,12 @@ class ChangesHandler(PreviewHandler):
 
 
 class PublishHandler(PreviewHandler):
-    """`<prefix>publish`: has the hub check a notebook, and leads to its page of that."""
+    """`<prefix>publish`: asks which files are to come with a notebook, if there are any beside it;
+    has the hub check it, and leads to its page of that."""
 
     async def post(self) -> None:
-        """A form of a page of ours, with `folder` and `name`."""
+        """A form of a page of ours, with `folder` and `name`; and once files were asked for with
+        `chosen`, and each `file`."""
         if not self._is_ours:
             self.say(Message(title="That did not work", text="Publish from the preview."), 403)
             return
@@ -151,8 +154,18 @@ class PublishHandler(PreviewHandler):
         if dashboard is None:
             self.say(_GONE, 404)
             return
+        files: list[Beside] = []
+        if not dashboard.problem:  # else the hub says what is wrong with it
+            files = await asyncio.to_thread(files_beside, dashboard.path)
+        if files and not self.get_argument("chosen", ""):
+            lab = lab_of(self.root)
+            values = {"dashboard": dashboard, "beside": files, "root": self.root, "lab": lab}
+            self.finish(self.page("preview_files.html", **values))
+            return
+        wanted = set(self.get_arguments("file", strip=False))
+        names = [file.name for file in files if file.name in wanted]
         try:
-            check = await self._check(dashboard)
+            check = await self._check(dashboard, names)
         except (HTTPClientError, OSError, ValueError, KeyError) as error:
             log.warning("%s was not taken for publishing: %s", dashboard.name, error)
             self.say(_refused(error), 502)
@@ -170,22 +183,28 @@ class PublishHandler(PreviewHandler):
         origin = headers.get("Origin", "")
         return self.site.is_own_origin(origin) or urlsplit(origin).netloc == self.request.host
 
-    async def _check(self, dashboard: Dashboard) -> str:
-        """Send the notebook; returns by what the hub knows its check."""
-        settings = self.previews.settings
+    async def _check(self, dashboard: Dashboard, names: list[str]) -> str:
+        """Send the notebook and files beside it; returns by what the hub knows its check."""
+        answer = await self._send("POST", "checks", dashboard.name, dashboard.path)
+        check = str(json.loads(answer)["id"])
+        for name in names:
+            await self._send("PUT", f"checks/{check}/files", name, dashboard.path.parent / name)
+        return check
+
+    async def _send(self, method: str, path: str, name: str, file: Path) -> bytes:
+        """Send a file to the hub; returns what that answers."""
         request = HTTPRequest(
-            f"{settings.api_url}/publishing/checks?{urlencode({'name': dashboard.name})}",
-            method="POST",
+            f"{self.previews.settings.api_url}/publishing/{path}?{urlencode({'name': name})}",
+            method=method,
             headers={
                 "Authorization": f"token {self.previews.token}",
                 "Content-Type": "application/json",
             },
-            body=await asyncio.to_thread(dashboard.path.read_bytes),
+            body=await asyncio.to_thread(file.read_bytes),
             request_timeout=_PATIENCE,
             follow_redirects=False,
         )
-        answer = await AsyncHTTPClient().fetch(request)
-        return str(json.loads(answer.body)["id"])
+        return (await AsyncHTTPClient().fetch(request)).body
 
 
 def _refused(error: Exception) -> Message:

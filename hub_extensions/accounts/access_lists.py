@@ -67,11 +67,15 @@ def write(folder: Path, entries: Entries) -> None:
 
 
 def is_for_all(descriptor: int) -> bool:
-    """Whether an open file is for all who may enter its folder: everybody may read it, no list of
-    its own says otherwise, and it has no other name, elsewhere. Raises OSError."""
+    """Whether an open file or folder is for all who may enter the folder that it is in: everybody may
+    read it, no list of its own says otherwise, and a file has no other name, elsewhere. Raises
+    OSError."""
     info = os.fstat(descriptor)
-    may_read = bool(info.st_mode & stat.S_IROTH)
-    return may_read and info.st_nlink == 1 and _ATTRIBUTE not in os.listxattr(descriptor)
+    is_folder = stat.S_ISDIR(info.st_mode)
+    needed = READ if is_folder else stat.S_IROTH
+    has_one_name = is_folder or info.st_nlink == 1
+    is_open = info.st_mode & needed == needed
+    return is_open and has_one_name and _ATTRIBUTE not in os.listxattr(descriptor)
 
 
 def let_in(folder: Path, entries: Entries, ids: range) -> None:

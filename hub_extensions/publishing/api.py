@@ -2,6 +2,7 @@
 
 /publishing                                    the folders that I may publish to
 /publishing/checks?name=…[&folder=…]           POST a notebook: it is looked at, and tried
+/publishing/checks/{id}/files?name=…           PUT a data file that is to be beside it
 /publishing/checks/{id}[?wait=…]               how it goes; PUT {folder, name}: where to
 /publishing/checks/{id}/publish                POST {note, replaces, anyway, not_secret}
 /publishing/dashboards/{folder}/{name}         its versions; DELETE ?replaces=…: remove it
@@ -148,6 +149,21 @@ class CheckHandler(_CheckApi):
         await self.tell(check)
 
 
+class DataHandler(_CheckApi):
+    """`PUT /hub/api/publishing/checks/{id}/files`, with the file as its body."""
+
+    @property
+    def is_for_labs(self) -> bool:
+        return True
+
+    async def put(self, check_id: str) -> None:
+        check = self.author.check(check_id)
+        # As it was sent: Tornado would make a name of what is none.
+        name = self.request.query_arguments.get("name", [b""])[-1].decode(errors="surrogateescape")
+        self.author.add_data(check, name, self.request.body)
+        await self.tell(check)
+
+
 class PublishHandler(_PublishingApi):
     """`POST /hub/api/publishing/checks/{id}/publish`."""
 
@@ -194,11 +210,13 @@ class VersionHandler(_PublishingApi):
     async def get(self, folder: str, name: str, version_id: str) -> None:
         place = self.place(folder, name)
         version, content, changes = await self.author.version(place, version_id)
+        data = await self.author.data_changed_by(place, version_id)
         await self.answer(
             _version_record(version)
             | {
                 "notebook": None if content is None else content.decode(errors="replace"),
                 "changes": [change.model_dump() for change in changes],
+                "data": {one.name: one.after for one in data},
             }
         )
 
@@ -227,6 +245,7 @@ def _check_record(check: Check, people: int) -> dict[str, Any]:
         "present": check.present,
         "is_new": check.present == NONE,
         "people": people,
+        "data": [asdict(change) for change in check.changes],
         **check.found.model_dump(),
         "trial": None
         if trial is None
@@ -258,6 +277,7 @@ handlers: Final = [
     (r"/api/publishing", TargetsHandler),
     (r"/api/publishing/checks", ChecksHandler),
     (r"/api/publishing/checks/([^/]+)", CheckHandler),
+    (r"/api/publishing/checks/([^/]+)/files", DataHandler),
     (r"/api/publishing/checks/([^/]+)/publish", PublishHandler),
     (_DASHBOARD, DashboardHandler),
     (rf"{_DASHBOARD}/versions/([^/]+)", VersionHandler),

@@ -28,16 +28,19 @@ from ..refusals import plain
 from ..spawner import DashboardSpawner
 from ..thumbnails import thumbnails
 from . import checks as checking
-from . import files
+from . import data_files, files
 from .checks import Changed, Check, checks, read
-from .publishing import CannotPublish, Publishing, Shown
+from .data_files import DataChange, NoDataFile
+from .publishing import CannotPublish, Compared, Publishing, Shown
 from .rights import may_publish, publishes_anywhere
-from .versions import Place, Version, content_id
+from .versions import Place, Version
 
 LONGEST_NOTE: Final = 500
 _NOWHERE: Final = "You may not publish to any folder. An admin can let you: ask for it."
 #: What one person may have done: each notebook that is looked at is a process,
 _LOOKS: Final = parse("60/minute")
+#: and each data file takes memory of the hub's,
+_FILES: Final = parse("200/minute")
 #: each change is a version that is kept for good,
 _CHANGES: Final = parse("30/hour")
 #: and so many bytes.
@@ -154,12 +157,30 @@ class Author:
             CannotPublish: it is one too many, or they may not publish there any more.
         """
         async with self._turn(place):
-            present = await self._publishing.present(place) if place else None
-            found, clean = await read(self.spawner, notebook, present)
+            there = await self._publishing.compared(place, {}) if place else None
+            found, clean = await read(self.spawner, notebook, there and there.notebook)
         check = checks.add(self.user.id, name_from(file_name), found, clean)
-        if place:
-            self._begin(check, place, present)
+        if place and there:
+            self._begin(check, place, there)
         return check
+
+    def add_data(self, check: Check, name: str, content: bytes) -> None:
+        """Lay a data file beside a notebook whose place is not known yet.
+
+        Raises:
+            CannotPublish: it cannot be published, or is one too many.
+        """
+        self._count(_FILES, "That were many files. Wait a minute, and try again.")
+        if check.place is not None:
+            raise CannotPublish("It is being looked at already. Hand the notebook in again.", 409)
+        sizes = {one: len(known) for one, known in check.data.items()} | {name: len(content)}
+        try:
+            data_files.check_name(name)
+            data_files.check_sizes(sizes)
+            data_files.check_together(sizes)
+        except NoDataFile as error:
+            raise CannotPublish(str(error)) from error
+        checks.add_data(check, name, content)
 
     def check(self, check_id: str) -> Check:
         """One of their checks. Raises CannotPublish: there is none."""
@@ -174,19 +195,23 @@ class Author:
     async def aim(self, check: Check, place: Place) -> None:
         """Say where a notebook is to go, or what it would replace now, and have it run there.
         Raises CannotPublish."""
+        data = check.data
         async with self._turn(place):
-            present = await self._publishing.present(place)
+            there = await self._publishing.compared(place, data)
             found = check.found
             if not found.problem:
-                now_found, _ = await read(self.spawner, check.notebook, present)
+                now_found, _ = await read(self.spawner, check.notebook, there.notebook, data)
                 found = now_found.model_copy(update={"outputs": found.outputs})
         self.check(check.id)  # they may be signed out by now
+        if check.data is not data:
+            raise CannotPublish("One of its data files came this moment. Try again.", 409)
         check.found = found
-        self._begin(check, place, present)
+        self._begin(check, place, there)
 
-    def _begin(self, check: Check, place: Place, present: bytes | None) -> None:
-        check.place, check.present = place, content_id(present)
-        if not check.found.problem:
+    def _begin(self, check: Check, place: Place, there: Compared) -> None:
+        check.place, check.present = place, there.present
+        check.changes, check.obstacle = there.data, there.problem
+        if not (check.found.problem or check.obstacle):
             checks.try_out(self.spawner, check, partial(self._may, place.folder))
 
     @contextlib.asynccontextmanager
@@ -222,7 +247,7 @@ class Author:
         """Publish a notebook that was checked.
 
         Args:
-            replaces: what is there, by its `content_id`; None: what was there at the check.
+            replaces: what is there, by its `state_id`; None: what was there at the check.
             anyway: although it did not run, for a reason that may not hold for its viewers.
             not_secret: what looks like a secret is none.
 
@@ -246,7 +271,7 @@ class Author:
             )
         said = {"anyway": check.asks, "not_secret": bool(check.found.secrets)}  # on their word
         much = "You have published 500 MB in a day. Try again tomorrow."
-        self._count(_BYTES, much, cost=len(check.notebook))
+        self._count(_BYTES, much, cost=check.size)
         self._count_change()
         version = await self._publishing.publish(
             place,
@@ -254,10 +279,14 @@ class Author:
             replaces=check.present if replaces is None else replaces,
             by=self.name,
             note=note,
+            data=check.data,
             ask_again=partial(self._ask_again, place, check),
         )
         checks.drop(check)
-        self._changed("dashboard-published", place, version, *(word for word in said if said[word]))
+        more = {word: "yes" for word in said if said[word]}
+        if brought := [one.name for one in check.changes if one.kind != "unchanged"]:
+            more["files"] = ", ".join(brought)
+        self._changed("dashboard-published", place, version, **more)
         return version
 
     async def roll_back(self, place: Place, version_id: str, replaces: str) -> str:
@@ -280,9 +309,9 @@ class Author:
         self._changed("dashboard-removed", place, version)
         return version
 
-    def _changed(self, action: audit.Action, place: Place, version: str, *said: str) -> None:
+    def _changed(self, action: audit.Action, place: Place, version: str, **more: str) -> None:
         details = {"group": place.folder, "dashboard": place.name, "version": version[:12]}
-        audit.record(action, user=self.name, **details, **dict.fromkeys(said, "yes"))
+        audit.record(action, user=self.name, **details, **more)
         thumbnails.opened(self.spawner, place.folder, place.name)
 
     # -- versions -----------------------------------------------------------------------------
@@ -317,6 +346,15 @@ class Author:
                 if before_id is not None:
                     _, before = await self._publishing.content(place, before_id)
             return await self._differences(before, content)
+
+    async def data_changed_by(
+        self, place: Place, version_id: str, before_id: str | None = None
+    ) -> tuple[DataChange, ...]:
+        """Which data files a version has changed in another, None for nothing. As `version`."""
+        with self._looking_for_versions():
+            changes = await self._publishing.data(place, version_id, before_id)
+        self._ask_again(place)
+        return changes
 
     async def _differences(self, before: bytes | None, after: bytes | None) -> tuple[Changed, ...]:
         found, _ = await read(self.spawner, after or _EMPTY, before)

@@ -22,9 +22,9 @@ from ..refusals import Refused
 from ..usage import report
 from .author import LONGEST_NOTE, Author, link_to
 from .changes import MOST_CHANGES
-from .checks import LARGEST_SENT, Changed, Check
+from .checks import LARGEST_SENT, Check
 from .publishing import CannotPublish, Conflict
-from .versions import MOST_VERSIONS, NONE, Place, Version
+from .versions import MOST_VERSIONS, NONE, Place
 
 _SPEED_DAYS: Final = 30
 
@@ -195,15 +195,19 @@ class VersionsPage(_Page):
         is_kept = any(version.id == looked_at for version in shown.versions)
         if (looked_at and not is_kept) or (not shown.versions and shown.present == NONE):
             raise web.HTTPError(404)
-        changes = None
+        changes = data = ()
         if looked_at:
-            changes = await self._differences(place, shown.versions, looked_at)
+            ids = [version.id for version in shown.versions]
+            before = ids[ids.index(looked_at) + 1 :] or [None]
+            changes = await self.author.changed_by(place, looked_at, before[0])
+            data = await self.author.data_changed_by(place, looked_at, before[0])
         await self.show(
             "versions.html",
             place=place,
             shown=shown,
             looked_at=looked_at,
             changes=changes,
+            data=data,
             problem=problem,
             done="done" in self.request.query_arguments,
             speed=await self._speed(place),
@@ -215,14 +219,6 @@ class VersionsPage(_Page):
         query = report.Query(days=_SPEED_DAYS, group=place.folder, dashboard=place.name)
         rows = await asyncio.to_thread(report.rows_in, self.db.get_bind(), query)
         return rows[0] if rows and rows[0]["measured"] else None
-
-    async def _differences(
-        self, place: Place, versions: tuple[Version, ...], version_id: str
-    ) -> tuple[Changed, ...]:
-        """What a version has changed in the one before it."""
-        ids = [version.id for version in versions]
-        before = ids[ids.index(version_id) + 1 :]
-        return await self.author.changed_by(place, version_id, before[0] if before else None)
 
 
 @contextlib.contextmanager

@@ -12,8 +12,10 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Mapping
 from dataclasses import fields
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import psutil
@@ -60,19 +62,33 @@ os._exit(0)
 """
 
 
-def run(folder: Path, *cells: dict[str, Any], seconds: float = 60, draws: bool = False) -> Trial:
-    """Try a notebook of these cells, which is not in the folder."""
+def run(
+    folder: Path,
+    *cells: dict[str, Any],
+    seconds: float = 60,
+    draws: bool = False,
+    beside: dict[str, bytes] | None = None,
+) -> Trial:
+    """Try a notebook of these cells, which is not in the folder; `beside` neither."""
     elsewhere = folder.parent / "elsewhere"
     notebook = write_notebook(elsewhere / "any.ipynb", markdown("# Any"), *cells).read_bytes()
-    return try_file(folder, notebook, seconds, draws)
+    return try_file(folder, notebook, seconds, draws, beside or {})
 
 
-def try_file(folder: Path, notebook: bytes, seconds: float = 60, draws: bool = False) -> Trial:
+def try_file(
+    folder: Path,
+    notebook: bytes,
+    seconds: float = 60,
+    draws: bool = False,
+    beside: Mapping[str, bytes] = MappingProxyType({}),
+) -> Trial:
     """Have the process run, in the folder."""
     with tempfile.TemporaryFile() as file:
         order = {
             "folder": str(folder),
             "name": "any",
+            "size": len(notebook),
+            "beside": [(path, len(content)) for path, content in beside.items()],
             "file": file.fileno(),
             "began": time.monotonic(),
             "seconds": seconds,
@@ -83,9 +99,14 @@ def try_file(folder: Path, notebook: bytes, seconds: float = 60, draws: bool = F
         }
         subprocess.run(
             [sys.executable, "-I", "-m", "dashboards.trial_run"],
-            input=json.dumps(order).encode() + b"\n" + notebook,
+            input=b"".join((json.dumps(order).encode(), b"\n", notebook, *beside.values())),
             pass_fds=[file.fileno()],
-            env={"PATH": os.environ["PATH"], "OPENBLAS_NUM_THREADS": "1", "MPLBACKEND": "agg"},
+            env={
+                "PATH": os.environ["PATH"],
+                "TMPDIR": str(folder.parent),
+                "OPENBLAS_NUM_THREADS": "1",
+                "MPLBACKEND": "agg",
+            },
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
             check=False,
@@ -119,6 +140,25 @@ def test_a_notebook_runs_in_its_folder_and_leaves_nothing(folder: Path) -> None:
     assert not psutil.pid_exists(int((folder / "left").read_text()))
     assert {path.name for path in folder.iterdir()} >= {"beside.py", "data.csv", "left"}
     assert not (folder / "any.ipynb").exists()
+
+
+def test_its_data_is_as_if_it_were_there_and_is_not(folder: Path) -> None:
+    """Beside what is there, and in the place of it; relative paths lead to all of it."""
+    (folder / "lookup" / "old").mkdir(parents=True)
+    (folder / "lookup" / "old" / "there.txt").write_text("there")
+    code_of_it = """
+import beside
+from pathlib import Path
+read = [Path(name).read_text() for name in ("data.csv", "lookup/new.json", "lookup/old/there.txt")]
+assert read == ["c,d", "{}", "there"], read
+Path("written").write_text("elsewhere")
+'all of it'
+"""
+    data = {"data.csv": b"c,d", "lookup/new.json": b"{}"}
+    assert run(folder, code(code_of_it), beside=data).problem == ""
+    assert (folder / "data.csv").read_text() == "a,b\n"
+    assert not (folder / "lookup" / "new.json").exists()
+    assert not (folder / "written").exists()
 
 
 def test_pictures_are_drawn_where_they_are_wanted(folder: Path) -> None:

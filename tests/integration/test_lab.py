@@ -141,6 +141,7 @@ def test_its_token_hands_a_notebook_in_and_publishes_nothing(hub: Hub, lab: Lab)
     assert given.status_code == 201, given.text
     check, place = f"/checks/{given.json()['id']}", {"folder": "analysts", "name": "mine"}
     assert ask("GET", check).ok
+    assert ask("PUT", f"{check}/files?name=a.csv", data=b"1").ok
     for method, path, more in (
         ("GET", "", {}),
         ("POST", "/checks?name=mine&folder=analysts", {"data": content}),
@@ -284,6 +285,13 @@ def test_a_notebook_is_sent_to_be_published(hub: Hub, lab: Lab) -> None:
         {"Origin": own, "Sec-Fetch-Site": "same-site"},
     ):
         assert send(data=form, headers=headers).status_code == 403, headers
+    lab.save("needed.csv", "a,b")
+    asked = send(data=form, headers=OURS)
+    assert (asked.status_code, "3 Bytes" in asked.text) == (200, True)
+    files = ["needed.csv", "../../../etc/passwd", ".bashrc"]  # what was not offered is not sent
+    sent = send(data={**form, "chosen": "1", "file": files}, headers=OURS)
+    page = lab.person.get(sent.headers["Location"])
+    assert "is here, with 1 data file." in page.text
 
 
 def test_signing_out_asks_about_it_and_can_leave_it_running(hub: Hub, lab: Lab) -> None:

@@ -13,9 +13,10 @@ from limits.strategies import SlidingWindowCounterRateLimiter
 
 from hub_extensions.own_server import is_of_server
 from hub_extensions.publishing import author as module
+from hub_extensions.publishing import data_files
 from hub_extensions.publishing.author import Author
 from hub_extensions.publishing.checks import Check, Checks, Found
-from hub_extensions.publishing.publishing import CannotPublish
+from hub_extensions.publishing.publishing import CannotPublish, Compared
 from hub_extensions.publishing.versions import Place
 from hub_extensions.trial_runs import Trial
 
@@ -59,6 +60,10 @@ class Folder:
     async def present(self, _: Place) -> bytes:
         await self.go_on.wait()
         return b""
+
+    async def compared(self, *_: Any) -> Compared:
+        await self.go_on.wait()
+        return Compared(present="none", notebook=None)
 
     async def content(self, *_: Any) -> tuple[None, bytes]:
         await self.go_on.wait()
@@ -134,6 +139,42 @@ async def test_sixty_notebooks_in_a_minute(ada: Ada) -> None:
     with pytest.raises(CannotPublish, match="Wait a minute"):
         async with ada._turn():
             pass
+
+
+async def test_data_comes_before_its_place_is_known_and_within_bounds(
+    ada: Ada, folder: Folder, kept: Checks, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def read(*_: Any) -> tuple[Found, bytes]:
+        return Found(), b"{}"
+
+    monkeypatch.setattr(module, "read", read)
+    monkeypatch.setattr(kept, "try_out", lambda *_: None)
+    check = kept.add(1, "costs", Found(), b"{}")
+    ada.add_data(check, "a.csv", b"1")
+    ada.add_data(check, "a.csv", b"2")
+    for name in ("../b.csv", "A.csv", "a.csv/b", "x.ipynb"):
+        with pytest.raises(CannotPublish) as refused:
+            ada.add_data(check, name, b"")
+        assert refused.value.status == 400
+    with pytest.raises(CannotPublish, match="may have 16 MB"):
+        ada.add_data(check, "b.csv", bytes(data_files.LARGEST + 1))
+    assert check.data == {"a.csv": b"2"}
+    aimed = asyncio.create_task(ada.aim(check, COSTS))
+    await asyncio.sleep(0)
+    ada.add_data(check, "b.csv", b"late")  # its author has not seen it when it was aimed
+    folder.go_on.set()
+    with pytest.raises(CannotPublish, match="came this moment"):
+        await aimed
+    assert check.place is None
+    await ada.aim(check, COSTS)
+    with pytest.raises(CannotPublish, match="looked at already"):
+        ada.add_data(check, "c.csv", b"")
+    for _ in range(200):
+        with pytest.raises(CannotPublish):
+            ada.add_data(check, "c.csv", b"")
+    with pytest.raises(CannotPublish, match="many files") as refused:
+        ada.add_data(check, "c.csv", b"")
+    assert refused.value.status == 429
 
 
 async def test_versions_are_looked_for_once_at_a_time(ada: Ada, folder: Folder) -> None:
