@@ -77,10 +77,10 @@ def budgets(dashboards: Iterable[Dashboard]) -> dict[tuple[str, str], float]:
 def _budget(path: str, _modified_ns: int, _size: int) -> float:
     """What one version of a file says; what makes no sense counts as nothing."""
     try:
-        metadata = json.loads(Path(path).read_text("utf-8"))["metadata"]
+        notebook = json.loads(Path(path).read_text("utf-8"))
+        given = own_metadata(notebook["metadata"])["budget_seconds"]
     except (OSError, ValueError, RecursionError, LookupError, TypeError):
         return BUDGET
-    given = own_metadata(metadata).get("budget_seconds")
     is_number = isinstance(given, int | float) and not isinstance(given, bool)
     return float(given) if is_number and 0 < given <= _LONGEST_BUDGET else BUDGET
 
