@@ -151,7 +151,9 @@ def _kind(default: Any, annotation: str, choices: tuple[Any, ...]) -> Kind:
     if default is None:
         if choices:
             return _KINDS[type(choices[0])]
-        named = [kind for kind in _KINDS.values() if re.search(rf"\b{kind}\b", annotation)]
+        named: list[Kind] = [
+            kind for kind in _KINDS.values() if re.search(rf"\b{kind}\b", annotation)
+        ]
         if not named:
             raise KeyError("another kind, or none")
         return named[0]

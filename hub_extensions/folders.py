@@ -32,7 +32,7 @@ def is_notebook_name(name: str) -> bool:
 
 
 def is_plain_name(name: str, longest: int) -> bool:
-    """Whether somebody can give this name to a file or folder: it is no path, nothing hidden, and can
+    """Whether somebody can give a file or folder this name: it is no path, nothing hidden, and can
     be seen as it is."""
     return (
         0 < len(name) <= longest

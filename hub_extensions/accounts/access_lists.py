@@ -67,7 +67,7 @@ def write(folder: Path, entries: Entries) -> None:
 
 
 def is_for_all(descriptor: int) -> bool:
-    """Whether an open file or folder is for all who may enter the folder that it is in: everybody may
+    """Whether an open file or folder is for all who may enter the one that it is in: everybody may
     read it, no list of its own says otherwise, and a file has no other name, elsewhere. Raises
     OSError."""
     info = os.fstat(descriptor)
