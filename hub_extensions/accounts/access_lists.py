@@ -66,12 +66,17 @@ def write(folder: Path, entries: Entries) -> None:
     os.setxattr(folder, _ATTRIBUTE, _VERSION + packed, follow_symlinks=False)
 
 
+def has_list(descriptor: int) -> bool:
+    """Whether an open file has a list of its own. Raises OSError."""
+    return _ATTRIBUTE in os.listxattr(descriptor)
+
+
 def is_for_all(descriptor: int) -> bool:
     """Whether an open file is for all who may enter its folder: everybody may read it, no list of
     its own says otherwise, and it has no other name, elsewhere. Raises OSError."""
     info = os.fstat(descriptor)
     may_read = bool(info.st_mode & stat.S_IROTH)
-    return may_read and info.st_nlink == 1 and _ATTRIBUTE not in os.listxattr(descriptor)
+    return may_read and info.st_nlink == 1 and not has_list(descriptor)
 
 
 def let_in(folder: Path, entries: Entries, ids: range) -> None:
