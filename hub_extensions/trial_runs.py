@@ -32,10 +32,10 @@ from pydantic import (
 from tornado.log import app_log
 
 from . import folder_secrets
-from .accounts import access_lists, apart, unix_accounts
+from .accounts import access_lists
+from .accounts.folder_process import FolderProcess
 from .folders import ADMIN
 from .pictures import LARGEST, is_picture
-from .shared_data import environment_of, limits_of
 from .spawner import DashboardSpawner
 
 _LAST_MOMENTS: Final = 45.0  # seconds beyond those of the notebook: for its pictures, and to end
@@ -160,16 +160,13 @@ async def _run(
     for_card: bool,
 ) -> None:
     notebook, beside = given
-    secrets = folder_secrets.of(Path(spawner.state_folder), folder)
-    owner = f"trial {folder}"
-    uid = spawner.unix_id(owner) if spawner.ids else None
-    home = Path(spawner.homes) / owner
+    process = FolderProcess(spawner=spawner, folder=folder, purpose="trial")
+    home = process.home
     await _remove(home)  # of a hub that was killed
-    unix_accounts.make_home(home, uid)
     place = Path(spawner.notebooks).resolve() / folder
     if not place.is_dir():
         place = home  # the folder is made with its first notebook
-    elif uid is not None:  # perhaps no server has opened it yet
+    elif spawner.ids:  # perhaps no server has opened it yet
         readers = {access_lists.group(spawner.folder_id(folder)): access_lists.READ}
         access_lists.guard(place, readers, spawner.ids)
     order = {
@@ -177,25 +174,18 @@ async def _run(
         "name": name,
         "size": len(notebook),
         "beside": [(path, len(content)) for path, content in beside.items()],
-        "file": file,
         "began": time.monotonic(),
-        "seconds": spawner.shared_seconds,
-        "limits": list(limits_of(spawner, uid).items()),
         "nice": _NICE if for_card else 0,
         "draws": for_card,
-        "secrets": secrets,
     }
     try:
-        await apart.run(
+        await process.run(
             "dashboards.trial_run",
-            given=b"".join((json.dumps(order).encode(), b"\n", notebook, *beside.values())),
-            seconds=spawner.shared_seconds + _LAST_MOMENTS,
-            uid=uid,
-            groups=[spawner.folder_id(folder)] if uid is not None else [],
-            pass_fds=[file],
-            cwd=home,
-            env=environment_of(spawner, home) | {"TMPDIR": str(home)},
-            umask=0o077,
+            order,
+            file=file,
+            last_moment=_LAST_MOMENTS,
+            after=b"".join((notebook, *beside.values())),
+            env=process.environment | {"TMPDIR": str(home)},
             stdout=asyncio.subprocess.DEVNULL,
             stderr=asyncio.subprocess.DEVNULL,  # what it says is the notebook's, not the log's
         )
