@@ -3,7 +3,7 @@
 import gc
 
 # Importing makes much that stays and little that goes: looking for the little costs a sixth of
-# the start. `dashboards.front` turns it on again.
+# the start. `dashboards.web.front` turns it on again.
 gc.disable()
 
 from dashboards.server import run  # noqa: E402

@@ -18,8 +18,8 @@ from html import unescape
 from pathlib import Path
 from typing import Any
 
-from dashboards.cells import own_metadata
-from dashboards.data_files import changed_ns, names_in
+from dashboards.running.cells import own_metadata
+from dashboards.running.data_files import changed_ns, names_in
 from dashboards.settings import ADMIN
 
 LARGEST = 16 * 1024 * 1024

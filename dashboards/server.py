@@ -1,11 +1,11 @@
 """The processes of a person's server.
 
 The one that the hub starts knows nothing of its person. It has a child, the front
-(`dashboards.front`), which gets the environment with the hub's tokens and talks to the hub and to
-browsers; and on the front's order it forks a child for every dashboard that is open
-(`dashboards.session_process`), where the notebook runs. So a notebook finds no token of the hub in
-its memory, and one that computes, or is killed, holds up nobody else. They all end with their
-parent.
+(`dashboards.web.front`), which gets the environment with the hub's tokens and talks to the hub and
+to browsers; and on the front's order it forks a child for every dashboard that is open
+(`dashboards.live.session_process`), where the notebook runs. So a notebook finds no token of the
+hub in its memory, and one that computes, or is killed, holds up nobody else. They all end with
+their parent.
 
 `python -I -m dashboards.server FD PID`: what a server becomes that is not forked from the template,
 once it has its front, whose process id is PID and whose orders come on FD.
@@ -23,10 +23,16 @@ from collections.abc import Callable, Mapping
 from types import ModuleType
 from typing import NoReturn
 
-from dashboards import front
-from dashboards.forking import ForkServer, stay_single_threaded
-from dashboards.this_process import adopt_orphans, end_all_but, end_with_parent, hide_memory, leave
-from dashboards.warm import prepare_forks, warm_up
+from dashboards.forks.forking import ForkServer, stay_single_threaded
+from dashboards.forks.this_process import (
+    adopt_orphans,
+    end_all_but,
+    end_with_parent,
+    hide_memory,
+    leave,
+)
+from dashboards.forks.warm import prepare_forks, warm_up
+from dashboards.web import front
 
 _KEPT = ("PATH", "LANG", "LC_ALL", "TZ", "LD_LIBRARY_PATH", "HOME")
 

@@ -66,7 +66,7 @@ class Settings:
     shared: Path | None = None
     #: Whether those who write dashboards can have a lab here.
     lab: bool = False
-    #: The request for which this server is started, see `dashboards.expected`.
+    #: The request for which this server is started, see `dashboards.web.expected`.
     expected: Mapping[str, Any] | None = field(default=None, repr=False)
 
     @property

@@ -16,8 +16,8 @@ from typing import Any
 from urllib.parse import urlencode
 
 from dashboards.catalog import Dashboard, dashboards_in
-from dashboards.cells import own_metadata
 from dashboards.hub_api import WRONG_FORM, HubDataError, allowed, get
+from dashboards.running.cells import own_metadata
 
 TIMEOUT = 30
 """Seconds to wait for the hub to count some hundred thousand openings."""

@@ -1,8 +1,8 @@
 """Code of notebooks that is compiled once, when somebody has opened them, for all who come later.
 
-`dashboards.compiled` compiles, in a process that can do nothing else. What it leaves is kept by the
-notebook's content in the place of its folder (`shared_places`). Where there is none, each
-dashboard's process compiles for itself.
+`dashboards.running.compiled` compiles, in a process that can do nothing else. What it leaves is
+kept by the notebook's content in the place of its folder (`shared_places`). Where there is none,
+each dashboard's process compiles for itself.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from .spawner import DashboardSpawner
 
 _PATIENCE: Final = 30.0  # seconds
 _OWNER: Final = "compiler"
-#: As in `dashboards.cells`.
+#: As in `dashboards.running.cells`.
 _KIND_OF_CODE: Final = b"2"
 
 #: What changes when a file does, or who may read it.
@@ -148,7 +148,7 @@ async def _compile(spawner: DashboardSpawner, path: Path, notebook: bytes) -> Pa
 
 
 def digest_of(name: str, notebook: bytes) -> str:
-    """What a notebook and its file's name are, as `dashboards.cells.digest_of` has it."""
+    """What a notebook and its file's name are, as `dashboards.running.cells.digest_of` has it."""
     named = b"\0".join((_KIND_OF_CODE, MAGIC_NUMBER, os.fsencode(name), notebook))
     return hashlib.sha256(named).hexdigest()
 
@@ -156,7 +156,7 @@ def digest_of(name: str, notebook: bytes) -> str:
 async def _run(spawner: DashboardSpawner, name: str, notebook: bytes, descriptor: int) -> bool:
     """Run the compiler, which can do nothing but write into the file; whether it has."""
     status = await apart.run(
-        *("dashboards.compiled", name),
+        *("dashboards.running.compiled", name),
         given=notebook,
         seconds=_PATIENCE,
         uid=spawner.unix_id(_OWNER) if spawner.ids else None,

@@ -1,9 +1,9 @@
 """Data that is the same for all viewers of a folder: loaded once, by the folder's own process.
 
 `POST /hub/api/shared-data`, which people's servers call, answers with the file in which is what
-the cells tagged `shared` of a notebook have left. They run in `dashboards.shared_process`, when
-somebody asks first; again when the notebook's cells change, or a file of its folder, or when the
-time is over that it sets (`refresh_minutes` in its metadata `atrium`).
+the cells tagged `shared` of a notebook have left. They run in `dashboards.running.shared_process`,
+when somebody asks first; again when the notebook's cells change, or a file of its folder, or when
+the time is over that it sets (`refresh_minutes` in its metadata `atrium`).
 
 The file is the hub's: the process gets it open, and has no right to any path.
 """
@@ -124,7 +124,7 @@ async def _run(
     try:
         process = FolderProcess(spawner=spawner, folder=group, purpose="shared")
         status = await process.run(
-            "dashboards.shared_process",
+            "dashboards.running.shared_process",
             {"notebook": str(notebook)},
             file=descriptor,
             last_moment=_LAST_MOMENT,

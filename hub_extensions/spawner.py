@@ -173,7 +173,7 @@ class DashboardSpawner(AccountSpawner):
 
     expected: Callable[[], dict[str, Any] | None] | None = None
     """Says for which request the server is started, if it is for a dashboard; asked once, as the
-    process is started, see `dashboards.expected`."""
+    process is started, see `dashboards.web.expected`."""
 
     groups_told: frozenset[str] | None = None
     """The groups of its owner that the server was told as it was started, None: none."""

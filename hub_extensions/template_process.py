@@ -1,8 +1,8 @@
 """The template process: the warm parent that people's servers are forked from, as the hub sees it.
 
-What runs in it is `dashboards.template_process`. It starts with the hub, is started again when it
-dies, and ends with the hub; the servers that came of it go on. Where it cannot be used, servers
-start without it, which only takes longer.
+What runs in it is `dashboards.forks.template_process`. It starts with the hub, is started again
+when it dies, and ends with the hub; the servers that came of it go on. Where it cannot be used,
+servers start without it, which only takes longer.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from tornado.log import app_log
 
 #: Names of the hub's environment that the template gets too.
 _KEPT: Final = ("PATH", "LANG", "LC_ALL", "TZ", "LD_LIBRARY_PATH")
-_ORDER: Final = 16  # characters of an order, see `dashboards.forking`
+_ORDER: Final = 16  # characters of an order, see `dashboards.forks.forking`
 _ANSWER: Final = 4096
 _PATIENCE: Final = 5.0  # seconds that a fork may take
 _WAIT: Final = 15.0  # seconds that a server waits for it to get ready
@@ -125,7 +125,7 @@ class Template:
             self._process = subprocess.Popen(
                 [
                     *(sys.executable, "-m", "hub_extensions.end_with_parent", str(os.getpid())),
-                    *(sys.executable, "-I", "-m", "dashboards.template_process"),
+                    *(sys.executable, "-I", "-m", "dashboards.forks.template_process"),
                     str(theirs.fileno()),
                     *([str(self.notebooks)] if self._imports else []),
                 ],

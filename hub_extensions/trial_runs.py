@@ -1,8 +1,8 @@
 """Trial runs: a whole notebook, run once and for nobody, in a process of its folder's own.
 
 So it is known whether a notebook runs before it is published, and what it looks like before
-somebody opens it. `dashboards.trial_run` runs it, and can give back nothing but what it writes into
-one file of the hub's. That is the notebook's word: it is bounded and checked here.
+somebody opens it. `dashboards.running.trial_run` runs it, and can give back nothing but what it
+writes into one file of the hub's. That is the notebook's word: it is bounded and checked here.
 """
 
 from __future__ import annotations
@@ -180,7 +180,7 @@ async def _run(
     }
     try:
         await process.run(
-            "dashboards.trial_run",
+            "dashboards.running.trial_run",
             order,
             file=file,
             last_moment=_LAST_MOMENTS,

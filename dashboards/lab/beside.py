@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from dashboards.cells import cells_of
 from dashboards.lab import viewers
+from dashboards.running.cells import cells_of
 
 LARGEST: Final = 16 * 1024 * 1024
 """Bytes that one may have; the hub takes no more (`hub_extensions.publishing.data_files`)."""

@@ -17,9 +17,9 @@ from tornado.ioloop import PeriodicCallback
 from tornado.web import HTTPError, RequestHandler, authenticated
 from tornado.websocket import WebSocketHandler
 
-from dashboards.addresses import place_of
-from dashboards.close_codes import SIGNED_OUT
 from dashboards.lab import PLACE, folder_name
+from dashboards.web.addresses import place_of
+from dashboards.web.close_codes import SIGNED_OUT
 
 _LOOK = 60  # seconds between two looks whether a kernel computes
 
@@ -61,8 +61,8 @@ def note_kernels(app: Any) -> None:
 
 
 class EndedHandler(RequestHandler):
-    """`PUT <prefix>groups`, as of a dashboard server (`dashboards.revoking`): the person has been
-    signed out. Their kernels go on; no page of theirs does."""
+    """`PUT <prefix>groups`, as of a dashboard server (`dashboards.web.revoking`): the person has
+    been signed out. Their kernels go on; no page of theirs does."""
 
     def initialize(self, app: Any, key: str) -> None:
         """Called by Tornado with what the route carries."""

@@ -28,20 +28,20 @@ from tornado.routing import Router
 from tornado.web import RequestHandler
 
 from dashboards.catalog import Dashboard, dashboards_of
-from dashboards.hub import Hub
-from dashboards.hub_client import HubClient
+from dashboards.forks.this_process import end_with_parent
 from dashboards.identity import CurrentUser
 from dashboards.lab import folder_name, work_folder
 from dashboards.lab.preview_pages import preview_pages
 from dashboards.lab.viewers import Viewer, ViewersError, sample_viewers, viewers_of
-from dashboards.processes import Processes
-from dashboards.routes import Routes
 from dashboards.server import run
 from dashboards.settings import Settings, drop_secrets, settings_from
-from dashboards.site import Site
-from dashboards.telling import Telling
-from dashboards.this_process import end_with_parent
-from dashboards.visitors import Visitor
+from dashboards.web.hub import Hub
+from dashboards.web.hub_client import HubClient
+from dashboards.web.processes import Processes
+from dashboards.web.routes import Routes
+from dashboards.web.site import Site
+from dashboards.web.telling import Telling
+from dashboards.web.visitors import Visitor
 
 _DEEPEST: Final = 4
 _MOST_FOLDERS: Final = 200
@@ -266,7 +266,7 @@ def main(path: str, channel: socket.socket) -> int:
 
     Args:
         path: of the socket that requests come on.
-        channel: on which sessions are ordered, see `dashboards.forking`.
+        channel: on which sessions are ordered, see `dashboards.forks.forking`.
     """
     gc.enable()
     logging.basicConfig(format="[preview] %(levelname)s %(message)s", level=logging.WARNING)

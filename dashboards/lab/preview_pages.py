@@ -18,12 +18,12 @@ from tornado.httpclient import AsyncHTTPClient, HTTPClientError, HTTPRequest
 from tornado.iostream import StreamClosedError
 from tornado.web import Application
 
-from dashboards.addresses import place_of
 from dashboards.catalog import Dashboard, find
-from dashboards.gallery import ago
 from dashboards.lab.beside import Beside, files_beside
-from dashboards.pages import Message, PlainHandler
-from dashboards.site import log_request
+from dashboards.web.addresses import place_of
+from dashboards.web.gallery import ago
+from dashboards.web.pages import Message, PlainHandler
+from dashboards.web.site import log_request
 
 if TYPE_CHECKING:
     from dashboards.lab.preview import Previews

@@ -3,7 +3,8 @@
 The plots of its document are drawn anew by Matplotlib, in the colours of the page; without a plot
 its numbers, or a table. What cannot be drawn gives no picture.
 
-Imports Panel and Matplotlib: only the process of a trial run (`dashboards.trial`) may import it.
+Imports Panel and Matplotlib: only the process of a trial run (`dashboards.running.trial`) may
+import it.
 """
 
 from __future__ import annotations

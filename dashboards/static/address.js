@@ -1,4 +1,4 @@
-// The address follows the widgets (dashboards/address_state.py) once they rest, and the widgets follow the address when
+// The address follows the widgets (dashboards/live/address_state.py) once they rest, and the widgets follow the address when
 // somebody goes back or forward.
 (() => {
   const LONGEST = 2000;

@@ -3,7 +3,7 @@
   const { Document } = Bokeh.require("document");
   const make = (name, attributes = {}) => new (Bokeh.Models.get(name))(attributes);
 
-  // The font of dashboards/theme.py: to look for one takes a browser's process some milliseconds, once.
+  // The font of dashboards/live/theme.py: to look for one takes a browser's process some milliseconds, once.
   const text_font = 'system-ui, -apple-system, "Segoe UI", Roboto, "Noto Sans", "Liberation Sans", sans-serif';
   const x = Array.from({ length: 200 }, (_, day) => 1.6e12 + day * 86_400_000);
   const data_source = make("ColumnDataSource", { data: { x, y: x.map((_, day) => Math.sin(day / 9)) } });

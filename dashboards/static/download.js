@@ -1,4 +1,4 @@
-// What is downloaded from a dashboard's page: its data by its session (dashboards/data_download.py), and a picture of its
+// What is downloaded from a dashboard's page: its data by its session (dashboards/live/data_download.py), and a picture of its
 // plots. Takes from frame.js what dialogs are made of.
 window.atriumDownload = ({ bar, title, docs, element, button, dialog, status }) => {
   const ANSWER = 30000; // milliseconds

@@ -1,6 +1,6 @@
 // The document's first state comes with the page and is drawn while the connection is made. What the person does
 // meanwhile is said then, and the server sends the document only if it has changed since
-// (dashboards/session_process.py).
+// (dashboards/live/session_process.py).
 (() => {
   const { ClientConnection } = Bokeh.require("client/connection");
   const { ClientSession } = Bokeh.require("client/session");

@@ -3,7 +3,7 @@
 // A canvas knows no CSS variables. So each colour of a plot that is one of our tokens, in its
 // light or its dark value, is replaced by what the token says on this page now. Colours that
 // are nobody's token stay what the notebook's author chose. Nothing is sent to the server.
-// The values are those of atrium.css and dashboards/theme.py; a test holds them together.
+// The values are those of atrium.css and dashboards/live/theme.py; a test holds them together.
 (() => {
   "use strict";
 

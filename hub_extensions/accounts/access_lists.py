@@ -66,11 +66,6 @@ def write(folder: Path, entries: Entries) -> None:
     os.setxattr(folder, _ATTRIBUTE, _VERSION + packed, follow_symlinks=False)
 
 
-def has_list(descriptor: int) -> bool:
-    """Whether an open file has a list of its own. Raises OSError."""
-    return _ATTRIBUTE in os.listxattr(descriptor)
-
-
 def is_for_all(descriptor: int) -> bool:
     """Whether an open file or folder is for all who may enter the one that it is in: everybody may
     read it, no list of its own says otherwise, and a file has no other name, elsewhere. Raises
@@ -80,7 +75,7 @@ def is_for_all(descriptor: int) -> bool:
     needed = READ if is_folder else stat.S_IROTH
     has_one_name = is_folder or info.st_nlink == 1
     is_open = info.st_mode & needed == needed
-    return is_open and has_one_name and not has_list(descriptor)
+    return is_open and has_one_name and _ATTRIBUTE not in os.listxattr(descriptor)
 
 
 def let_in(folder: Path, entries: Entries, ids: range) -> None:

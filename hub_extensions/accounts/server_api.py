@@ -68,7 +68,7 @@ def _reader(spawner: AccountSpawner) -> tuple[Path, int]:
 def _describe(folder: Path, uid: int) -> bytes:
     """Reading a notebook is for code of the dashboards, and for no account that has secrets."""
     return subprocess.run(
-        [sys.executable, "-I", "-m", "dashboards.describe", str(folder)],
+        [sys.executable, "-I", "-m", "dashboards.running.describe", str(folder)],
         user=uid,
         group=uid,
         extra_groups=[],

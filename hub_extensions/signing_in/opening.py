@@ -26,7 +26,8 @@ from . import sessions
 
 #: Seconds; a server that takes longer is waited for on JupyterHub's page for that.
 _PATIENCE: Final = 2
-#: As `dashboards.sessions.HEADERS`: with others, what is begun is not what the browser asks for.
+#: As `dashboards.web.sessions.HEADERS`: with others, what is begun is not what the browser asks
+#: for.
 _HEADERS: Final = ("User-Agent", "Accept-Language", "Host")
 
 
@@ -160,8 +161,8 @@ def _expected(
 ) -> dict[str, Any] | None:
     """The request with which this browser will ask the server for a dashboard, as far as a notebook
     may know of it; what is known of its person; and the token that it will come with, by its digest
-    (`dashboards.expected`). Called as the server is started, maybe after a time in line: None for
-    who was signed out meanwhile, or of whom the provider has said something else."""
+    (`dashboards.web.expected`). Called as the server is started, maybe after a time in line: None
+    for who was signed out meanwhile, or of whom the provider has said something else."""
     user, request = spawner.user, handler.request
     if user.cookie_id != cookie_id or _seen(user) != seen:
         return None

@@ -14,8 +14,8 @@ import requests
 from PIL import Image
 from playwright.sync_api import Locator, Page, expect
 
-from dashboards.cells import digest_of
 from dashboards.files import usual_scripts
+from dashboards.running.cells import digest_of
 from hub_extensions.pictures import SIZE
 from tests.browser.visitor import NewVisitor, Visitor, add_member, await_sample
 from tests.conftest import StartHub

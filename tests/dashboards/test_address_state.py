@@ -16,7 +16,7 @@ from bokeh.document.events import MessageSentEvent
 from panel.io.state import set_curdoc
 from websockets.sync.client import ClientConnection
 
-from dashboards.address_state import GO, LONGEST, follow
+from dashboards.live.address_state import GO, LONGEST, follow
 from tests.dashboards.notebooks import code, write_notebook
 from tests.dashboards.plain_hub import Guest, PlainHub
 from tests.dashboards.test_server import open_socket, session_token

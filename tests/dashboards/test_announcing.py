@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from dashboards.announcing import AnnouncementSocket
-from dashboards.close_codes import TAKEN
-from dashboards.visitors import Visitor
+from dashboards.web.announcing import AnnouncementSocket
+from dashboards.web.close_codes import TAKEN
+from dashboards.web.visitors import Visitor
 
 
 @pytest.mark.parametrize(("left", "done"), [((), [TAKEN]), (("user",), [None])])

@@ -11,7 +11,7 @@ import panel as pn
 from bokeh.core.property.override import Override
 from bokeh.core.properties import Dict, Either, Instance, Int, List, Nullable, String
 from bokeh.model import Model, collect_models
-from dashboards.bokeh_defaults import remember
+from dashboards.live.bokeh_defaults import remember
 
 def asked(model):
     '''What each property of a new object says, what is sent of it to the page, and what it refers

@@ -9,7 +9,7 @@ import param
 import pytest
 from bokeh.document import Document
 
-from dashboards import busy
+from dashboards.live import busy
 
 
 class State(param.Parameterized):

@@ -8,7 +8,7 @@ import pytest
 
 from dashboards import catalog
 from dashboards.catalog import dashboards_in, find, plain_text, served_here, visible, words_of
-from dashboards.data_files import names_in
+from dashboards.running.data_files import names_in
 from tests.dashboards.notebooks import code, markdown, write_notebook
 
 

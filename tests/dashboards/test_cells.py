@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 from IPython.core.error import UsageError
 
-from dashboards.cells import SHOW, cells_of, evaluated, makes_own_page
 from dashboards.failure import CannotWork, traceback_of
-from dashboards.magics import Shell
+from dashboards.running.cells import SHOW, cells_of, evaluated, makes_own_page
+from dashboards.running.magics import Shell
 from tests.dashboards.notebooks import code, markdown, write_notebook
 
 

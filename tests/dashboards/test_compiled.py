@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from dashboards.cells import Cell, content_in, content_of
-from dashboards.compiled import code_of, use_kept
+from dashboards.running.cells import Cell, content_in, content_of
+from dashboards.running.compiled import code_of, use_kept
 from tests.dashboards.notebooks import code, markdown, write_notebook
 
 
@@ -89,7 +89,7 @@ NESTED = "".join(f"{' ' * depth}try: pass\n{' ' * depth}finally:\n" for depth in
 )
 def test_the_compiler_comes_to_an_end(tmp_path: Path, source: str) -> None:
     path = notebook(tmp_path, "y = 1", source)
-    asked = [sys.executable, "-I", "-m", "dashboards.compiled", path.name]
+    asked = [sys.executable, "-I", "-m", "dashboards.running.compiled", path.name]
     with (tmp_path / "left").open("wb") as file, path.open("rb") as given:
         done = subprocess.run(
             asked, stdin=given, stdout=file, stderr=subprocess.PIPE, text=True, timeout=30

@@ -20,8 +20,8 @@ from bokeh.document import Document
 from bokeh.plotting import figure
 from panel.io.state import set_curdoc
 
-from dashboards import data_download
-from dashboards.data_download import as_csv, tables_of
+from dashboards.live import data_download
+from dashboards.live.data_download import as_csv, tables_of
 
 # Bokeh's own, for pandas to come.
 pytestmark = pytest.mark.filterwarnings("ignore:The inplace keyword")

@@ -14,8 +14,8 @@ from bokeh.server.session import ServerSession
 from panel.io.state import set_curdoc
 from tornado.ioloop import IOLoop
 
-from dashboards import callback_failure
-from dashboards.session_process import end
+from dashboards.live import callback_failure
+from dashboards.live.session_process import end
 
 
 @pytest.fixture

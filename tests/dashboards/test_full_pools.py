@@ -6,7 +6,7 @@ import subprocess
 import sys
 
 _PROGRAM = """
-from dashboards.full_pools import fill_pools, free_blocks
+from dashboards.forks.full_pools import fill_pools, free_blocks
 kept = [bytes([number % 251]) * (number % 400) for number in range(50_000)]
 del kept[::3]
 def is_whole(): return all(len(set(each)) < 2 for each in kept)

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from dashboards.catalog import dashboards_in
-from dashboards.gallery import Card, ago, data_of, sections_of, tags_of
 from dashboards.settings import Settings, settings_from
+from dashboards.web.gallery import Card, ago, data_of, sections_of, tags_of
 from tests.dashboards.notebooks import code, markdown, write_notebook
 
 NOW = datetime(2026, 11, 30, 14, 30, tzinfo=UTC)

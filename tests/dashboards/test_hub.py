@@ -16,13 +16,13 @@ from tornado.httpserver import HTTPServer
 from tornado.testing import bind_unused_port
 from tornado.web import Application, RequestHandler
 
-from dashboards.activity import Activity
-from dashboards.hub import Hub, Usage
 from dashboards.identity import CurrentUser
 from dashboards.lab.preview import PreviewHub
 from dashboards.lab.viewers import sample_viewers
 from dashboards.settings import Settings, settings_from
-from dashboards.visitors import Visitor
+from dashboards.web.activity import Activity
+from dashboards.web.hub import Hub, Usage
+from dashboards.web.visitors import Visitor
 
 ANN = Visitor(name="ann", groups=frozenset({"user"}), is_owner=True)
 

@@ -7,7 +7,7 @@ import sys
 
 _PROGRAM = """
 import os, sys
-from dashboards.huge_pages import use_huge_pages
+from dashboards.forks.huge_pages import use_huge_pages
 kept = [bytes([number % 251]) * 5000 for number in range(8000)]
 many = {number: str(number) for number in range(200_000)}
 use_huge_pages()

@@ -7,11 +7,11 @@ import sys
 
 import pytest
 
-from dashboards.immortal import can_immortalize
+from dashboards.forks.immortal import can_immortalize
 
 _PROGRAM = """
 import gc, sys
-from dashboards.immortal import immortalize
+from dashboards.forks.immortal import immortalize
 class Shelf: pass
 def label(): return "a constant of its own"
 shelf = Shelf()

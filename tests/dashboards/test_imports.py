@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from dashboards.imports import imported_by
+from dashboards.running.imports import imported_by
 from tests.dashboards.notebooks import code, markdown, write_notebook
 
 THREAD = """
@@ -74,8 +74,9 @@ def test_only_folders_that_are_audiences_are_looked_into(tmp_path: Path) -> None
 )
 def test_a_module_that_starts_a_thread_is_found(tmp_path: Path, source: str, left: str) -> None:
     (tmp_path / "one.py").write_text(source)
-    ask = "import sys; sys.path.append(sys.argv[1]); from dashboards import template_process as it"
-    ask += "; print(it.import_all(['one', 'json']))"
+    ask = "import sys; sys.path.append(sys.argv[1])"
+    ask += "; from dashboards.forks.template_process import import_all"
+    ask += "; print(import_all(['one', 'json']))"
     command = [sys.executable, "-c", ask, str(tmp_path)]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
     assert done.stdout.strip() == left

@@ -11,8 +11,8 @@ import panel as pn
 import pytest
 from IPython.display import HTML, JSON, SVG, Image, Latex, Markdown
 
-from dashboards.output_panes import LONGEST, MOST_ROWS, html_of, panes_of
-from dashboards.outputs import (
+from dashboards.running.output_panes import LONGEST, MOST_ROWS, html_of, panes_of
+from dashboards.running.outputs import (
     MORE_TEXT,
     MOST,
     MOST_TEXT,

@@ -6,9 +6,9 @@ from typing import Any
 import panel as pn
 import pytest
 
-from dashboards.cells import Cell
-from dashboards.parameters import MOST_CHOICES, Parameter, parameters_of
-from dashboards.parameters_page import LONGEST_TEXT, Parameters, widget_of
+from dashboards.running.cells import Cell
+from dashboards.running.parameters import MOST_CHOICES, Parameter, parameters_of
+from dashboards.running.parameters_page import LONGEST_TEXT, Parameters, widget_of
 
 
 def cell(source: str, **options: Any) -> Cell:

@@ -15,7 +15,7 @@ import pandas as pd
 import pyarrow as pa
 import pytest
 
-from dashboards import shared_file
+from dashboards.running import shared_file
 
 MARK = b"ATRIUM 1"
 ROWS = 1000
@@ -59,7 +59,7 @@ VALUES = {
 
 MAKE = """
 import sys, numpy as np, pandas as pd
-from dashboards import shared_file
+from dashboards.running import shared_file
 n = 1_000_000
 r = np.random.default_rng(1)
 frame = pd.DataFrame({
@@ -74,7 +74,7 @@ with open(sys.argv[1], "wb") as file:
 VIEW = """
 import gc, sys, numpy as np, pandas as pd, psutil
 from pathlib import Path
-from dashboards import shared_file
+from dashboards.running import shared_file
 def own():
     gc.collect()
     return psutil.Process().memory_full_info().uss

@@ -16,7 +16,7 @@ from typing import Any
 import psutil
 import pytest
 
-from dashboards.shared_file import read
+from dashboards.running.shared_file import read
 from tests.dashboards.notebooks import code, markdown, write_notebook
 
 pytestmark = pytest.mark.long
@@ -79,7 +79,7 @@ def run(folder: Path, *cells: dict[str, Any], seconds: float = 60) -> Outcome:
         }
         began = time.monotonic()
         done = subprocess.run(
-            [sys.executable, "-I", "-m", "dashboards.shared_process"],
+            [sys.executable, "-I", "-m", "dashboards.running.shared_process"],
             input=json.dumps(order).encode(),
             pass_fds=[file.fileno()],
             env={"PATH": os.environ["PATH"], "OPENBLAS_NUM_THREADS": "1"},

@@ -21,9 +21,9 @@ from typing import Any
 import psutil
 import pytest
 
-from dashboards.cells import Cell
-from dashboards.trial import missing_packages
-from dashboards.trial_run import Outcome
+from dashboards.running.cells import Cell
+from dashboards.running.trial import missing_packages
+from dashboards.running.trial_run import Outcome
 from hub_extensions.trial_runs import Trial, _Told, told_in
 from tests.dashboards.notebooks import code, markdown, write_notebook
 
@@ -98,7 +98,7 @@ def try_file(
             "draws": draws,
         }
         subprocess.run(
-            [sys.executable, "-I", "-m", "dashboards.trial_run"],
+            [sys.executable, "-I", "-m", "dashboards.running.trial_run"],
             input=b"".join((json.dumps(order).encode(), b"\n", notebook, *beside.values())),
             pass_fds=[file.fileno()],
             env={

@@ -14,8 +14,8 @@ import pytest
 import requests
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
-from dashboards.close_codes import ENDED
-from dashboards.sessions import MOST
+from dashboards.web.close_codes import ENDED
+from dashboards.web.sessions import MOST
 from tests.conftest import StartHub
 from tests.dashboards.notebooks import code, write_notebook
 from tests.dashboards.test_address_state import DRAWN

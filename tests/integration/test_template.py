@@ -88,7 +88,7 @@ def template(hub: Hub) -> psutil.Process:
     def found() -> psutil.Process | None:
         for process in hub.process.children() if hub.process else []:
             with contextlib.suppress(psutil.Error):  # it ends just now
-                if "dashboards.template_process" in process.cmdline():
+                if "dashboards.forks.template_process" in process.cmdline():
                     return process
         return None
 

@@ -6,7 +6,7 @@ from types import SimpleNamespace
 import nbformat
 import pytest
 
-from dashboards.cells import content_of, leaves_address_to_us
+from dashboards.running.cells import content_of, leaves_address_to_us
 from tests.notebooks.shipped import NOTEBOOKS, ROOT, cells, names_of, run
 
 ids = [f"{path.parent.name}/{path.stem}" for path in NOTEBOOKS]

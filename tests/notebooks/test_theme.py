@@ -14,7 +14,7 @@ from bokeh.plotting import figure
 from bokeh.resources import INLINE
 from playwright.sync_api import Browser, Page
 
-from dashboards import theme
+from dashboards.live import theme
 from tests.hub import wait_until
 
 SHEET = (theme.STATIC / "atrium.css").read_text("utf-8")
@@ -50,7 +50,7 @@ def test_sheet_theme_and_script_agree() -> None:
 APPLIED = """
 import panel as pn
 from bokeh.document import Document
-from dashboards import theme
+from dashboards.live import theme
 theme.apply()
 import hvplot.pandas, pandas as pd
 from panel.theme import Material

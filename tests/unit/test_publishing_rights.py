@@ -9,7 +9,7 @@ from unittest.mock import Mock
 import pytest
 from jupyterhub import orm
 
-from dashboards.visitors import Visitor
+from dashboards.web.visitors import Visitor
 from hub_extensions.accounts.unix_accounts import Isolation
 from hub_extensions.authenticator import DescopeAuthenticator
 from hub_extensions.publishing.rights import may_publish, obstacle, publishes_anywhere, warning

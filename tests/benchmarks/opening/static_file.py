@@ -14,7 +14,7 @@ from bokeh.server.contexts import BokehSessionContext
 
 from dashboards.catalog import dashboards_of
 from dashboards.files import usual_files
-from dashboards.warm import warm_up
+from dashboards.forks.warm import warm_up
 from tests.benchmarks.opening.hubs import NOTEBOOKS
 
 _PAGE: Final = """<!doctype html><html lang="en"><meta charset="utf-8"><title>{name}</title>
@@ -57,7 +57,7 @@ def _inside(script: str) -> str:
 def _document(name: str) -> Document:
     """The notebook's document, as a session's."""
     warm_up()
-    from dashboards.notebook import NotebookHandler
+    from dashboards.running.notebook import NotebookHandler
 
     dashboard = next(one for one in dashboards_of(NOTEBOOKS) if one.name == name)
     document, server = Document(), SimpleNamespace(application=None)

@@ -1,0 +1,1 @@
+"""Processes that begin warm: how they are forked, and what that takes."""

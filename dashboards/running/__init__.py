@@ -1,0 +1,1 @@
+"""A notebook that runs: its cells, what they show, and what they share."""
