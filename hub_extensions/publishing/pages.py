@@ -19,11 +19,11 @@ from tornado.httputil import url_concat
 
 from ..folders import LONGEST_NAME, dashboard_named
 from ..refusals import Refused
-from ..usage import report
+from ..usage import budget, report
 from .author import LONGEST_NOTE, Author, link_to
 from .changes import MOST_CHANGES
 from .checks import LARGEST_SENT, Check
-from .publishing import CannotPublish, Conflict
+from .publishing import CannotPublish, Conflict, Shown
 from .versions import MOST_VERSIONS, NONE, Place
 
 _SPEED_DAYS: Final = 30
@@ -210,15 +210,19 @@ class VersionsPage(_Page):
             data=data,
             problem=problem,
             done="done" in self.request.query_arguments,
-            speed=await self._speed(place),
+            speed=await self._speed(place, shown),
             speed_days=_SPEED_DAYS,
         )
 
-    async def _speed(self, place: Place) -> dict[str, Any] | None:
-        """How soon people saw it lately, as `usage.report.rows` has it; None if nobody did."""
+    async def _speed(self, place: Place, shown: Shown) -> dict[str, Any] | None:
+        """How soon people saw it lately, as `usage.report.rows` has it, and whether that is within
+        the `budget` of what is shown now (`verdict`); None if nobody did."""
         query = report.Query(days=_SPEED_DAYS, group=place.folder, dashboard=place.name)
         rows = await asyncio.to_thread(report.rows_in, self.db.get_bind(), query)
-        return rows[0] if rows and rows[0]["measured"] else None
+        if not rows or not rows[0]["measured"]:
+            return None
+        seconds = await asyncio.to_thread(budget.budget_in, shown.notebook or b"")
+        return rows[0] | {"budget": seconds, "verdict": budget.verdict(rows[0]["seconds"], seconds)}
 
 
 @contextlib.contextmanager

@@ -81,12 +81,14 @@ class Shown:
         version: which of the versions that is; None: none, or what somebody put there by hand.
         versions: all that are kept, the newest first.
         data: the names of its data files.
+        notebook: what is in the folder, None for nothing.
     """
 
     present: str
     version: Version | None
     versions: tuple[Version, ...]
     data: tuple[str, ...]
+    notebook: bytes | None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -173,7 +175,8 @@ class Publishing:
             return None
 
     def _shown(self, place: Place) -> Shown:
-        present = self._versions.state(place, content_id(self._read(place)))
+        notebook = self._read(place)
+        present = self._versions.state(place, content_id(notebook))
         versions = tuple(self._versions.of(place))
         is_newest = bool(versions) and versions[0].content == present
         return Shown(
@@ -181,6 +184,7 @@ class Publishing:
             version=versions[0] if is_newest else None,
             versions=versions,
             data=tuple(sorted(self._versions.data(place))),
+            notebook=notebook,
         )
 
     def _compared(self, place: Place, given: Mapping[str, bytes]) -> Compared:

@@ -11,6 +11,7 @@ import pytest
 from dashboards import hub_api, usage_data
 from dashboards.catalog import dashboards_in
 from dashboards.hub_api import HubDataError
+from hub_extensions.usage.budget import budget_in
 
 
 @pytest.mark.parametrize(
@@ -35,6 +36,7 @@ def test_a_budget(metadata: Any, budget: float, tmp_path: Path) -> None:
     notebook = {"cells": [], "metadata": metadata}
     (tmp_path / "user" / "one.ipynb").write_text(json.dumps(notebook))
     assert usage_data.budgets(dashboards_in(tmp_path)) == {("user", "one"): budget}
+    assert budget_in((tmp_path / "user" / "one.ipynb").read_bytes()) == budget
 
 
 @pytest.mark.parametrize("answer", [b"", b"[]", b'{"rows": [{}]}', b'{"rows": [{"day": 7}]}'])

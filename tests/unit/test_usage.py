@@ -10,7 +10,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from hub_extensions import grants
-from hub_extensions.usage import favourites, openings, report
+from hub_extensions.usage import budget, favourites, openings, report
 from hub_extensions.usage.openings import Opening
 
 
@@ -154,3 +154,17 @@ def test_quantiles_are_numbers_that_were_measured() -> None:
     assert report.quantiles([2.0]) == {"p50": 2.0, "p75": 2.0, "p95": 2.0}
     hundred = [float(number) for number in range(100, 0, -1)]
     assert report.quantiles(hundred) == {"p50": 50.0, "p75": 75.0, "p95": 95.0}
+
+
+@pytest.mark.parametrize(
+    ("p50", "p95", "said"),
+    [(1.0, 2.0, "in time"), (2.0, 2.1, "at times too slow"), (2.1, 9.0, "too slow")],
+)
+def test_whether_a_budget_holds(p50: float, p95: float, said: str) -> None:
+    assert budget.verdict({"p50": p50, "p75": p50, "p95": p95}, 2.0) == said
+
+
+@pytest.mark.parametrize("notebook", [b"", b"{", b"[" * 100_000, b"{}", b"7", b"\xff"])
+def test_what_is_no_notebook_has_the_usual_budget(notebook: bytes) -> None:
+    assert budget.budget_in(notebook) == budget.USUAL
+    assert budget.budget_in(b" " * budget.LARGEST + b"{}") == budget.USUAL
