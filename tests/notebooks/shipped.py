@@ -25,6 +25,12 @@ exec(sys.argv[2], space)
 """
 
 
+def named(stem: str) -> Path:
+    """The notebook of this name; no two folders have one of the same."""
+    (found,) = (path for path in NOTEBOOKS if path.stem == stem)
+    return found
+
+
 def cells(notebook: Path) -> list[dict[str, Any]]:
     return json.loads(notebook.read_text(encoding="utf-8"))["cells"]
 

@@ -7,7 +7,7 @@ import nbformat
 import pytest
 
 from dashboards.running.cells import content_of, leaves_address_to_us
-from tests.notebooks.shipped import NOTEBOOKS, ROOT, cells, names_of, run
+from tests.notebooks.shipped import NOTEBOOKS, cells, named, names_of, run
 
 ids = [f"{path.parent.name}/{path.stem}" for path in NOTEBOOKS]
 each_notebook = pytest.mark.parametrize("notebook", NOTEBOOKS, ids=ids)
@@ -57,7 +57,7 @@ def test_runs_in_a_fresh_process(notebook: Path) -> None:
 
 @pytest.mark.long
 def test_view_of_the_hub_says_what_is_wrong_then_what_is_there() -> None:
-    hub = next(path for path in NOTEBOOKS if path.stem == "the_hub")
+    hub = named("the_hub")
     said = run(
         hub,
         then="""
@@ -91,7 +91,7 @@ print(message.visible, overview.visible)
 
 @pytest.mark.long
 def test_who_am_i_takes_claims_of_any_shape() -> None:
-    who = next(path for path in NOTEBOOKS if path.stem == "who_am_i")
+    who = named("who_am_i")
     said = run(
         who,
         then="""
@@ -105,13 +105,13 @@ print(labelled("Roles", ["<b>x</b>"], "none"))
 
 def test_whom_an_admin_looks_at_does_not_stand_in_the_address() -> None:
     """Nobody's e-mail in a link; and who can be chosen is not known yet when the page is made."""
-    access = next(path for path in NOTEBOOKS if path.stem == "access")
+    access = named("access")
     assert not leaves_address_to_us(content_of(access))
 
 
 @pytest.mark.long
 def test_health_says_what_is_wrong() -> None:
-    health = next(path for path in NOTEBOOKS if path.stem == "health")
+    health = named("health")
     said = run(
         health,
         then="""
@@ -147,7 +147,7 @@ print(machine_now.object, servers_now.object, failures_now.object, wrong.visible
 @pytest.mark.long
 @pytest.mark.parametrize("stem", ["usage", "speed"])
 def test_what_nobody_has_opened_is_said_in_words(stem: str) -> None:
-    notebook = next(path for path in NOTEBOOKS if path.stem == stem)
+    notebook = named(stem)
     said = run(
         notebook,
         then="""
@@ -174,7 +174,7 @@ print(message.visible, overview.visible)
     ],
 )
 def test_the_search_of_usage_looks_at_words_and_not_at_html(words: str, found: list[str]) -> None:
-    names = names_of(ROOT / "notebooks" / "admin" / "usage.ipynb", "imports", "asking", "words")
+    names = names_of(named("usage"), "imports", "asking", "words")
     counted = [
         SimpleNamespace(user="ann", group="user", dashboard="plans", openings=7),
         SimpleNamespace(user="bob", group="finance", dashboard="r&d", openings=7),
@@ -186,6 +186,5 @@ def test_the_search_of_usage_looks_at_words_and_not_at_html(words: str, found: l
 
 @pytest.mark.parametrize("stem", ["usage", "speed", "health"])
 def test_a_table_that_nothing_searches_does_not_speak_of_a_search(stem: str) -> None:
-    notebook = ROOT / "notebooks" / "admin" / f"{stem}.ipynb"
-    table = names_of(notebook, "imports", "asking", "words")["table"]
+    table = names_of(named(stem), "imports", "asking", "words")["table"]
     assert " more.</p>" in table(("X",), [("x",)] * 100, "")
