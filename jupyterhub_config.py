@@ -1,24 +1,16 @@
 """Atrium: Jupyter notebooks as live dashboards. Start it with `jupyterhub -f jupyterhub_config.py`.
 
 Nothing is decided here. Settings come from the environment or `.env` (see .env.example), the parts
-from hub_extensions; this file wires them together.
+from hub_extensions; this file wires them together. What depends on more than one setting, each
+part's `set_up` sets.
 """
 
 from pathlib import Path
 
-from hub_extensions import (
-    brands,
-    lab,
-    local_service,
-    look,
-    roles,
-    services,
-    settings,
-    state,
-    template_process,
-)
+from hub_extensions import brands, lab, local_service, look, roles, services, settings, state
 from hub_extensions.accounts import unix_accounts
 from hub_extensions.publishing import rights
+from hub_extensions.signing_in import provider
 
 folder = Path(__file__).resolve().parent
 given = settings.load(folder)  # one sentence and an end, if something is missing or wrong
@@ -61,16 +53,9 @@ c.DescopeAuthenticator.state_folder = str(kept.folder)
 c.DescopeAuthenticator.audit_key = kept.secret("audit_key")
 c.DescopeAuthenticator.sign_in_limit = given.sign_in_limit
 c.DescopeAuthenticator.trusted_proxies = list(given.trusted_proxies)
-for name in ("client_id", "base_uri", "issuer"):  # those left out follow from the project id
-    if value := getattr(given, name):
-        setattr(c.DescopeAuthenticator, name, value)
-if given.is_local:  # it starts with the hub, so it cannot be asked for its endpoints before
-    c.DescopeAuthenticator.base_uri = local_service.base_uri(given)
-    c.DescopeAuthenticator.provider_metadata = local_service.endpoints(given, kept)
-    c.DescopeAuthenticator.management_key = kept.secret(local_service.MANAGEMENT_KEY)
-    c.DescopeAuthenticator.management_uri = local_service.direct_uri(given, kept)
-c.DescopeAuthenticator.publishing_obstacle = rights.obstacle(given, isolation)
-c.DescopeAuthenticator.publishing_warning = rights.warning(given, isolation)
+provider.set_up(c, given)
+local_service.set_up(c, given, kept)
+rights.set_up(c, given, isolation)
 c.Authenticator.auth_refresh_strict = True  # a refusal ends tokens as it ends cookies
 c.Authenticator.refresh_pre_spawn = False  # the sign-in a moment ago has asked already
 c.JupyterHub.custom_scopes = roles.CUSTOM_SCOPES
@@ -88,8 +73,7 @@ c.DashboardSpawner.shared_seconds = given.shared_seconds
 c.DashboardSpawner.thumbnails = given.thumbnails
 c.DashboardSpawner.unix_ids = list(given.unix_uids or ()) if isolation.ids else []
 c.DashboardSpawner.files_url = services.files_url(given)
-c.DashboardSpawner.lab_environment = lab.environment_for(given)
-c.DashboardSpawner.lab_obstacle = lab.obstacle(given, isolation)
+lab.set_up(c, given, isolation)
 c.DashboardSpawner.server_environment = services.server_environment(given)
 c.DashboardSpawner.brand_for = branding.for_server
 c.DashboardSpawner.activity_seconds = services.activity_seconds(given)
@@ -97,21 +81,14 @@ c.DashboardSpawner.starts_at_once = given.starts_at_once
 c.JupyterHub.concurrent_spawn_limit = 0  # whoever comes then waits in line
 c.Spawner.mem_limit = given.memory_limit
 c.Spawner.cpu_limit = given.cpu_limit
-if given.template:  # servers are forked from it: they need no second to start
-    template_process.start(kept.folder / "template", given.notebooks)
+services.start_template(given, kept)
 c.JupyterHub.allow_named_servers = True
 c.JupyterHub.last_activity_interval = 0  # the proxy counts WebSocket pings; servers report people
 c.Spawner.http_timeout = 60
 c.Spawner.poll_interval = 5  # a server that was killed is noticed while its person still waits
 
 # How it looks.
-c.JupyterHub.template_paths = [str(look.TEMPLATES)]
-c.JupyterHub.template_vars = look.template_vars(
-    given.notebooks, given.hub_admins, services.ahead_url(given), branding
-)
-c.JupyterHub.default_url = look.landing
-c.JupyterHub.tornado_settings = {"headers": look.HEADERS, "brands": branding}
-c.JupyterHub.tornado_settings["embed_origins"] = sorted(given.embed_origins)
+look.set_up(c, given, services.ahead_url(given), branding)
 if given.subdomain_host:  # __Host- cookies are Secure, on the way to a dashboard server too
     c.JupyterHub.tornado_settings["cookie_options"] = {"secure": True}
 

@@ -1,8 +1,6 @@
 """The values of a dashboard's widgets stand in its address, so that a link shows what one saw.
 
-What comes from an address was written by anybody. So it chooses only among what a person could
-choose in the page: an option, a number, a date, a tick. Free text is not taken over: many notebooks
-put it into a page, a query or an expression, and a link could write there whatever it likes.
+What comes from an address was written by anybody: `dashboards.widget_values` reads it.
 
 Imports Panel: only `dashboards.warm` may import this module, when it is time for that.
 """
@@ -11,13 +9,11 @@ from __future__ import annotations
 
 import copy
 import logging
-import math
 import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import date, datetime
 from functools import partial
 from typing import Any
 from urllib.parse import parse_qs
@@ -26,11 +22,11 @@ from weakref import WeakKeyDictionary
 import panel as pn
 import param
 from bokeh.document import Document
-from panel.io.state import set_curdoc, state
-from panel.widgets.indicators import Indicator
-from panel.widgets.select import SelectBase
+from panel.io.state import set_curdoc
 
+from dashboards.document_parts import parts_of
 from dashboards.page_message import tell_page
+from dashboards.widget_values import Codec, Texts, codec
 
 log = logging.getLogger(__name__)
 
@@ -46,11 +42,6 @@ now. Under the same name it is told what could not be taken over, once the rest 
 
 _TOLD = 5
 """Of what could not be taken over, so many are told."""
-
-_LARGEST = 2**53
-"""Beyond it browsers no longer tell one whole number from the next."""
-
-Texts = list[str]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -103,11 +94,9 @@ _now: WeakKeyDictionary[Document, dict[str, Followed]] = WeakKeyDictionary()
 def named(widgets: Mapping[str, Any], arguments: Mapping[str, Sequence[bytes]]) -> list[Followed]:
     """Widgets that stand in the address by these names, set as it says; what it says in vain,
     `follow` tells."""
-    codecs = {name: (widget, _codec(widget)) for name, widget in widgets.items()}
+    codecs = {name: (widget, codec(widget)) for name, widget in widgets.items()}
     found = [
-        _followed_as(name, widget, codec)
-        for name, (widget, codec) in codecs.items()
-        if codec is not None
+        _followed_as(name, widget, how) for name, (widget, how) in codecs.items() if how is not None
     ]
     asked = _asked(_texts_in(arguments))
     for one in found if _length(asked) <= LONGEST else ():
@@ -233,18 +222,18 @@ def _followed(doc: Document) -> Iterator[Followed]:
     counted: Counter[str] = Counter()
     for widget in _widgets(doc):
         slug = re.sub(r"[\W_]+", "-", str(widget.label or widget.name or "").casefold()).strip("-")
-        codec = _codec(widget)
-        if not slug or codec is None:
+        how = codec(widget)
+        if not slug or how is None:
             continue
         counted[slug] += 1
         number = f"-{counted[slug]}" if counted[slug] > 1 else ""
         with suppress(Exception):  # a value that its own widget does not know
-            yield _followed_as(slug + number, widget, codec)
+            yield _followed_as(slug + number, widget, how)
 
 
-def _followed_as(name: str, widget: Any, codec: Codec) -> Followed:
+def _followed_as(name: str, widget: Any, how: Codec) -> Followed:
     """A widget by its name in the address, with the value that it has now as its usual one."""
-    write, read = codec
+    write, read = how
     start = copy.copy(widget.value)
     return Followed(
         name=name, widget=widget, write=write, read=read, start=start, usual=write(start)
@@ -254,139 +243,3 @@ def _followed_as(name: str, widget: Any, codec: Codec) -> Followed:
 def _widgets(doc: Document) -> list[Any]:
     """What a person can set in this document, in the order of the page, each once."""
     return parts_of(doc, pn.widgets.Widget)
-
-
-def parts_of(doc: Document, kind: type[Any] | tuple[type[Any], ...]) -> list[Any]:
-    """The parts of a document of this kind of Panel's, in the order of the page, each once."""
-    template = state._templates.get(doc)
-    shown = [part for part, _ in template._render_items.values()] if template is not None else []
-    views = (state._views.get(root.ref["id"]) for root in doc.roots)
-    shown += [view[0] for view in views if view]
-    # What tells of the browser, or of the address, is part of a page and draws nothing.
-    drawn = [one for one in shown if isinstance(one, pn.viewable.Viewable)]
-    found = [part for one in drawn for part in one.select(lambda part: isinstance(part, kind))]
-    return list({id(part): part for part in found}.values())
-
-
-# -- how values are written and read ---------------------------------------------------------
-
-Codec = tuple[Callable[[Any], Texts], Callable[[Texts], Any]]
-
-
-def _codec(widget: Any) -> Codec | None:
-    """How a widget's value is written and read; None for one that does not stand in an address."""
-    if isinstance(widget, Indicator) or "value" not in type(widget).param:
-        return None
-    kind = type(widget).param["value"]  # an instance would make a copy of its own
-    if isinstance(widget, pn.widgets.AutocompleteInput) and not widget.restrict:
-        return None  # free text
-    if isinstance(widget, SelectBase | pn.widgets.DiscreteSlider):
-        if isinstance(kind, param.List):
-            return partial(_labels, widget), partial(_options, widget)
-        return partial(_label, widget), partial(_option, widget)
-    if isinstance(kind, param.Boolean) and not isinstance(kind, param.Event):
-        return lambda value: [str(bool(value)).lower()], lambda texts: _BOOLEANS[_one(texts)]
-    if isinstance(kind, param.Color):
-        return _written, _one
-    for kinds, read in _READERS:
-        if isinstance(kind, kinds):
-            return _written, partial(_read, widget, kind, read)
-    return None
-
-
-_BOOLEANS = {"true": True, "false": False}
-
-
-def _one(texts: Texts) -> str:
-    (text,) = texts
-    return text
-
-
-def _names(widget: Any) -> dict[str, Any]:
-    if isinstance(widget, SelectBase):
-        return dict(zip(map(str, widget.labels), widget.values, strict=True))
-    options = widget.options
-    return options if isinstance(options, dict) else {str(option): option for option in options}
-
-
-def _label(widget: Any, value: Any) -> Texts:
-    return _labels(widget, [value])
-
-
-def _labels(widget: Any, values: Any) -> Texts:
-    names = _names(widget)
-    labels = [name for value in values for name in names if _same(names[name], value)]
-    return labels or [""]
-
-
-def _same(one: Any, other: Any) -> bool:
-    return one is other or bool(one == other)
-
-
-def _option(widget: Any, texts: Texts) -> Any:
-    return _names(widget)[_one(texts)]
-
-
-def _options(widget: Any, texts: Texts) -> list[Any]:
-    names = _names(widget)
-    return [names[text] for text in dict.fromkeys(texts)] if texts != [""] else []
-
-
-def _written(value: Any) -> Texts:
-    if value is None:
-        return [""]
-    if isinstance(value, list | tuple):
-        return [text for part in value for text in _written(part)]
-    return [value.isoformat() if isinstance(value, date) else str(value)]
-
-
-def _whole(text: str) -> int:
-    value = int(text)
-    if abs(value) > _LARGEST:
-        raise ValueError("too large a number")
-    return value
-
-
-def _number(text: str) -> float:
-    value = float(text)
-    if not math.isfinite(value):
-        raise ValueError("no number")
-    return int(value) if value.is_integer() and "." not in text and abs(value) < _LARGEST else value
-
-
-def _moment(text: str) -> datetime:
-    return datetime.fromisoformat(text)
-
-
-_READERS: tuple[tuple[Any, Callable[[str], Any]], ...] = (
-    ((param.CalendarDate, param.CalendarDateRange), date.fromisoformat),
-    ((param.Date, param.DateRange), _moment),
-    (param.Integer, _whole),
-    ((param.Number, param.Range), _number),
-)
-
-
-def _read(widget: Any, kind: Any, read: Callable[[str], Any], texts: Texts) -> Any:
-    """One number or moment, or the two ends of a range, within the widget's own bounds."""
-    is_range = isinstance(kind, param.Range)
-    if isinstance(widget, pn.widgets.IntRangeSlider):
-        read = _whole
-    before = widget.value[0] if is_range and widget.value else widget.value
-    if read is _moment and isinstance(before, date) and not isinstance(before, datetime):
-        read = date.fromisoformat
-    values = tuple(read(text) for text in texts)
-    if len(values) != (2 if is_range else 1) or (is_range and values[0] > values[1]):
-        raise ValueError("not as many values as it has, or in the wrong order")
-    start, end = getattr(widget, "start", None), getattr(widget, "end", None)
-    for value in map(_comparable, values):
-        if start is not None and value < _comparable(start):
-            raise ValueError("below what the widget offers")
-        if end is not None and value > _comparable(end):
-            raise ValueError("above what the widget offers")
-    return values if is_range else values[0]
-
-
-def _comparable(value: Any) -> Any:
-    if isinstance(value, date) and not isinstance(value, datetime):
-        return datetime(value.year, value.month, value.day)  # noqa: DTZ001 - as it stands there
-    return value

@@ -8,12 +8,17 @@ from dashboards.catalog import Dashboard
 from dashboards.settings import ADMIN, Settings
 
 
+def place_of(group: str, name: str) -> str:
+    """How a notebook is named in addresses, percent-encoded."""
+    return f"{quote(group, safe='')}/{quote(name, safe='')}"
+
+
 def address(dashboard: Dashboard, settings: Settings, query: str = "") -> str:
     """Where a person's dashboard is, seen from the server they are on; percent-encoded.
 
     The admin folder runs in a server of its own: the hub starts it if need be and leads there.
     """
-    place = f"dashboards/{quote(dashboard.group, safe='')}/{quote(dashboard.name, safe='')}"
+    place = f"dashboards/{place_of(dashboard.group, dashboard.name)}"
     place += f"?{query}" if query else ""
     if dashboard.group != ADMIN or settings.serves_admin:
         return settings.prefix + place

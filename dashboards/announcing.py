@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import json
-from contextlib import suppress
 from typing import Any
 
 from tornado.web import HTTPError
-from tornado.websocket import WebSocketClosedError
 
 from dashboards.close_codes import TAKEN
 from dashboards.pages import TellingSocket, Upgrade
-from dashboards.revoking import Push, PushedHandler
+from dashboards.revoking import PushedHandler
 from dashboards.site import Site
 
 _LONGEST = 10_000
@@ -28,7 +26,7 @@ class AnnouncementHandler(PushedHandler):
             told = None
         if not isinstance(told, dict) or "announcement" not in told:
             raise HTTPError(400)
-        self.site.hub.forget_answers()
+        self.site.hub.client.forget_all()
         for page in tuple(self.site.announced_to):
             page.tell(told["announcement"])
         self.set_status(204)
@@ -52,13 +50,7 @@ class AnnouncementSocket(TellingSocket):
 
     def tell(self, told: dict[str, str] | None) -> None:
         """Show this instead of what is there."""
-        with suppress(WebSocketClosedError):  # its page is on the way out by itself
-            self.write_message(json.dumps(told))
-
-    def follow(self, push: Push) -> None:
-        """Somebody who is signed out, or with whom nothing is shared any more, is told nothing."""
-        if push.ended or not push.groups:
-            self.close(push.code)
+        self.say(json.dumps(told))
 
 
 def announcing_routes(prefix: str, site: Site) -> list[tuple[Any, type[Any], dict[str, Any]]]:

@@ -6,13 +6,12 @@ HubDataError when the hub does not answer.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from urllib.parse import urlencode
 
-from dashboards.hub_api import read
+from dashboards.hub_api import get, read
 
 TIMEOUT = 30
 """Seconds to wait for the hub to look through a long trail."""
@@ -53,7 +52,7 @@ def page(*, before: int | None = None, limit: int = 50, **filters: str) -> Audit
         filters: `search` (a text anywhere), `user`, `action`, and `to` and `from` (ISO 8601).
     """
     query = _query(before=before, limit=limit, **filters)
-    found = json.loads(read(f"audit?{query}", TIMEOUT))
+    found = get(f"audit?{query}", TIMEOUT)
     return AuditPage(
         records=tuple(
             AuditRecord(**{**record, "time": datetime.fromisoformat(record["time"])})
@@ -70,7 +69,7 @@ def file(kind: str, **filters: str) -> bytes:
 
 def chain() -> AuditChain:
     """Whether the audit trail holds."""
-    return AuditChain(**json.loads(read("audit/chain", TIMEOUT)))
+    return AuditChain(**get("audit/chain", TIMEOUT))
 
 
 def _query(**values: object) -> str:

@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING
+from weakref import WeakKeyDictionary
 
 from bokeh.document import Document
 from bokeh.document.events import MessageSentEvent
@@ -32,14 +33,16 @@ def follow(document: Document, pages: Callable[[], Iterable[PageSocket]]) -> Non
     Panel's `pn.state.busy`, which is of this one dashboard: its process has no other.
     """
     loop = asyncio.get_running_loop()
+    told: WeakKeyDictionary[PageSocket, bool] = WeakKeyDictionary()
 
     def tell() -> None:
         event = MessageSentEvent(document, MESSAGE, {"busy": state.busy})
-        ready = [page for page in pages() if page.is_ready]
-        for page in ready:
+        behind = [page for page in pages() if page.is_ready and told.get(page) != state.busy]
+        for page in behind:
             if not page.is_writing:
                 page.write_now(Protocol().create("PATCH-DOC", [event]))
-        if any(page.is_writing for page in ready):  # between the parts of another message
+                told[page] = state.busy
+        if any(page.is_writing for page in behind):  # between the parts of another message
             loop.call_later(_AGAIN, tell)
 
     def changed(_: object) -> None:

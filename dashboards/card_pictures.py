@@ -9,10 +9,10 @@ from __future__ import annotations
 from functools import lru_cache
 from pathlib import Path
 from typing import Final
-from urllib.parse import quote
 
 from markupsafe import Markup
 
+from dashboards.addresses import place_of
 from dashboards.catalog import Dashboard, find
 from dashboards.cells import digest_of
 from dashboards.pages import NOT_HERE, PersonHandler
@@ -29,7 +29,7 @@ def picture_of(dashboard: Dashboard, settings: Settings) -> Markup:
     if dashboard.problem or _file(dashboard, settings, "light") is None:
         return thumbnail(f"{dashboard.group}/{dashboard.name}")
     digest = _digest(dashboard.path, dashboard.modified_ns, dashboard.size)
-    place = f"{quote(dashboard.group, safe='')}/{quote(dashboard.name, safe='')}/{digest}"
+    place = f"{place_of(dashboard.group, dashboard.name)}/{digest}"
     return Markup("").join(
         Markup(
             '<img class="{}" src="{}" width="640" height="360" loading="lazy" decoding="async"'

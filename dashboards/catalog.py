@@ -18,6 +18,7 @@ from html import unescape
 from pathlib import Path
 from typing import Any
 
+from dashboards.cells import own_metadata
 from dashboards.data_files import changed_ns, names_in
 from dashboards.settings import ADMIN
 
@@ -217,8 +218,7 @@ def words_of(notebook: dict[str, Any]) -> Words:
     """
     metadata = notebook.get("metadata")
     metadata = metadata if isinstance(metadata, dict) else {}
-    own = metadata.get("atrium")
-    own = own if isinstance(own, dict) else {}
+    own = own_metadata(metadata)
     title, description = _short(own.get("title"), 120), _short(own.get("description"), 300)
     if not (title and description):
         heading, paragraph = _first_words(notebook["cells"])

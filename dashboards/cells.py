@@ -20,15 +20,15 @@ from typing import Any
 SHARED = "shared"
 """The tag of cells that run once for all viewers of a folder."""
 
+PARAMETERS = "parameters"
+"""The tag of the cell whose assignments people may choose other values for."""
+
 SHOW = "__show_cell_output__"
 """The name under which a cell finds the function that takes its last value."""
 
 _KIND_OF_CODE = b"2"
 """Changes when other code is made of a cell. The hub makes the same digest, with the same value
 (`hub_extensions.compiled_notebooks`)."""
-
-PARAMETERS = "parameters"
-"""The tag of the cell whose assignments people may choose other values for."""
 
 _MAGIC = re.compile(r"^[ \t]*(?:%|!|\?)|\?[ \t]*$|=[ \t]*[%!]", re.M)
 _TIME = re.compile(r"^([ \t]*(?:\w+[ \t]*=[ \t]*)?)%time[ \t]+(?=\S)", re.M)
@@ -93,6 +93,11 @@ class Cell:
             ast.fix_missing_locations(tree)
         return compile(tree, self.place, "exec", ast.PyCF_ALLOW_TOP_LEVEL_AWAIT, dont_inherit=True)
 
+    @property
+    def awaits(self) -> bool:
+        """Whether it awaits something at its top level. Raises SyntaxError."""
+        return bool(self.code.co_flags & inspect.CO_COROUTINE)
+
 
 def evaluated(code: CodeType, space: dict[str, Any]) -> Awaitable[Any] | None:
     """Run the code of a cell; what is still to be awaited, where it awaits at its top level."""
@@ -102,11 +107,18 @@ def evaluated(code: CodeType, space: dict[str, Any]) -> Awaitable[Any] | None:
 
 @dataclass(frozen=True, kw_only=True)
 class Content:
-    """A notebook without its saved outputs. `digest` names what it and its file's name are."""
+    """A notebook without its saved outputs. `own`: see `own_metadata`; `digest` names what it and
+    its file's name are."""
 
     cells: tuple[Cell, ...]
-    metadata: object
+    own: dict[str, Any]
     digest: str
+
+
+def own_metadata(metadata: object) -> dict[str, Any]:
+    """What a notebook's metadata has for us, as `atrium`; {} where it has nothing of that shape."""
+    own = metadata.get("atrium") if isinstance(metadata, dict) else None
+    return own if isinstance(own, dict) else {}
 
 
 def content_of(path: Path) -> Content:
@@ -128,9 +140,7 @@ def leaves_address_to_us(content: Content) -> bool:
 
     Not if its metadata has `atrium: {address: false}`, nor if it seems to use the address itself.
     """
-    metadata = content.metadata
-    own = metadata.get("atrium") if isinstance(metadata, dict) else None
-    if isinstance(own, dict) and own.get("address") is False:
+    if content.own.get("address") is False:
         return False
     return not any(cell.is_code and _OWN_ADDRESS.search(cell.source) for cell in content.cells)
 
@@ -147,7 +157,7 @@ def content_in(name: str, file: bytes) -> Content:
         raise ValueError("This file is no notebook: it has no list of cells.")
     return Content(
         cells=tuple(_cells(name, notebook["cells"])),
-        metadata=notebook.get("metadata"),
+        own=own_metadata(notebook.get("metadata")),
         digest=digest_of(name, file),
     )
 

@@ -16,12 +16,7 @@ from pathlib import Path
 from types import CodeType
 
 from dashboards.cells import Cell, Content, content_in
-from dashboards.this_process import (
-    be_ended_before,
-    gain_no_privilege,
-    hide_memory,
-    set_limits,
-)
+from dashboards.this_process import be_ended_before, confine
 
 _LIMITS = {
     resource.RLIMIT_DATA: 512 << 20,
@@ -65,9 +60,7 @@ def _compiled(cell: Cell) -> dict[str, CodeType]:
 
 if __name__ == "__main__":
     be_ended_before(_OOM_SCORE)
-    hide_memory()
-    gain_no_privilege()
     os.nice(19)  # nobody waits for it
-    set_limits(_LIMITS.items())
+    confine(_LIMITS.items())
     warnings.simplefilter("ignore")  # they are for the author
     sys.stdout.buffer.write(code_of(sys.argv[1], sys.stdin.buffer.read()))

@@ -7,6 +7,7 @@ import json
 import logging
 import re
 import secrets
+import time
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import replace
@@ -33,6 +34,7 @@ _BODY = re.compile(r"(?<=</head>)\s*<body[^>]*>")
 """Where the body of a page begins that a notebook lays out itself."""
 _PATIENCE = 2  # seconds before a page tells how far its notebook is
 _BETWEEN = 0.5  # seconds between two words about that
+_AGAIN = 60  # seconds in which a page that is told to load once more does
 _TELL = '((words)=>{document.querySelector("#waiting .words").textContent=words})'
 
 
@@ -87,11 +89,11 @@ class DashboardHandler(PersonHandler):
             self.show(Message(title="This dashboard cannot be opened", text=text), 404)
             return
         own_page = makes_own_page(content.cells) or self.site.sessions.makes_own_page(dashboard)
-        self._opened = self.site.hub.opened(dashboard.group, dashboard.name)
+        self._opened = self._opening_of(dashboard)
         self._shown = {
             "dashboard": dashboard,
             "person": self.person.name,
-            "frame": frame_of(dashboard, self.person, self.site.settings, content.metadata),
+            "frame": frame_of(dashboard, self.person, self.site.settings, content),
             "announcement": self.site.hub.known_announcement,
             "opening": self._opened,
             "xsrf": self.xsrf_token.decode(),
@@ -107,11 +109,10 @@ class DashboardHandler(PersonHandler):
                 self.finish((head if own_page else "") + self.page("dashboard_again.html"))
                 return
             given = await self.site.hub.secrets_of(dashboard.group, dashboard.name)
+            sessions, files = self.site.sessions, self.files_url
+            order = sessions.order_of(dashboard, user, self.request, files, given)
             begun = (lambda _: None) if own_page else self._tell_progress
-            opening = self.site.sessions.open(
-                dashboard, user, self.request, self.files_url, given, begun
-            )
-            self._opening = asyncio.ensure_future(opening)
+            self._opening = asyncio.ensure_future(sessions.open(dashboard, order, begun))
             session = await self._opening
             if await self._is_still_shared(dashboard):
                 body = self._body(session, head, own_page=own_page)
@@ -125,7 +126,7 @@ class DashboardHandler(PersonHandler):
             reference = secrets.token_hex(4)
             log.exception("%s/%s failed, reference %s", dashboard.group, dashboard.name, reference)
             failed = self._failed(reference, sentence=sentence_of(error))
-            self.site.hub.opening_ended(self._opened, None, reference)
+            self.site.hub.telling.opening_ended(self._opened, None, reference)
             body = (head if own_page else "") + failed
         finally:
             if self._telling:
@@ -136,6 +137,12 @@ class DashboardHandler(PersonHandler):
     _opened: str  # by which more is said of this opening, see `dashboards.usage`
     _shown: Mapping[str, object]  # what all parts of the page tell
     _telling: asyncio.Task[None] | None = None
+
+    def _opening_of(self, dashboard: Dashboard) -> str:
+        """The key of this opening; a page that loads once more belongs to the one before."""
+        place = dashboard.group, dashboard.name
+        key, until = self.site.loading_again.pop(place, ("", 0.0))
+        return key if time.monotonic() < until else self.site.hub.telling.opened(*place)
 
     def _tell_progress(self, session: Session) -> None:
         """From now on say in the skeleton how far the notebook is, unless it is done soon."""
@@ -183,7 +190,7 @@ class DashboardHandler(PersonHandler):
         """What is still to be sent: the rest of our frame, or all of the notebook's own page."""
         begin = head if own_page else ""
         if failure := session.failure:
-            self.site.hub.opening_ended(self._opened, None, failure.reference)
+            self.site.hub.telling.opening_ended(self._opened, None, failure.reference)
             return begin + self._failed(
                 failure.reference,
                 sentence=failure.sentence,
@@ -193,6 +200,8 @@ class DashboardHandler(PersonHandler):
         if session.own_page and not own_page:
             # The frame is under way already, and this page has one of its own: once more, whole.
             session.end()
+            place = session.dashboard.group, session.dashboard.name
+            self.site.loading_again[place] = self._opened, time.monotonic() + _AGAIN
             return self.page("dashboard_again.html")
         if not session.own_page:
             return begin + session.take_page()

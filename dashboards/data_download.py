@@ -28,7 +28,7 @@ from bokeh.models import GlyphRenderer, Plot
 from panel.io.state import set_curdoc
 from panel.widgets.tables import BaseTable
 
-from dashboards.address_state import parts_of
+from dashboards.document_parts import parts_of
 from dashboards.page_message import tell_page
 
 log = logging.getLogger(__name__)

@@ -24,7 +24,8 @@ async def open_expected(site: Site) -> None:
     if told is None:
         return
     site.hub.know(told["known"])
-    site.hub.know_visitor(told["session"], told["token"], told["known"]["groups"])
+    groups, is_hub_admin = told["known"]["groups"], told["is_hub_admin"]
+    site.hub.know_visitor(told["session"], told["token"], groups, is_hub_admin=is_hub_admin)
     owner = await site.hub.owner()
     if owner is None:
         return
@@ -39,6 +40,8 @@ async def open_expected(site: Site) -> None:
     ):
         try:
             given = await site.hub.secrets_of(group, name)
-            site.sessions.open_expected(dashboard, owner, request, site.settings.files_url, given)
+            files = site.settings.files_url
+            order = site.sessions.order_of(dashboard, owner, request, files, given)
+            site.sessions.open_expected(dashboard, order)
         except (OSError, SessionEnded) as error:
             log.warning("%s/%s could not be opened ahead: %s", group, name, error)

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import logging
+import os
 import secrets
 import traceback
-from collections.abc import Iterable
+from collections.abc import Mapping
 from dataclasses import dataclass
 from types import TracebackType
 
@@ -70,9 +71,11 @@ def sentence_of(error: BaseException) -> str:
     return ""
 
 
-def keep_out(texts: Iterable[str]) -> None:
-    """These stand in no traceback from now on: a library may put a password into its message."""
-    _kept_out.update(filter(None, texts))
+def give_secrets(given: Mapping[str, str]) -> None:
+    """From now on code of a notebook finds these in its environment, and no traceback shows their
+    values: a library may put a password into its message."""
+    os.environ.update(given)
+    _kept_out.update(filter(None, given.values()))
 
 
 def traceback_of(error: BaseException) -> str:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from urllib.parse import quote
 
-from dashboards.addresses import address
+from dashboards.addresses import address, place_of
 from dashboards.catalog import Dashboard
-from dashboards.hub import Visitor
+from dashboards.cells import Content
 from dashboards.settings import ADMIN, Settings
+from dashboards.visitors import Visitor
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,16 +31,15 @@ class Frame:
 
 
 def frame_of(
-    dashboard: Dashboard, person: Visitor, settings: Settings, metadata: object
+    dashboard: Dashboard, person: Visitor, settings: Settings, content: Content
 ) -> Frame | None:
     """The frame, None where the notebook's metadata has `atrium: {frame: false}`."""
-    own = metadata.get("atrium") if isinstance(metadata, dict) else None
-    if isinstance(own, dict) and own.get("frame") is False:
+    if content.own.get("frame") is False:
         return None
     group = dashboard.group
     manages = person.is_admin or f"{group.partition('.')[0]}.{ADMIN}" in person.groups
     access = replace(dashboard, group=ADMIN, name="access")
-    path = f"{quote(group, safe='')}/{quote(dashboard.name, safe='')}"
+    path = place_of(group, dashboard.name)
     return Frame(
         path=path,
         audience=audience_of(group),

@@ -84,7 +84,7 @@ class GalleryHandler(PersonHandler):
         elif len(found) == 1 and not person.may_manage and not every:
             self.redirect(address(found[0], settings))
         else:
-            self.site.hub.gallery_shown()
+            self.site.hub.telling.gallery_shown()
             # Beside what others ask: the first time each notebook is read, whole.
             sections = await asyncio.to_thread(sections_of, found, settings, datetime.now(UTC))
             usage = await self.site.hub.usage()
@@ -160,15 +160,15 @@ def group_title(group: str) -> str:
     return group[:1].upper() + group[1:]
 
 
-def updated(seconds: float) -> str:
+def ago(seconds: float) -> str:
     """How long ago a file changed, in words."""
     for size, name in _UNITS:
         if seconds >= size:
             number = int(seconds // size)
             if name == "day" and number == 1:
-                return "Updated yesterday"
-            return f"Updated {number} {name}{'' if number == 1 else 's'} ago"
-    return "Updated just now" if seconds < 120 else f"Updated {int(seconds // 60)} minutes ago"
+                return "yesterday"
+            return f"{number} {name}{'' if number == 1 else 's'} ago"
+    return "just now" if seconds < 120 else f"{int(seconds // 60)} minutes ago"
 
 
 def data_of(changed: datetime, now: datetime) -> str:
@@ -212,7 +212,7 @@ def _fresh(dashboard: Dashboard, now: datetime) -> tuple[str, str]:
     if changed is None:
         return "", ""
     age = (now - changed).total_seconds()
-    words = data_of(changed, now) if dashboard.data_ns else updated(age)
+    words = data_of(changed, now) if dashboard.data_ns else f"Updated {ago(age)}"
     return words, f"{changed:%Y-%m-%d %H:%M %Z}"
 
 

@@ -12,7 +12,7 @@ from datetime import datetime
 from typing import Any
 from urllib.parse import urlencode
 
-from dashboards.hub_api import HubDataError, get
+from dashboards.hub_api import WRONG_FORM, HubDataError, get
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,10 +39,10 @@ class Disk:
 class Health:
     """What the hub says of itself. Sizes are bytes, times are seconds.
 
-    `servers` has `ready`, `starting`, `killed` and `open_dashboards`; `queue` has `waiting`,
-    `starting` and `at_once`; `machine` has `memory`, `available`, `load` and `cores`. `notice` is a
-    sentence on what is wrong with the sign-in service, "" for nothing. `template` is "ready",
-    "starting" or "off".
+    `servers` has `ready`, which are of dashboards, `labs`, `starting`, `killed` and
+    `open_dashboards`; `queue` has `waiting`, `starting` and `at_once`; `machine` has `memory`,
+    `available`, `load` and `cores`. `notice` is a sentence on what is wrong with the sign-in
+    service, "" for nothing. `template` is "ready", "starting" or "off".
     """
 
     up: float
@@ -67,7 +67,7 @@ def health(reference: str = "") -> Health:
     try:
         return _health(told)
     except (LookupError, TypeError, ValueError):
-        raise HubDataError("The hub gave an answer of the wrong form.") from None
+        raise HubDataError(WRONG_FORM) from None
 
 
 def _health(told: dict[str, Any]) -> Health:

@@ -12,6 +12,8 @@ from typing import Any
 TIMEOUT = 5
 """Seconds to wait for the hub."""
 
+WRONG_FORM = "The hub gave an answer of the wrong form."
+
 _PAGE = 200
 
 
@@ -44,12 +46,12 @@ def allowed() -> Access:
     return _access
 
 
-def get(path: str) -> Any:
+def get(path: str, timeout: float = TIMEOUT) -> Any:
     """What the hub answers, of JSON. Raises PermissionError, HubDataError."""
     try:
-        return json.loads(read(path))
+        return json.loads(read(path, timeout))
     except ValueError:
-        raise HubDataError("The hub gave an answer of the wrong form.") from None
+        raise HubDataError(WRONG_FORM) from None
 
 
 def get_all(what: str) -> list[dict[str, Any]]:
@@ -58,7 +60,7 @@ def get_all(what: str) -> list[dict[str, Any]]:
     while True:
         page = get(f"{what}?limit={_PAGE}&offset={len(found)}")
         if not isinstance(page, list):
-            raise HubDataError("The hub gave an answer of the wrong form.")
+            raise HubDataError(WRONG_FORM)
         found.extend(page)
         if len(page) < _PAGE:
             return found

@@ -39,10 +39,11 @@ def _imported(path: Path) -> set[str]:
     except (OSError, ValueError, SyntaxError, RecursionError, MemoryError):
         return set()
     nodes = (node for tree in trees for node in ast.walk(tree))
-    return {name for node in nodes for name in _names(node) if _is_public(name)}
+    return {name for node in nodes for name in modules_named(node) if _is_public(name)}
 
 
-def _names(node: ast.AST) -> Iterable[str]:
+def modules_named(node: ast.AST) -> Iterable[str]:
+    """The modules that an import line names; none of another line, or beside the notebook."""
     if isinstance(node, ast.Import):
         return [alias.name for alias in node.names]
     if isinstance(node, ast.ImportFrom) and node.module and not node.level:

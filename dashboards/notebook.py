@@ -63,24 +63,12 @@ class NotebookHandler(Handler):
         self.ignored: list[str] = []
         remember_lines(self.cells)
         self._follows = leaves_address_to_us(content)
-        self._has_run = False
 
     def modify_document(self, doc: Document) -> None:
-        """Run all cells, unless `NotebookApplication` has. An error ends up in `failure`; without
-        that application it is one that a cell awaits something."""
-        if self._has_run:
-            return
-        running = self.run(doc)
-        try:
-            running.send(None)
-        except StopIteration:
-            return
-        running.close()
-        self.failure = noted(self._name, RuntimeError("A cell awaits something."))
+        """Called by Bokeh, when `NotebookApplication` has run the cells."""
 
     async def run(self, doc: Document) -> None:
         """Run all cells. An error ends up in `failure`."""
-        self._has_run = True
         left = self.left
         if isinstance(left, Failure):
             self.failure = left

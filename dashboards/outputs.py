@@ -10,6 +10,7 @@ import builtins
 import getpass
 import io
 import re
+import secrets
 import sys
 import warnings
 from collections.abc import Callable, Iterator, Mapping
@@ -210,7 +211,7 @@ class Handle:
 
 def display(*values: Any, raw: bool = False, display_id: object = None, **_: object) -> Any:
     """As IPython's `display`; what comes when no cell runs is shown nowhere."""
-    name = f"display-{id(values)}" if display_id is True else str(display_id or "")
+    name = secrets.token_hex(16) if display_id is True else str(display_id or "")
     for value in values:
         if _open:
             _open[-1].show(Bundle(value) if raw else value, name)
@@ -218,7 +219,9 @@ def display(*values: Any, raw: bool = False, display_id: object = None, **_: obj
 
 
 def update_display(value: Any, *, display_id: object, **_: object) -> None:
-    """As IPython's."""
+    """As IPython's; what was shown without a name has none to be found by."""
+    if not display_id:
+        raise TypeError("display_id required for update_display")
     if _open:
         _open[-1].show_again(value, str(display_id))
 

@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import logging
+from contextlib import suppress
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import jupyterhub
 from jupyterhub.services.auth import HubOAuthCallbackHandler, HubOAuthenticated
 from tornado.httputil import HTTPServerRequest, url_concat
 from tornado.routing import PathMatches
 from tornado.web import HTTPError, RequestHandler
-from tornado.websocket import WebSocketHandler
+from tornado.websocket import WebSocketClosedError, WebSocketHandler
 
 from dashboards.addresses import admin_server_url, lab_url
-from dashboards.hub import Visitor
 from dashboards.site import Site
+from dashboards.visitors import Visitor
+
+if TYPE_CHECKING:
+    from dashboards.revoking import Push
 
 log = logging.getLogger(__name__)
 
@@ -44,7 +48,6 @@ class Message:
 
     title: str
     text: str
-    detail: str = ""
     next_words: str = "Back to my dashboards"
     next_url: str = ""
     ask_url: str = ""
@@ -195,6 +198,16 @@ class TellingSocket(OwnerSocket):
         await super().prepare()
         if len(self.told) >= _MOST_TOLD:
             raise HTTPError(503)
+
+    def say(self, what: str) -> None:
+        """Tell the page something."""
+        with suppress(WebSocketClosedError):  # it is on the way out by itself, or was sent away
+            self.write_message(what)
+
+    def follow(self, push: Push) -> None:
+        """Somebody who is signed out, or with whom nothing is shared any more, is told nothing."""
+        if push.ended or not push.groups:
+            self.close(push.code)
 
     def on_message(self, message: str | bytes) -> None:
         """No page of ours says anything."""

@@ -151,8 +151,12 @@ def _kind(default: Any, annotation: str, choices: tuple[Any, ...]) -> Kind:
     if default is None:
         if choices:
             return _KINDS[type(choices[0])]
-        words = re.findall(r"\w+", annotation)
-        return next(k for k in ("bool", "int", "float", "str", "date", "") if k in words or not k)  # type: ignore[return-value]
+        named: list[Kind] = [
+            kind for kind in _KINDS.values() if re.search(rf"\b{kind}\b", annotation)
+        ]
+        if not named:
+            raise KeyError("another kind, or none")
+        return named[0]
     if type(default) is int and re.search(r"\bfloat\b", annotation):
         return "float"
     return _KINDS[type(default)]
@@ -184,12 +188,9 @@ def _split(comment: str, kind: Kind) -> tuple[str, dict[str, float | None], list
     return rest.strip(" ;,.(:–-") if found else rest.strip(), bounds, named
 
 
-def _checked(parameter: Parameter) -> Parameter | None:
-    """What the notebook says itself can always be chosen; bounds that make no sense are none. None
-    for what is not for people to choose."""
+def _checked(parameter: Parameter) -> Parameter:
+    """What the notebook says itself can always be chosen; bounds that make no sense are none."""
     default, choices = parameter.default, parameter.choices
-    if not parameter.kind:
-        return None
     said = default if parameter.kind == "list" else [default]
     if choices:
         more = [part for part in said if part is not None and part not in choices]

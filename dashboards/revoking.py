@@ -8,13 +8,11 @@ from __future__ import annotations
 
 import json
 import secrets
-from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
 from jupyterhub.services.auth import HubOAuthenticated
 from tornado.web import HTTPError, RequestHandler
-from tornado.websocket import WebSocketClosedError
 
 from dashboards.close_codes import SIGNED_OUT, TAKEN
 from dashboards.gallery import seen
@@ -108,14 +106,12 @@ class ChangesSocket(TellingSocket):
         if self.get_argument("seen", "") != seen(self._groups):
             self.write_message("changed")
 
-    def tell(self, push: Push) -> None:
+    def follow(self, push: Push) -> None:
         """There is something else to show, or nothing any more."""
+        super().follow(push)
         before, self._groups = self._groups, push.groups
-        if push.ended or not push.groups:
-            self.close(push.code)
-        elif push.groups != before:
-            with suppress(WebSocketClosedError):  # its page is on the way out by itself
-                self.write_message("changed")
+        if push.groups != before:
+            self.say("changed")
 
 
 def revoking_routes(prefix: str, site: Site) -> list[tuple[str, type[Any], dict[str, Any]]]:

@@ -46,7 +46,7 @@ from dashboards import (
 )
 from dashboards.bare_request import request_from
 from dashboards.catalog import Dashboard
-from dashboards.failure import keep_out
+from dashboards.failure import give_secrets
 from dashboards.identity import CurrentUser
 from dashboards.notebook import NotebookApplication, NotebookHandler
 from dashboards.page_socket import PageSocket
@@ -104,10 +104,9 @@ class OpenDashboard:
 
     def __init__(self, link: Link, order: Mapping[str, Any]) -> None:
         kept = {name: os.environ[name] for name in outputs.ENVIRONMENT}
-        environ = {**order["environ"], **kept}
         os.environ.clear()
-        os.environ.update(environ | order["secrets"])
-        keep_out(order["secrets"].values())
+        os.environ.update(order["environ"] | kept)
+        give_secrets(order["secrets"])
         time.tzset()
         if order["hub"]:
             hub_api.configure(hub_api.Access(**order["hub"]))

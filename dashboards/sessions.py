@@ -60,22 +60,17 @@ class Sessions:
     async def open(
         self,
         dashboard: Dashboard,
-        user: CurrentUser,
-        request: HTTPServerRequest,
-        files: str,
-        given: Mapping[str, str],
-        begun: Callable[[Session], object] = lambda _: None,
+        order: Mapping[str, Any],
+        begun: Callable[[Session], object],
     ) -> Session:
         """Run the notebook in a new session.
 
         Args:
-            files: where its page finds the scripts and styles that are the same for everybody.
-            given: what its environment has beside the server's own.
+            order: see `order_of`.
             begun: is given the session as soon as there is one.
 
         Raises OSError where there can be no process, or SessionEnded.
         """
-        order = self._order(dashboard, user, request, files, given)
         expected, self._expected = self._expected, None
         if expected is not None and expected.order == order and expected.is_fresh:
             session = expected
@@ -93,17 +88,9 @@ class Sessions:
             self._own_pages.add(dashboard.version)
         return session
 
-    def open_expected(
-        self,
-        dashboard: Dashboard,
-        user: CurrentUser,
-        request: HTTPServerRequest,
-        files: str,
-        given: Mapping[str, str],
-    ) -> None:
+    def open_expected(self, dashboard: Dashboard, order: Mapping[str, Any]) -> None:
         """Begin what `open` would do, for the very same request that is about to come."""
         if not self._open:
-            order = self._order(dashboard, user, request, files, given)
             self._expected = self._begin(dashboard, order)
 
     def _begin(self, dashboard: Dashboard, order: Mapping[str, Any]) -> Session:
@@ -112,7 +99,7 @@ class Sessions:
         self._open.append(session)
         return session
 
-    def _order(
+    def order_of(
         self,
         dashboard: Dashboard,
         user: CurrentUser,
@@ -120,7 +107,15 @@ class Sessions:
         files: str,
         given: Mapping[str, str],
     ) -> dict[str, Any]:
-        """All that the process of a session is told."""
+        """All that the process of a session is told.
+
+        Args:
+            dashboard: which it runs.
+            user: for whom.
+            request: of their browser.
+            files: where its page finds the scripts and styles that are the same for everybody.
+            given: what its environment has beside the server's own.
+        """
         settings = self.site.settings
         headers = {name: request.headers[name] for name in HEADERS if name in request.headers}
         return {

@@ -26,17 +26,9 @@ from typing import Any, Final, NoReturn
 
 from dashboards import identity
 from dashboards.cells import SHOW, Cell, cells_of, evaluated, names_used, remember_lines
-from dashboards.failure import keep_out, traceback_of
+from dashboards.failure import give_secrets, traceback_of
 from dashboards.magics import Shell
-from dashboards.this_process import (
-    adopt_orphans,
-    end_all_but,
-    end_with_parent,
-    gain_no_privilege,
-    hide_memory,
-    set_limits,
-    status_of,
-)
+from dashboards.this_process import confine, end_all_but, end_with_parent, status_of
 
 RAISED: Final = "A cell that loads its data failed."
 TOO_LONG: Final = "Loading its data took longer than {:g} seconds."
@@ -56,12 +48,8 @@ def main() -> int:
     """Have the cells run; returns the exit status."""
     order = json.load(sys.stdin)
     os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
-    hide_memory()
-    gain_no_privilege()
-    adopt_orphans()  # what a cell leaves behind stays below this process
-    set_limits(order["limits"])
-    os.environ.update(order["secrets"])
-    keep_out(order["secrets"].values())
+    confine(order["limits"])
+    give_secrets(order["secrets"])
     parent, file = os.getpid(), order["file"]
     child = os.fork()
     if not child:

@@ -15,11 +15,12 @@ from tornado.web import RequestHandler, StaticFileHandler
 from dashboards.activity import Activity
 from dashboards.catalog import Dashboard, dashboards_in, visible
 from dashboards.files import STATIC
-from dashboards.hub import Hub, Visitor
+from dashboards.hub import Hub
 from dashboards.page_templates import template
 from dashboards.processes import Processes
 from dashboards.sessions import Sessions
 from dashboards.settings import ADMIN, Settings
+from dashboards.visitors import Visitor
 
 if TYPE_CHECKING:
     from dashboards.announcing import AnnouncementSocket
@@ -38,15 +39,15 @@ class Site:
         self.cookie_secret = settings.cookie_secret or secrets.token_bytes(32)
         self.galleries: set[ChangesSocket] = set()
         self.announced_to: set[AnnouncementSocket] = set()
+        #: By group and name: the opening whose page is on the way to load once more, until when.
+        self.loading_again: dict[tuple[str, str], tuple[str, float]] = {}
         self.sessions = Sessions(self, processes)
 
     async def groups_changed(self, push: Push) -> bool:
         """The owner has these groups from now on. False: code of a notebook cannot be stopped."""
         self.hub.told(push.groups)
         closed = await self.sessions.keep_only(push.groups, push.code)
-        for gallery in tuple(self.galleries):
-            gallery.tell(push)
-        for page in tuple(self.announced_to):
+        for page in (*self.galleries, *self.announced_to):
             page.follow(push)
         return closed
 

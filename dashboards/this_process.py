@@ -36,6 +36,16 @@ def gain_no_privilege() -> None:
     _prctl(_SET_NO_NEW_PRIVS, 1)
 
 
+def confine(limits: Iterable[tuple[int, int]]) -> None:
+    """What code of notebooks may do in this process and below it, and how far it is seen: to be
+    called before there is any. What it leaves running stays below this process. See `set_limits`.
+    """
+    hide_memory()
+    gain_no_privilege()
+    adopt_orphans()
+    set_limits(limits)
+
+
 def set_limits(limits: Iterable[tuple[int, int]]) -> None:
     """Use no more of each resource (setrlimit(2)), nor more than was allowed so far."""
     for kind, most in limits:

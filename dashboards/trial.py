@@ -36,27 +36,27 @@ from dashboards.bare_request import request_from
 from dashboards.catalog import Dashboard
 from dashboards.cells import Cell, Content, names_used
 from dashboards.failure import Failure, noted
+from dashboards.imports import modules_named
 from dashboards.notebook import NotebookApplication, NotebookHandler
 from dashboards.rendering import dashboard_page, own_page, resources_at
 from dashboards.shared import as_given
 from dashboards.shared_process import run_shared
-from dashboards.trial_run import FOR_NOBODY, Outcome
+from dashboards.trial_run import FOR_NOBODY, LONGEST, SAID, Outcome
 
-_LONGEST: Final = 20_000  # characters of a traceback
-_SAID: Final = 200  # characters of what an error says
 _MOST: Final = 100  # packages that are told of
 _PATIENCE: Final = 5.0  # seconds for what a notebook does once its page is there
 _NOBODYS: Final = {"uri": "/", "protocol": "http", "host": "127.0.0.1", "headers": {}}
 _TOKEN: Final = {"headers": {}, "cookies": {}, "arguments": {}}
 
 
-def lines(path: Path, content: Content, began: float) -> Iterator[bytes]:
+def lines(path: Path, content: Content, began: float, draws: bool) -> Iterator[bytes]:
     """How it went; then its pictures, if there are any.
 
     Args:
         path: of the notebook, which need not be there.
         content: what is in it.
         began: when this began, by `time.monotonic`, which is one clock for all processes.
+        draws: whether pictures are wanted.
     """
     missing = missing_packages(content.cells, path.parent)
     left = _left_by_shared(content.cells, path)
@@ -73,7 +73,7 @@ def lines(path: Path, content: Content, began: float) -> Iterator[bytes]:
             missing=missing,
         )
         yield _line(asdict(outcome))
-        if not outcome.problem and not outcome.needs_viewer:
+        if draws and not outcome.problem and not outcome.needs_viewer:
             yield _line(_texts(miniature.pictures(session.document)))
 
 
@@ -182,9 +182,9 @@ def _told(failure: Failure | None) -> dict[str, str]:
     if said:
         problem += f": {said[1]}"
     return {
-        "problem": problem[:_SAID],
+        "problem": problem[:SAID],
         "cell": cell,
-        "traceback": trace[-_LONGEST:],
+        "traceback": trace[-LONGEST:],
     }
 
 
@@ -207,18 +207,17 @@ def missing_packages(cells: Iterable[Cell], folder: Path) -> tuple[str, ...]:
             continue  # it fails by itself
         if tree:
             found |= set(_imported(tree))
-    missing = sorted(name[:_SAID] for name in found if not _is_here(name, folder))
+    missing = sorted(name[:SAID] for name in found if not _is_here(name, folder))
     return tuple(missing[:_MOST])
 
 
 def _imported(tree: ast.AST) -> Iterator[str]:
-    for node in ast.iter_child_nodes(tree):
-        if isinstance(node, ast.Import):
-            yield from (alias.name.partition(".")[0] for alias in node.names)
-        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
-            yield node.module.partition(".")[0]
-        elif not isinstance(node, ast.Try):
-            yield from _imported(node)
+    waiting = [tree]  # a long sum is a deep tree: no recursion
+    while waiting:
+        for node in ast.iter_child_nodes(waiting.pop()):
+            yield from (name.partition(".")[0] for name in modules_named(node))
+            if not isinstance(node, ast.Try | ast.TryStar):
+                waiting.append(node)
 
 
 def _is_here(name: str, folder: Path) -> bool:

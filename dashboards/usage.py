@@ -51,7 +51,7 @@ class FavouriteHandler(_TellHandler):
             raise HTTPError(400)
         if wanted and not find(await self.site.shared_with(self.person, group, name), group, name):
             raise HTTPError(404)
-        status = await self.site.hub.tell_favourite(group, name, wanted=wanted)
+        status = await self.site.hub.telling.favourite(group, name, wanted=wanted)
         if status == 204:
             self.set_status(204)
         else:
@@ -70,7 +70,7 @@ class OpenedHandler(_TellHandler):
             raise HTTPError(400)
         if isinstance(seconds, bool) or not 0 < seconds <= _LONGEST_WAIT:
             raise HTTPError(400)
-        self.set_status(204 if self.site.hub.opening_ended(opening, seconds) else 404)
+        self.set_status(204 if self.site.hub.telling.opening_ended(opening, seconds) else 404)
 
 
 def usage_routes(prefix: str, site: Site) -> list[tuple[str, type[Any], dict[str, Any]]]:

@@ -16,7 +16,8 @@ from typing import Any
 from urllib.parse import urlencode
 
 from dashboards.catalog import Dashboard, dashboards_in
-from dashboards.hub_api import HubDataError, allowed, read
+from dashboards.cells import own_metadata
+from dashboards.hub_api import WRONG_FORM, HubDataError, allowed, get
 
 TIMEOUT = 30
 """Seconds to wait for the hub to count some hundred thousand openings."""
@@ -55,9 +56,9 @@ def usage(*by: str, days: int = 90, **only: str) -> list[Usage]:
     """
     query = urlencode({"by": by, "days": days, **only}, doseq=True)
     try:
-        return [_row(row) for row in json.loads(read(f"usage?{query}", TIMEOUT))["rows"]]
+        return [_row(row) for row in get(f"usage?{query}", TIMEOUT)["rows"]]
     except (LookupError, TypeError, ValueError):
-        raise HubDataError("The hub gave an answer of the wrong form.") from None
+        raise HubDataError(WRONG_FORM) from None
 
 
 def cards() -> dict[tuple[str, str], Dashboard]:
@@ -76,7 +77,8 @@ def budgets(dashboards: Iterable[Dashboard]) -> dict[tuple[str, str], float]:
 def _budget(path: str, _modified_ns: int, _size: int) -> float:
     """What one version of a file says; what makes no sense counts as nothing."""
     try:
-        given = json.loads(Path(path).read_text("utf-8"))["metadata"]["atrium"]["budget_seconds"]
+        notebook = json.loads(Path(path).read_text("utf-8"))
+        given = own_metadata(notebook["metadata"])["budget_seconds"]
     except (OSError, ValueError, RecursionError, LookupError, TypeError):
         return BUDGET
     is_number = isinstance(given, int | float) and not isinstance(given, bool)

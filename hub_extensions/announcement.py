@@ -21,9 +21,10 @@ from tornado.httputil import url_concat
 
 from . import audit, grants
 from .access.group_api import FULL_ADMIN_SCOPE
-from .access.requests import Refused, end_of, plain
+from .access.requests import end_of
+from .folders import DASHBOARD_SERVERS
+from .refusals import Refused, plain
 from .roles import ANNOUNCE
-from .signing_in.sign_out import DASHBOARD_SERVERS
 from .spawner import DashboardSpawner
 
 LONGEST: Final = 300

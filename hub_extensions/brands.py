@@ -14,7 +14,7 @@ import re
 import struct
 import tomllib
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -63,13 +63,7 @@ class Brand:
     @property
     def page(self) -> dict[str, Any]:
         """What templates get, here and in people's servers."""
-        return {
-            "name": self.name,
-            "logo": self.logo,
-            "is_letters": self.is_letters,
-            "icon": self.icon,
-            "css": self.css,
-        }
+        return asdict(self)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -9,8 +9,10 @@ import re
 from collections.abc import Collection, Iterable, Mapping
 from typing import Any, Final
 
+from .folders import ADMIN, ANALYSTS
+
 #: Roles of the owner tenant and the plain group that each gives. Exact and case-sensitive.
-ROLE_GROUPS: Final[Mapping[str, str]] = {"Tenant Admin": "admin", "Analyst": "analysts"}
+ROLE_GROUPS: Final[Mapping[str, str]] = {"Tenant Admin": ADMIN, "Analyst": ANALYSTS}
 
 #: The group of every member of the owner tenant.
 MEMBERS: Final = "user"

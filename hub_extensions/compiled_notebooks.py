@@ -20,10 +20,10 @@ from tornado.log import app_log
 
 from .accounts import access_lists, apart
 from .folders import dashboard_named
+from .notebook_files import LARGEST
 from .shared_places import places
 from .spawner import DashboardSpawner
 
-_LARGEST: Final = 16 * 1024 * 1024  # bytes of a notebook, and of its code
 _PATIENCE: Final = 30.0  # seconds
 _OWNER: Final = "compiler"
 #: As in `dashboards.cells`.
@@ -120,13 +120,12 @@ def read_for_all(path: Path, has_accounts: bool) -> bytes | None:
     # Its author may just now make a link of it, to what only the hub can read, or a pipe.
     descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
     with open(descriptor, "rb") as file:
-        mode = os.fstat(descriptor).st_mode
-        if not stat.S_ISREG(mode):
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
             return None
-        if has_accounts and (not mode & stat.S_IROTH or access_lists.has_list(descriptor)):
+        if has_accounts and not access_lists.is_for_all(descriptor):
             return None
-        notebook = file.read(_LARGEST + 1)
-    return notebook if len(notebook) <= _LARGEST else None
+        notebook = file.read(LARGEST + 1)
+    return notebook if len(notebook) <= LARGEST else None
 
 
 async def _compile(spawner: DashboardSpawner, path: Path, notebook: bytes) -> Path | None:

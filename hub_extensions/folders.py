@@ -9,14 +9,31 @@ from urllib.parse import unquote
 
 ADMIN: Final = "admin"
 LAB: Final = "lab"
+#: The servers of a person that show dashboards; there may be a lab beside them.
+DASHBOARD_SERVERS: Final = ("", ADMIN)
+#: The group of those who write dashboards; its folder is theirs to try things in.
+ANALYSTS: Final = "analysts"
 #: The group `<x>.publish` may publish to the folder `<x>`; it is no audience itself.
 PUBLISHERS_SUFFIX: Final = ".publish"
-_LONGEST_NAME: Final = 100
-_LONGEST_FILE_NAME: Final = 200
+#: Letters of a notebook's name, without its ending.
+LONGEST_NAME: Final = 200
+_LONGEST_FOLDER: Final = 100
+_LONGEST_FILE: Final = 255  # bytes, of most file systems
 
 
-def is_folder_name(name: str, longest: int = _LONGEST_NAME) -> bool:
-    """Whether a folder of notebooks, and so a group, can have this name; or a notebook."""
+def is_folder_name(name: str) -> bool:
+    """Whether a folder of notebooks, and so a group, can have this name."""
+    return is_plain_name(name, _LONGEST_FOLDER)
+
+
+def is_notebook_name(name: str) -> bool:
+    """Whether a notebook can have this name, without its ending."""
+    return is_plain_name(name, LONGEST_NAME)
+
+
+def is_plain_name(name: str, longest: int) -> bool:
+    """Whether somebody can give a file or folder this name: it is no path, nothing hidden, and can
+    be seen as it is."""
     return (
         0 < len(name) <= longest
         and name == name.strip()
@@ -27,15 +44,21 @@ def is_folder_name(name: str, longest: int = _LONGEST_NAME) -> bool:
 
 
 def is_audience(name: str) -> bool:
-    """Whether a folder of this name is an audience; one of those who publish is none."""
-    return is_folder_name(name) and not name.endswith(PUBLISHERS_SUFFIX)
+    """Whether there can be an audience of this name."""
+    return is_folder_name(name) and is_shown(name)
+
+
+def is_shown(folder: str) -> bool:
+    """Whether a folder that is there is an audience; a hidden one, or one of those who publish, is
+    none."""
+    return not folder.startswith(".") and not folder.endswith(PUBLISHERS_SUFFIX)
 
 
 def dashboard_named(text: str) -> tuple[str, str] | None:
     """Group and notebook in `<group>/<notebook>`, None for what can be no dashboard's name."""
     group, _, name = text.partition("/")
-    fits = is_folder_name(group) and is_folder_name(name, _LONGEST_FILE_NAME)
-    return (group, name) if fits else None
+    fits = is_folder_name(group) and is_notebook_name(name)
+    return (group, name) if fits and len(name.encode()) <= _LONGEST_FILE else None
 
 
 def dashboard_in(address: str) -> str:
@@ -70,10 +93,7 @@ def audiences(notebooks: Path) -> list[Path]:
         return sorted(
             entry
             for entry in notebooks.iterdir()
-            if entry.is_dir()
-            and not entry.is_symlink()
-            and not entry.name.startswith(".")
-            and not entry.name.endswith(PUBLISHERS_SUFFIX)
+            if entry.is_dir() and not entry.is_symlink() and is_shown(entry.name)
         )
     except OSError:
         return []

@@ -16,12 +16,11 @@ from pathlib import Path
 from typing import Any, Final
 
 import psutil
-from jupyterhub.apihandlers.base import APIHandler
 from sqlalchemy.engine import Engine
-from tornado import web
 
 from . import server_limits, template_process
-from .roles import READ_ACCESS
+from .api_handlers import ReadsAccess
+from .folders import DASHBOARD_SERVERS
 from .server_limits import family_of
 from .signing_in import sessions
 from .spawner import DashboardSpawner
@@ -35,11 +34,11 @@ _LONGEST_REFERENCE: Final = 32
 _WITHOUT_DASHBOARDS: Final = 2
 
 
-class HealthHandler(APIHandler):
+class HealthHandler(ReadsAccess):
     """Answers, sizes in bytes and times in seconds:
 
         {"up": 3600.5, "signed_in": 12,
-         "servers": {"ready": 9, "starting": 1, "killed": 0, "open_dashboards": 14},
+         "servers": {"ready": 9, "labs": 2, "starting": 1, "killed": 0, "open_dashboards": 14},
          "queue": {"waiting": 0, "starting": 1, "at_once": 4},
          "provider": {"notice": "" or a sentence, "away": null or 12.5, "promised": 30.0},
          "template": {"state": "ready", "starting" or "off", "memory": 250000000 or null},
@@ -49,16 +48,10 @@ class HealthHandler(APIHandler):
          "failures": [{"at": "2026-01-31T12:00:00Z", "user": ..., "group": ..., "dashboard": ...,
                        "reference": "1a2b3c4d" or ""}]}
 
-    `failures` are dashboards that could not be drawn, the newest first; with `?reference=` those of
-    that reference, as a viewer was shown it.
+    `ready` are servers of dashboards; labs that are ready are counted beside them. `failures` are
+    dashboards that could not be drawn, the newest first; with `?reference=` those of that
+    reference, as a viewer was shown it.
     """
-
-    async def prepare(self) -> None:
-        """Refuse who may not read this, before anything is looked up."""
-        await super().prepare()
-        # `needs_scope` knows JupyterHub's own scopes only.
-        if not self.current_user or READ_ACCESS not in self.expanded_scopes:
-            raise web.HTTPError(403)
 
     async def get(self) -> None:
         """Answer as the class says."""
@@ -69,7 +62,8 @@ class HealthHandler(APIHandler):
             for spawner in user.spawners.values()
             if isinstance(spawner, DashboardSpawner)
         ]
-        pids = [spawner.pid for spawner in spawners if spawner.ready]
+        ready = [spawner for spawner in spawners if spawner.ready]
+        pids = [spawner.pid for spawner in ready if spawner.name in DASHBOARD_SERVERS]
         provider = self.authenticator.follower.provider
         away = provider.away_since
         report = {
@@ -77,6 +71,7 @@ class HealthHandler(APIHandler):
             "signed_in": sessions.count(self.db),
             "servers": {
                 "ready": len(pids),
+                "labs": len(ready) - len(pids),
                 "starting": sum(spawner.pending == "spawn" for spawner in spawners),
                 "killed": len(server_limits.killed),
             },

@@ -9,15 +9,15 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Collection
-from typing import Final
+from typing import Any, Final
 
 from jupyterhub.user import User
 from tornado import web
 
 from . import brands, local_service
 from .accounts.unix_accounts import Isolation
+from .folders import ANALYSTS
 from .publishing import rights
-from .publishing.rights import ANALYSTS
 from .roles import PUBLISH
 from .settings import Settings
 
@@ -30,6 +30,12 @@ SCOPES: Final = [
     "access:servers!server",  # check who opens it (the `server` role has it too),
     PUBLISH,  # and hand in what was written in it, to be published (`publishing.api`).
 ]
+
+
+def set_up(c: Any, given: Settings, isolation: Isolation) -> None:
+    """Say who can have a lab, and what it is told. Called by the configuration."""
+    c.DashboardSpawner.lab_environment = environment_for(given)
+    c.DashboardSpawner.lab_obstacle = obstacle(given, isolation)
 
 
 def check_allowed(groups: Collection[str], obstacle: str) -> None:

@@ -63,6 +63,16 @@ def endpoints(settings: Settings, state: State) -> dict[str, str]:
     return public | {name: direct[name] for name in asked_by_the_hub}
 
 
+def set_up(c: Any, settings: Settings, state: State) -> None:
+    """Have people signed in by the stand-in, when no project is configured. It starts with the hub,
+    so it cannot be asked for its endpoints before. Called by the configuration."""
+    if settings.is_local:
+        c.DescopeAuthenticator.base_uri = base_uri(settings)
+        c.DescopeAuthenticator.provider_metadata = endpoints(settings, state)
+        c.DescopeAuthenticator.management_key = state.secret(MANAGEMENT_KEY)
+        c.DescopeAuthenticator.management_uri = direct_uri(settings, state)
+
+
 def services(
     settings: Settings, state: State, folder: Path, ahead: str, brand: Brand
 ) -> list[dict[str, Any]]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from hashlib import sha256
 from importlib.util import find_spec
 from pathlib import Path
@@ -17,6 +16,7 @@ from . import announcement
 from .access.request_queue import open_requests
 from .brands import Brands
 from .folders import folders_for
+from .settings import Settings
 from .spawner import killed_servers
 
 TEMPLATES: Final = Path(__file__).with_name("pages")
@@ -55,19 +55,26 @@ HEADERS: Final = {
 }
 
 
-def template_vars(
-    notebooks: Path, contacts: Iterable[str], ahead: str, brands: Brands
-) -> dict[str, Any]:
-    """What our templates need beside JupyterHub's own variables.
+def set_up(c: Any, given: Settings, ahead: str, brands: Brands) -> None:
+    """Have the hub's pages look as ours. Called by the configuration.
 
     Args:
-        contacts: whom to ask.
         ahead: the address of a script that has the browser fetch what dashboards ask for.
     """
+    c.JupyterHub.template_paths = [str(TEMPLATES)]
+    c.JupyterHub.template_vars = _template_vars(given, ahead, brands)
+    c.JupyterHub.default_url = landing
+    origins = sorted(given.embed_origins)
+    settings = {"headers": HEADERS, "brands": brands, "embed_origins": origins}
+    c.JupyterHub.tornado_settings = settings
+
+
+def _template_vars(given: Settings, ahead: str, brands: Brands) -> dict[str, Any]:
+    """What our templates need beside JupyterHub's own variables."""
 
     def has_dashboards(user: User | None) -> bool:
         return user is not None and bool(
-            folders_for(notebooks, (group.name for group in user.groups))
+            folders_for(given.notebooks, (group.name for group in user.groups))
         )
 
     return {
@@ -75,7 +82,7 @@ def template_vars(
         "killed_servers": killed_servers,
         "sheet_version": sheet_version(),
         "has_dashboards": has_dashboards,
-        "contacts": sorted(contacts),
+        "contacts": sorted(given.hub_admins),  # whom to ask
         "ahead": ahead,
         "open_requests": open_requests,
         "announcement": announcement.seen_by,

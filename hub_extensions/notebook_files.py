@@ -17,10 +17,10 @@ from pathlib import Path
 from typing import Final
 from urllib.parse import unquote
 
-from .folders import ADMIN, PUBLISHERS_SUFFIX
+from .folders import ADMIN, is_shown
 
-#: A larger file is not read, by the dashboard servers neither.
-LARGEST: Final = 64 * 1024 * 1024
+#: Bytes of a notebook; a larger file is none, for the dashboard servers neither.
+LARGEST: Final = 16 * 1024 * 1024
 _IN_LINK: Final = re.compile(r"/dashboards/([^/?#]+)/([^/?#]+)/?(?:[?#&].*)?$")
 
 
@@ -51,9 +51,7 @@ def notebooks_in(root: Path) -> tuple[Notebook, ...]:
     """
     found: list[Notebook] = []
     for folder in os.scandir(root.resolve()):
-        if folder.name.startswith(".") or folder.name.endswith(PUBLISHERS_SUFFIX):
-            continue
-        if folder.is_dir(follow_symlinks=False):
+        if is_shown(folder.name) and folder.is_dir(follow_symlinks=False):
             found += _notebooks_of(Path(folder.path))
     return tuple(sorted(found, key=lambda notebook: (notebook.group, notebook.name)))
 

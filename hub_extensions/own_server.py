@@ -5,14 +5,17 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any, Final
 
+from jupyterhub import orm
 from jupyterhub.apihandlers.base import APIHandler
 from jupyterhub.spawner import Spawner
 from jupyterhub.user import User
 from tornado import web
 
+from .api_handlers import told_in
 from .folders import dashboard_named, has_dashboard
 
-_ASKED: Final = ("group", "dashboard")
+#: What JupyterHub lets the token of a server do; the server is named after it, as `<owner>/<name>`.
+_ENTERS: Final = "access:servers!server="
 
 
 class OwnServerHandler(APIHandler):
@@ -22,7 +25,7 @@ class OwnServerHandler(APIHandler):
     def owner(self) -> User:
         """The person whose server asks. Raises web.HTTPError: 403 for everybody else."""
         user = self.current_user
-        if not isinstance(user, User) or not is_own_server(self, user):
+        if not isinstance(user, User) or not _is_own_server(self, user):
             raise web.HTTPError(403)
         return user
 
@@ -30,7 +33,7 @@ class OwnServerHandler(APIHandler):
     def server(self) -> Spawner | None:
         """The server that asks, None if it has ended."""
         for spawner in self.owner.spawners.values():
-            if f"access:servers!server={self.owner.name}/{spawner.name}" in self.expanded_scopes:
+            if f"{_ENTERS}{self.owner.name}/{spawner.name}" in self.expanded_scopes:
                 return spawner
         return None
 
@@ -40,9 +43,7 @@ class OwnDashboardHandler(OwnServerHandler):
 
     def asked(self) -> tuple[Any, str, str]:
         """The server, the group and the name. Raises web.HTTPError: 403 for any other."""
-        spawner, asked = self.server, self.get_json_body()
-        words = [asked.get(name) if isinstance(asked, dict) else None for name in _ASKED]
-        named = dashboard_named("/".join(word if isinstance(word, str) else "" for word in words))
+        spawner, named = self.server, dashboard_in_body(told_in(self))
         if spawner is None or named is None or not runs(spawner, *named):
             raise web.HTTPError(403)
         return spawner, *named
@@ -53,9 +54,21 @@ def runs(spawner: Any, group: str, name: str) -> bool:
     return group in spawner.readable() and has_dashboard(Path(spawner.notebooks), group, name)
 
 
-def is_own_server(handler: APIHandler, user: User) -> bool:
+def dashboard_in_body(body: dict[str, Any]) -> tuple[str, str] | None:
+    """The `group` and `dashboard` that a body names, None if it names none."""
+    group, name = body.get("group"), body.get("dashboard")
+    fits = isinstance(group, str) and isinstance(name, str)
+    return dashboard_named(f"{group}/{name}") if fits else None
+
+
+def is_of_server(token: orm.APIToken) -> bool:
+    """Whether a token is one that the hub gave to a server."""
+    return any(scope.startswith(_ENTERS) for scope in token.scopes)
+
+
+def _is_own_server(handler: APIHandler, user: User) -> bool:
     """Whether a person's own server asks."""
-    servers = f"access:servers!server={user.name}/"
+    servers = f"{_ENTERS}{user.name}/"
     return handler.get_token() is not None and any(
         scope.startswith(servers) for scope in handler.expanded_scopes
     )

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any, Final
 
+from .folders import ADMIN
+
 #: Read who may see what and why, who opens what, and the audit trail.
 READ_ACCESS: Final = "custom:atrium:read"
 
@@ -38,7 +40,7 @@ ROLES: Final[list[dict[str, Any]]] = [
     {
         "name": "group-manager",
         "description": "Members of the group admin: see people and manage groups",
-        "groups": ["admin"],
+        "groups": [ADMIN],
         "scopes": [
             "admin-ui",  # open the hub's admin page,
             "list:users",  # which is blank without the list of people,

@@ -1,4 +1,4 @@
-"""The services that the hub starts and watches: everybody's scripts, the culler, the stand-in."""
+"""What the hub starts and watches: everybody's scripts, the culler, the stand-in, the template."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 from typing import Any, Final
 
-from . import brands, local_service
+from . import brands, local_service, template_process
 from .brands import Brand
 from .settings import Settings
 from .state import State
@@ -43,6 +43,13 @@ def server_environment(settings: Settings) -> dict[str, str]:
     origins = " ".join(sorted(settings.embed_origins))
     told = {"ATRIUM_EMBED_ORIGINS": origins} if origins else {}
     return told | ({"ATRIUM_DATA": str(settings.data)} if settings.data else {})
+
+
+def start_template(settings: Settings, state: State) -> None:
+    """Start what servers are forked from, so that they need no second to start. Called by the
+    configuration."""
+    if settings.template:
+        template_process.start(state.folder / "template", settings.notebooks)
 
 
 def services(settings: Settings, state: State, folder: Path, brand: Brand) -> list[dict[str, Any]]:

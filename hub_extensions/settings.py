@@ -17,7 +17,9 @@ from pydantic import Field, ValidationError, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 from pydantic_settings.sources import DotEnvSettingsSource
 
+from .claims import CUSTOMERS, MEMBERS
 from .first_problem import sentence
+from .folders import ADMIN, ANALYSTS, LAB
 from .setting_forms import (
     DEFAULT_URL,
     AccentColour,
@@ -43,7 +45,7 @@ LOCAL_PROJECT_ID = "PlocalStandInForDescope00000"
 LOCAL_OWNER_TENANT = "acme"
 LOCAL_CUSTOMER_TENANTS = frozenset({"globex"})
 #: Groups, folders and servers of the hub's own, after which no tenant may be called.
-OWN_NAMES = ("admin", "user", "analysts", "customers", "lab")
+OWN_NAMES = (ADMIN, MEMBERS, ANALYSTS, CUSTOMERS, LAB)
 
 _LOOPBACK = (ipaddress.ip_network("127.0.0.1"), ipaddress.ip_network("::1"))
 _NEEDED = {

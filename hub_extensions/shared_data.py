@@ -15,9 +15,7 @@ import contextlib
 import hashlib
 import json
 import os
-import resource
 import secrets
-import shutil
 import time
 from collections import defaultdict
 from dataclasses import dataclass
@@ -28,7 +26,7 @@ from tornado import web
 from tornado.log import app_log
 
 from . import folder_secrets
-from .accounts import apart, unix_accounts
+from .accounts.folder_process import FolderProcess
 from .notebook_files import LARGEST
 from .own_server import OwnDashboardHandler, runs
 from .shared_places import places
@@ -124,53 +122,18 @@ async def _run(
 ) -> dict[str, str] | None:
     """Have the cells run and their outcome written; None, or why they could not."""
     try:
-        secrets_of_folder = folder_secrets.of(Path(spawner.state_folder), group)
+        process = FolderProcess(spawner=spawner, folder=group, purpose="shared")
+        status = await process.run(
+            "dashboards.shared_process",
+            {"notebook": str(notebook)},
+            file=descriptor,
+            last_moment=_LAST_MOMENT,
+        )
     except folder_secrets.SecretsError as error:
         return {"sentence": folder_secrets.SENTENCE, "traceback": str(error)}
-    uid = spawner.unix_id(f"shared {group}") if spawner.ids else None
-    home = Path(spawner.homes) / f"shared {group}"
-    unix_accounts.make_home(home, uid)
-    order = {
-        "notebook": str(notebook),
-        "file": descriptor,
-        "seconds": spawner.shared_seconds,
-        "secrets": secrets_of_folder,
-        "limits": list(limits_of(spawner, uid).items()),
-    }
-    status = await apart.run(
-        "dashboards.shared_process",
-        given=json.dumps(order).encode(),
-        seconds=spawner.shared_seconds + _LAST_MOMENT,
-        uid=uid,
-        groups=[spawner.folder_id(group)] if uid is not None else [],
-        pass_fds=[descriptor],
-        cwd=home,
-        env=environment_of(spawner, home),
-        umask=0o077,
-    )
     if status is None:
         app_log.error("Loading the data of %s does not come to an end", notebook)
     return None if status == 0 else _explained(descriptor)
-
-
-def limits_of(spawner: DashboardSpawner, uid: int | None) -> dict[int, int]:
-    """What a process of this account (None: the hub's) that runs a notebook for all its viewers can
-    use up of each resource."""
-    most = {**unix_accounts.LIMITS, resource.RLIMIT_CORE: 0}
-    if uid is None:  # of an account that has other processes too
-        del most[resource.RLIMIT_NPROC]
-    if spawner.mem_limit:
-        most[resource.RLIMIT_DATA] = spawner.mem_limit
-    # The hub's database may be on the same disk.
-    free = shutil.disk_usage(Path(spawner.shared).parent).free
-    most[resource.RLIMIT_FSIZE] = min(most[resource.RLIMIT_FSIZE], free // 2)
-    return most
-
-
-def environment_of(spawner: DashboardSpawner, home: Path) -> dict[str, str]:
-    """The environment of such a process: nothing of the hub's."""
-    kept = {name: os.environ[name] for name in spawner.env_keep if name in os.environ}
-    return kept | spawner.server_environment | {"HOME": str(home), "MPLBACKEND": "agg"}
 
 
 def _explained(descriptor: int) -> dict[str, str]:

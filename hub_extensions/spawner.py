@@ -28,7 +28,7 @@ from traitlets import Callable as CallableTrait
 from . import lab, server_limits, template_process
 from .accounts import unix_accounts
 from .accounts.account_spawner import AccountSpawner, home_name
-from .folders import ADMIN, LAB, dashboard_in, folders_for
+from .folders import ADMIN, DASHBOARD_SERVERS, LAB, dashboard_in, folders_for
 from .roles import READ_ACCESS
 from .start_queue import StartQueue
 
@@ -138,7 +138,7 @@ class DashboardSpawner(AccountSpawner):
         if self.name == LAB:
             lab.check_allowed(groups, self.lab_obstacle)
             return
-        if self.name not in {"", ADMIN}:
+        if self.name not in DASHBOARD_SERVERS:
             raise web.HTTPError(403, "There is no such page.")
         if self.name == ADMIN and ADMIN not in groups:
             raise web.HTTPError(403, "This is for administrators only.")

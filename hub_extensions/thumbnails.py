@@ -159,7 +159,7 @@ async def _made(spawner: DashboardSpawner, path: Path) -> tuple[Path, ...]:
     notebook = await asyncio.to_thread(read_for_all, path, bool(spawner.ids))
     if notebook is None:
         return ()
-    found = await trial(spawner, path.parent.name, path.stem, notebook, in_background=True)
+    found = await trial(spawner, path.parent.name, path.stem, notebook, for_card=True)
     if found.problem:
         what = found.error or "no error of its code"  # not the text: it may hold any value
         app_log.info("No picture of %s: %s, %s", path, found.cell or "no cell", what)

@@ -15,9 +15,10 @@ import secrets as random
 import tempfile
 import time
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import MappingProxyType
 from typing import Annotated, Final
 
 from pydantic import (
@@ -31,10 +32,10 @@ from pydantic import (
 from tornado.log import app_log
 
 from . import folder_secrets
-from .accounts import access_lists, apart, unix_accounts
+from .accounts import access_lists
+from .accounts.folder_process import FolderProcess
 from .folders import ADMIN
 from .pictures import LARGEST, is_picture
-from .shared_data import environment_of, limits_of
 from .spawner import DashboardSpawner
 
 _LAST_MOMENTS: Final = 45.0  # seconds beyond those of the notebook: for its pictures, and to end
@@ -46,6 +47,7 @@ _NOT_TRIED: Final = "What only admins see is not tried: it asks the hub, which a
 _NOT_ANY_MORE: Final = "It was not tried: you may not publish to this folder any more."
 _LONGEST_TYPE: Final = 60
 _NICE: Final = 19
+_NOTHING: Final[Mapping[str, bytes]] = MappingProxyType({})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,7 +65,8 @@ class Trial:
         needs_viewer: it asks who looks at it, also if it goes on when nobody does. It was tried
             as far as it came, and nothing of it is drawn.
         missing: the packages that it imports and that are not installed.
-        pictures: by colour scheme, `light` and `dark`, a PNG; none where it cannot be drawn.
+        pictures: by colour scheme, `light` and `dark`, a PNG; none where it cannot be drawn, or was
+            not to be.
     """
 
     problem: str = ""
@@ -113,7 +116,8 @@ async def trial(
     name: str,
     notebook: bytes,
     *,
-    in_background: bool = False,
+    beside: Mapping[str, bytes] = _NOTHING,
+    for_card: bool = False,
     still_may: Callable[[], bool] = lambda: True,
 ) -> Trial:
     """Run a notebook from top to bottom; one of a folder after the other, two in all.
@@ -123,7 +127,8 @@ async def trial(
         folder: the group in whose folder it runs, as if it were there.
         name: of the notebook, without its ending.
         notebook: the file itself.
-        in_background: nobody waits for it: others go first.
+        beside: data files by their paths below the folder, which are as if they were there too.
+        for_card: it is run for its pictures, which are drawn only then. Others go first.
         still_may: asked when its turn has come, whether it is still to run.
 
     Raises:
@@ -136,8 +141,7 @@ async def trial(
             return Trial(problem=_NOT_ANY_MORE)
         try:
             with tempfile.TemporaryFile() as file:
-                nice = _NICE if in_background else 0
-                await _run(spawner, folder, name, notebook, file.fileno(), nice)
+                await _run(spawner, folder, name, (notebook, beside), file.fileno(), for_card)
                 return await asyncio.to_thread(told_in, file.fileno())
         except folder_secrets.SecretsError as error:
             app_log.error("The secrets of the folder %s: %s", folder, error)
@@ -148,41 +152,40 @@ async def trial(
 
 
 async def _run(
-    spawner: DashboardSpawner, folder: str, name: str, notebook: bytes, file: int, nice: int
+    spawner: DashboardSpawner,
+    folder: str,
+    name: str,
+    given: tuple[bytes, Mapping[str, bytes]],
+    file: int,
+    for_card: bool,
 ) -> None:
-    secrets = folder_secrets.of(Path(spawner.state_folder), folder)
-    owner = f"trial {folder}"
-    uid = spawner.unix_id(owner) if spawner.ids else None
-    home = Path(spawner.homes) / owner
+    notebook, beside = given
+    process = FolderProcess(spawner=spawner, folder=folder, purpose="trial")
+    home = process.home
     await _remove(home)  # of a hub that was killed
-    unix_accounts.make_home(home, uid)
     place = Path(spawner.notebooks).resolve() / folder
     if not place.is_dir():
         place = home  # the folder is made with its first notebook
-    elif uid is not None:  # perhaps no server has opened it yet
+    elif spawner.ids:  # perhaps no server has opened it yet
         readers = {access_lists.group(spawner.folder_id(folder)): access_lists.READ}
         access_lists.guard(place, readers, spawner.ids)
     order = {
         "folder": str(place),
         "name": name,
-        "file": file,
+        "size": len(notebook),
+        "beside": [(path, len(content)) for path, content in beside.items()],
         "began": time.monotonic(),
-        "seconds": spawner.shared_seconds,
-        "limits": list(limits_of(spawner, uid).items()),
-        "nice": nice,
-        "secrets": secrets,
+        "nice": _NICE if for_card else 0,
+        "draws": for_card,
     }
     try:
-        await apart.run(
+        await process.run(
             "dashboards.trial_run",
-            given=json.dumps(order).encode() + b"\n" + notebook,
-            seconds=spawner.shared_seconds + _LAST_MOMENTS,
-            uid=uid,
-            groups=[spawner.folder_id(folder)] if uid is not None else [],
-            pass_fds=[file],
-            cwd=home,
-            env=environment_of(spawner, home) | {"TMPDIR": str(home)},
-            umask=0o077,
+            order,
+            file=file,
+            last_moment=_LAST_MOMENTS,
+            after=b"".join((notebook, *beside.values())),
+            env=process.environment | {"TMPDIR": str(home)},
             stdout=asyncio.subprocess.DEVNULL,
             stderr=asyncio.subprocess.DEVNULL,  # what it says is the notebook's, not the log's
         )

@@ -14,7 +14,6 @@ import sys
 import tempfile
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote
 
 PLACE = "preview"
 """The address of the preview, under the lab's own."""
@@ -32,11 +31,6 @@ def folder_name(*below: str) -> str:
     return " · ".join((work_folder().name, *below))
 
 
-def place_of(folder: str, name: str) -> str:
-    """The end of a notebook's address in the preview, percent-encoded."""
-    return f"{quote(folder, safe='')}/{quote(name, safe='')}"
-
-
 def preview_server() -> dict[str, Any]:
     """What jupyter-server-proxy is told (its entry point `jupyter_serverproxy_servers`)."""
     folder = tempfile.mkdtemp(prefix="atrium-preview-")  # this account's alone
@@ -48,7 +42,7 @@ def preview_server() -> dict[str, Any]:
         "absolute_url": True,
         "timeout": 60,
         # A page that is merely open is no use of the lab.
-        "exclude_last_activity_patterns": [r".*/(ws|changes|alive)$"],
+        "exclude_last_activity_patterns": [r".*/(ws|changes|alive|announcement)$"],
         "launcher_entry": {
             "title": "Preview as dashboard",
             "icon_path": os.fspath(_HERE.parent / "static" / "mark.svg"),

@@ -17,8 +17,9 @@ from tornado.ioloop import PeriodicCallback
 from tornado.web import HTTPError, RequestHandler, authenticated
 from tornado.websocket import WebSocketHandler
 
+from dashboards.addresses import place_of
 from dashboards.close_codes import SIGNED_OUT
-from dashboards.lab import PLACE, folder_name, place_of
+from dashboards.lab import PLACE, folder_name
 
 _LOOK = 60  # seconds between two looks whether a kernel computes
 

@@ -28,7 +28,8 @@ from tornado.routing import Router
 from tornado.web import RequestHandler
 
 from dashboards.catalog import Dashboard, dashboards_of
-from dashboards.hub import Hub, Visitor
+from dashboards.hub import Hub
+from dashboards.hub_client import HubClient
 from dashboards.identity import CurrentUser
 from dashboards.lab import folder_name, work_folder
 from dashboards.lab.preview_pages import preview_pages
@@ -38,7 +39,9 @@ from dashboards.routes import Routes
 from dashboards.server import run
 from dashboards.settings import Settings, drop_secrets, settings_from
 from dashboards.site import Site
+from dashboards.telling import Telling
 from dashboards.this_process import end_with_parent
+from dashboards.visitors import Visitor
 
 _DEEPEST: Final = 4
 _MOST_FOLDERS: Final = 200
@@ -60,8 +63,29 @@ class _Looking(Visitor):
         return False
 
 
+class _AsksNobody(HubClient):
+    """The hub knows nothing of who does not exist."""
+
+    async def _fetch(self, path: str) -> None:
+        return None
+
+
+class _TellsNobody(Telling):
+    """A preview is no use of a dashboard, and the hub keeps nothing of a sample viewer's."""
+
+    def opened(self, group: str, dashboard: str) -> str:
+        """No key: of this opening no more can be said."""
+        return ""
+
+    def gallery_shown(self) -> None:
+        """The hub has no pictures of these."""
+
+    async def _tell(self, path: str, said: dict[str, Any]) -> int:
+        return 0
+
+
 class PreviewHub(Hub):
-    """In the place of the hub: says that a sample viewer is at the door, and asks nobody.
+    """In the place of the hub: says that a sample viewer is at the door; asks and tells nobody.
 
     Args:
         folders: the names of all folders there are, any of which may be published for them.
@@ -70,7 +94,8 @@ class PreviewHub(Hub):
     def __init__(
         self, settings: Settings, sample: CurrentUser, folders: Callable[[], frozenset[str]]
     ) -> None:
-        super().__init__(settings)
+        super().__init__(settings, _AsksNobody(settings))
+        self.telling = _TellsNobody(self.client)
         self.sample, self._folders = sample, folders
 
     async def visitor(self, handler: RequestHandler) -> Visitor:
@@ -84,15 +109,8 @@ class PreviewHub(Hub):
         """What the notebook is told of its viewer."""
         return self.sample
 
-    def opened(self, group: str, dashboard: str) -> str:
-        """A preview is no use of a dashboard: nothing is told of it."""
-        return ""
-
     async def shared_data(self, group: str, dashboard: str) -> None:
         """Shared cells run in the preview's own process, as all others."""
-
-    async def _fetch(self, path: str) -> None:
-        """The hub knows nothing of who does not exist."""
 
 
 class PreviewSite(Site):

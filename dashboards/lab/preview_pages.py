@@ -12,15 +12,16 @@ import time
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
-from urllib.parse import urlencode
+from urllib.parse import urlencode, urlsplit
 
 from tornado.httpclient import AsyncHTTPClient, HTTPClientError, HTTPRequest
 from tornado.iostream import StreamClosedError
 from tornado.web import Application
 
+from dashboards.addresses import place_of
 from dashboards.catalog import Dashboard, find
-from dashboards.gallery import updated
-from dashboards.lab import place_of
+from dashboards.gallery import ago
+from dashboards.lab.beside import Beside, files_beside
 from dashboards.pages import Message, PlainHandler
 from dashboards.site import log_request
 
@@ -72,7 +73,7 @@ class IndexHandler(PreviewHandler):
                 "title": one.title,
                 "file": f"{one.name}.ipynb",
                 "folder": one.group,
-                "saved": updated(now - one.modified_ns / 1e9).replace("Updated", "Saved", 1),
+                "saved": f"Saved {ago(now - one.modified_ns / 1e9)}",
                 "url": f"{self.root}show/{place_of(one.group, one.name)}",
                 "name": one.name,
                 "problem": one.problem or "",
@@ -140,19 +141,31 @@ class ChangesHandler(PreviewHandler):
 
 
 class PublishHandler(PreviewHandler):
-    """`<prefix>publish`: has the hub check a notebook, and leads to its page of that."""
+    """`<prefix>publish`: asks which files are to come with a notebook, if there are any beside it;
+    has the hub check it, and leads to its page of that."""
 
     async def post(self) -> None:
-        """A form of a page of ours, with `folder` and `name`."""
-        if self.request.headers.get("Sec-Fetch-Site", "same-origin") != "same-origin":
+        """A form of a page of ours, with `folder` and `name`; and once files were asked for with
+        `chosen`, and each `file`."""
+        if not self._is_ours:
             self.say(Message(title="That did not work", text="Publish from the preview."), 403)
             return
         dashboard = self.dashboard(self.get_argument("folder"), self.get_argument("name"))
         if dashboard is None:
             self.say(_GONE, 404)
             return
+        files: list[Beside] = []
+        if not dashboard.problem:  # else the hub says what is wrong with it
+            files = await asyncio.to_thread(files_beside, dashboard.path)
+        if files and not self.get_argument("chosen", ""):
+            lab = lab_of(self.root)
+            values = {"dashboard": dashboard, "beside": files, "root": self.root, "lab": lab}
+            self.finish(self.page("preview_files.html", **values))
+            return
+        wanted = set(self.get_arguments("file", strip=False))
+        names = [file.name for file in files if file.name in wanted]
         try:
-            check = await self._check(dashboard)
+            check = await self._check(dashboard, names)
         except (HTTPClientError, OSError, ValueError, KeyError) as error:
             log.warning("%s was not taken for publishing: %s", dashboard.name, error)
             self.say(_refused(error), 502)
@@ -160,22 +173,38 @@ class PublishHandler(PreviewHandler):
         hub = self.previews.settings.hub_prefix
         self.redirect(f"{hub}publish?{urlencode({'check': check})}")
 
-    async def _check(self, dashboard: Dashboard) -> str:
-        """Send the notebook; returns by what the hub knows its check."""
-        settings = self.previews.settings
+    @property
+    def _is_ours(self) -> bool:
+        """Whether a page of ours sends this; older browsers, Safari before 16.4, tell no more than
+        its origin."""
+        headers = self.request.headers
+        if "Sec-Fetch-Site" in headers:
+            return headers["Sec-Fetch-Site"] == "same-origin"
+        origin = headers.get("Origin", "")
+        return self.site.is_own_origin(origin) or urlsplit(origin).netloc == self.request.host
+
+    async def _check(self, dashboard: Dashboard, names: list[str]) -> str:
+        """Send the notebook and files beside it; returns by what the hub knows its check."""
+        answer = await self._send("POST", "checks", dashboard.name, dashboard.path)
+        check = str(json.loads(answer)["id"])
+        for name in names:
+            await self._send("PUT", f"checks/{check}/files", name, dashboard.path.parent / name)
+        return check
+
+    async def _send(self, method: str, path: str, name: str, file: Path) -> bytes:
+        """Send a file to the hub; returns what that answers."""
         request = HTTPRequest(
-            f"{settings.api_url}/publishing/checks?{urlencode({'name': dashboard.name})}",
-            method="POST",
+            f"{self.previews.settings.api_url}/publishing/{path}?{urlencode({'name': name})}",
+            method=method,
             headers={
                 "Authorization": f"token {self.previews.token}",
                 "Content-Type": "application/json",
             },
-            body=await asyncio.to_thread(dashboard.path.read_bytes),
+            body=await asyncio.to_thread(file.read_bytes),
             request_timeout=_PATIENCE,
             follow_redirects=False,
         )
-        answer = await AsyncHTTPClient().fetch(request)
-        return str(json.loads(answer.body)["id"])
+        return (await AsyncHTTPClient().fetch(request)).body
 
 
 def _refused(error: Exception) -> Message:
@@ -200,7 +229,7 @@ def start_of(settings: Any) -> str:
 
 
 def _version(path: Path) -> str:
-    """Changes when a file is saved; "" while there is none."""
+    """Changes when a file is saved; "gone" while there is none."""
     try:
         info = os.stat(path)
     except OSError:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import io
 import logging
+from itertools import islice
 from typing import Final
 
 from bokeh.document import Document
@@ -42,7 +43,7 @@ def pictures(document: Document) -> dict[str, bytes]:
 
 def _picture(seen: list[Seen], colours: Colours) -> bytes | None:
     """One picture of what can be drawn of these, up to four."""
-    drawn = [one for one in seen if _draws(one, colours)][:4]
+    drawn = list(islice((one for one in seen if _draws(one, colours)), 4))
     if not drawn:
         return None
     figure = _empty()

@@ -71,22 +71,22 @@ def _relative(radius: Numbers, x: Numbers) -> Numbers:
 
 
 def _bar(columns: Columns, sketch: Sketch) -> None:
-    x, bottom, top = (
+    x, half, bottom, top = _same_length(
         columns.numbers("x", 0),
+        columns.numbers("width") / 2,
         columns.numbers("bottom", 1),
         columns.numbers("top", 1),
     )
-    x, bottom, top, half = _same_length(x, bottom, top, columns.numbers("width") / 2)
     _bars(columns, sketch, x - half, x + half, bottom, top)
 
 
 def _bar_across(columns: Columns, sketch: Sketch) -> None:
-    y, left, right = (
+    y, half, left, right = _same_length(
         columns.numbers("y", 1),
+        columns.numbers("height") / 2,
         columns.numbers("left", 0),
         columns.numbers("right", 0),
     )
-    y, left, right, half = _same_length(y, left, right, columns.numbers("height") / 2)
     _bars(columns, sketch, left, right, y - half, y + half)
 
 
@@ -129,17 +129,14 @@ def _segment(columns: Columns, sketch: Sketch) -> None:
 
 
 def _multi_line(columns: Columns, sketch: Sketch) -> None:
-    paths = [
-        np.stack(pair, axis=1)
-        for pair in _paths(columns)
-        if len(pair[0]) == len(pair[1]) and len(pair[0])
-    ]
-    sketch.lines(paths, columns.colours("line"), columns.number("line_width", 1.0))
+    sketch.lines(_paths(columns), columns.colours("line"), columns.number("line_width", 1.0))
 
 
-def _paths(columns: Columns) -> list[tuple[Numbers, Numbers]]:
+def _paths(columns: Columns) -> list[Numbers]:
+    """One for each row, whose place says its colour; empty where there are no pairs."""
     rows = zip(columns.rows("xs"), columns.rows("ys"), strict=False)
-    return [(columns.numbers_in(xs, 0), columns.numbers_in(ys, 1)) for xs, ys in rows]
+    pairs = ((columns.numbers_in(xs, 0), columns.numbers_in(ys, 1)) for xs, ys in rows)
+    return [np.stack((x, y), axis=1) if len(x) == len(y) else np.empty((0, 2)) for x, y in pairs]
 
 
 def _patch(columns: Columns, sketch: Sketch) -> None:
@@ -148,8 +145,7 @@ def _patch(columns: Columns, sketch: Sketch) -> None:
 
 
 def _patches(columns: Columns, sketch: Sketch) -> None:
-    shapes = [np.stack(pair, axis=1) for pair in _paths(columns) if len(pair[0]) == len(pair[1])]
-    sketch.shapes(shapes, columns.colours("fill"), columns.colours("line"))
+    sketch.shapes(_paths(columns), columns.colours("fill"), columns.colours("line"))
 
 
 def _multi_polygons(columns: Columns, sketch: Sketch) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import copy
+import itertools
 import math
 from typing import Any, Final
 
@@ -16,6 +17,7 @@ from dashboards.miniature.sketch import Side, Sketch
 from dashboards.miniature.thinning import Numbers
 
 _LINES: Final = {"scatter", "scattergl"}
+_BARS: Final = {"bar", "histogram"}
 _MOST: Final = 60  # traces
 _SLICES: Final = 60
 _LOW_TO_HIGH: Final = ("#0d0887", "#7e03a8", "#cc4778", "#f89540", "#f0f921")
@@ -30,7 +32,7 @@ def draw(model: Any, sketch: Sketch) -> bool:
     traces = [one for one in traces if one.get("visible", True) is True]
     layout = model.layout or {}
     kinds = {one.get("type", "scatter") for one in traces}
-    if not kinds <= _LINES | {"bar", "heatmap", "pie", "histogram"}:
+    if not kinds <= _LINES | _BARS | {"heatmap", "pie"}:
         return False  # half of a figure would be another one
     if len({one.get("xaxis", "x") for one in traces}) > 1:
         return False
@@ -72,7 +74,8 @@ class _Drawing:
         self._stacked_areas: dict[str, Numbers] = {}
 
     def draw(self, traces: list[dict[str, Any]]) -> None:
-        bars = [one for one in traces if one.get("type") in ("bar", "histogram")]
+        bars = sum(one.get("type") in _BARS for one in traces)
+        place = itertools.count()
         for number, trace in enumerate(traces):
             kind = trace.get("type", "scatter")
             if kind in _LINES:
@@ -82,8 +85,7 @@ class _Drawing:
             elif kind == "pie":
                 self._pie(trace)
             else:
-                place = bars.index(trace)
-                self._bars(trace, self._colour(trace, number), (place, len(bars)))
+                self._bars(trace, self._colour(trace, number), (next(place), bars))
 
     def _colour(self, trace: dict[str, Any], number: int) -> RGBA:
         for part in (trace.get("line"), trace.get("marker")):
@@ -163,11 +165,11 @@ class _Drawing:
     def _bars(self, trace: dict[str, Any], colour: RGBA, place: tuple[int, int]) -> None:
         across = trace.get("orientation") == "h"
         if trace.get("type") == "histogram":
-            at, size = _counted(coordinates(_values(trace.get("x")), None))
+            across = across or trace.get("x") is None
+            at, size = _counted(coordinates(_values(trace.get("y" if across else "x")), None))
         else:
-            at, size = self._pair(trace)
-        if across:
-            at, size = size, at
+            x, y = self._pair(trace)
+            at, size = (y, x) if across else (x, y)
         if not len(at):
             return
         steps = np.diff(np.unique(at[np.isfinite(at)]))

@@ -94,14 +94,17 @@ class Sketch:
 
     def lines(self, paths: Sequence[Numbers], colours: Sequence[RGBA], width: float = 1.0) -> None:
         """Many lines; each is pairs of coordinates."""
-        few = evenly(len(paths), _LINES if len(paths) and len(paths[0]) > 2 else _SHAPES)
-        paths = [paths[place][evenly(len(paths[place]), _CORNERS)] for place in few]
-        paths = [path for path in paths if len(path) and self._note(path[:, 0], path[:, 1])]
-        shown = [colours[place % len(colours)] for place in few]
-        if paths:
-            self.axes.add_collection(
-                LineCollection(paths, colors=shown, linewidths=_line_width(width)), autolim=False
-            )
+        kept = []
+        for place in evenly(len(paths), _LINES if any(len(one) > 2 for one in paths) else _SHAPES):
+            path = paths[place][evenly(len(paths[place]), _CORNERS)]
+            if len(path) and self._note(path[:, 0], path[:, 1]):
+                kept.append((path, colours[place % len(colours)]))
+        if not kept:
+            return
+        drawn, shown = zip(*kept, strict=True)
+        self.axes.add_collection(
+            LineCollection(drawn, colors=shown, linewidths=_line_width(width)), autolim=False
+        )
 
     def area(self, x: Numbers, low: Numbers, high: Numbers, colour: RGBA, *, across: bool) -> None:
         """What lies between two lines; `across`: x and y are exchanged."""

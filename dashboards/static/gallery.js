@@ -162,9 +162,8 @@ function draw(key, wanted) {
     copy.hidden = false;
     list.append(copy);
   } else if (!wanted && there) {
-    const left = there.contains(document.activeElement) ? there.nextElementSibling ?? there.previousElementSibling : null;
-    const next = left ?? same.find((card) => card !== there);
     const isLeft = there.contains(document.activeElement);
+    const next = there.nextElementSibling ?? there.previousElementSibling ?? same.find((card) => card !== there);
     there.remove();
     if (isLeft) next?.querySelector(".star")?.focus();
   }

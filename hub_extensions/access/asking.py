@@ -14,9 +14,10 @@ from tornado.httputil import url_concat
 
 from .. import grants
 from ..folders import ADMIN, dashboard_named
+from ..refusals import Refused, plain
 from . import requests as access_requests
 from .request_queue import RequestQueue
-from .requests import AccessRequest, Refused
+from .requests import AccessRequest
 
 #: How long a grant may be, as a manager chooses it; "day" is a date of their own.
 TERMS: Final = {
@@ -140,7 +141,7 @@ class RequestsHandler(BaseHandler):
         """Do what the form says. Never awaits: of two managers at once one is told of the other."""
         request = queue.take(self.get_body_argument("request", ""))
         note = self.get_body_argument("note", "")
-        note = access_requests.plain(note, access_requests.LONGEST_NOTE, "Your note")
+        note = plain(note, access_requests.LONGEST_NOTE, "Your note")
         answer = self.get_body_argument("answer", "")
         if answer == "grant":
             term = self.get_body_argument("term", "")

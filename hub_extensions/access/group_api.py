@@ -22,6 +22,7 @@ from sqlalchemy.orm import Session
 from tornado import web
 
 from .. import grants
+from ..api_handlers import told_in
 from ..claims import MANAGERS_SUFFIX
 from ..folders import ADMIN, PUBLISHERS_SUFFIX, is_folder_name
 from . import managers
@@ -134,9 +135,7 @@ class _GuardedGroup(stock._GroupAPIHandler):
         Raises:
             web.HTTPError: 400 for a body that is not what JupyterHub documents.
         """
-        body = self.get_json_body() or {}
-        if not isinstance(body, dict):
-            raise web.HTTPError(400, "The body must be an object")
+        body = told_in(self)
         names = body.get(key, [])
         if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
             raise web.HTTPError(400, f"{key} must be a list of names")

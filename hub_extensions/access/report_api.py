@@ -13,23 +13,15 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Final
 
-from jupyterhub.apihandlers.base import APIHandler
 from tornado import web
 
+from ..api_handlers import ReadsAccess
 from ..notebook_files import Notebook, meant, notebooks_in
-from ..roles import READ_ACCESS
 from . import report as access_report
 
 
-class _AccessHandler(APIHandler):
-    """What both handlers share: the scope, and the folder of notebooks."""
-
-    async def prepare(self) -> None:
-        """Refuse who may not read this, before anything is looked up."""
-        await super().prepare()
-        # `needs_scope` knows JupyterHub's own scopes only.
-        if not self.current_user or READ_ACCESS not in self.expanded_scopes:
-            raise web.HTTPError(403)
+class _AccessHandler(ReadsAccess):
+    """What both handlers share: the folder of notebooks."""
 
     async def notebooks(self) -> tuple[Notebook, ...]:
         """All notebooks; read in a thread, for a folder may be slow."""

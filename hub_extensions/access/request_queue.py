@@ -15,11 +15,12 @@ from sqlalchemy.orm import Session
 from .. import grants
 from ..claims import MANAGERS_SUFFIX
 from ..folders import ADMIN, has_dashboard
+from ..refusals import Refused
 from . import requests as access_requests
 from .group_api import carries_rights, look_alike
 from .manager_rules import decides, manages_any
 from .managers import people_for
-from .requests import OPEN, AccessRequest, Refused
+from .requests import OPEN, AccessRequest
 
 
 @dataclass(frozen=True, kw_only=True)

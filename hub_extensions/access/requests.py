@@ -15,6 +15,7 @@ from sqlalchemy import ForeignKey, Unicode, UnicodeText, delete, func, or_, sele
 from sqlalchemy.orm import Mapped, Session, joinedload, mapped_column, relationship
 
 from .. import audit, grants
+from ..refusals import Refused, plain
 
 State = Literal["open", "granted", "declined", "withdrawn"]
 OPEN: Final[State] = "open"
@@ -25,14 +26,6 @@ LONGEST_NOTE: Final = 500
 MOST: Final = 20
 _KEPT: Final = timedelta(days=90)
 _FARTHEST: Final = timedelta(days=5 * 366)
-
-
-class Refused(Exception):
-    """What somebody wanted is not done. The message is a sentence for them."""
-
-    def __init__(self, message: str, status: int = 400) -> None:
-        super().__init__(message)
-        self.status = status
 
 
 class AccessRequest(orm.Base):
@@ -56,18 +49,6 @@ class AccessRequest(orm.Base):
 def create_tables(db: Session) -> None:
     """Make the table of this module where it is missing."""
     AccessRequest.__table__.create(db.get_bind(), checkfirst=True)
-
-
-def plain(text: str, longest: int, what: str) -> str:
-    """What somebody wrote, without signs that do not print, for whom they could mislead.
-
-    Raises:
-        Refused: it is longer than `longest`.
-    """
-    text = text.replace("\r\n", "\n").strip()
-    if len(text) > longest:
-        raise Refused(f"{what} has more than {longest} characters. Please shorten it.")
-    return "".join(sign for sign in text if sign.isprintable() or sign == "\n")
 
 
 def ask(db: Session, user: orm.User, asked: tuple[str, str], reason: str) -> None:
@@ -162,7 +143,7 @@ def close(request: AccessRequest, state: State, by: str) -> None:
 
 
 def end_of(term: str, day: str) -> datetime | None:
-    """When a grant ends: after `term` days, at the end of `day`, or never for neither.
+    """When something ends: after `term` days, at the end of `day`, or never for neither.
 
     Raises:
         Refused: a day that is none, is over, or is years away.
@@ -180,7 +161,7 @@ def end_of(term: str, day: str) -> datetime | None:
     if last < today:
         raise Refused("That date is over. Please choose a later one.")
     if last > today + _FARTHEST:
-        raise Refused("That date is more than five years away. Grant it for good instead.")
+        raise Refused("That date is more than five years away. Choose an earlier one, or none.")
     return datetime.combine(last, time.max.replace(microsecond=0))
 
 

@@ -11,8 +11,7 @@ from typing import Any, Final
 from jupyterhub.user import User
 
 from .. import audit
-from ..folders import ADMIN, LAB, folders_for
-from ..publishing.rights import ANALYSTS
+from ..folders import ADMIN, ANALYSTS, DASHBOARD_SERVERS, LAB, folders_for
 from ..signing_in import sessions, sign_out
 from ..signing_in.confirming import ConfirmingAuthenticator
 
@@ -86,7 +85,7 @@ class Servers:
             told = self._told.setdefault(key, Told(answers_by=answers_by, groups=began_with))
             if key in self.busy:
                 continue
-            if user.id not in signed_in and spawner.name in sign_out.DASHBOARD_SERVERS:
+            if user.id not in signed_in and spawner.name in DASHBOARD_SERVERS:
                 self.busy.add(key)
                 self._beside(self._leave(key, user, spawner.name))
             elif told.groups != groups or told.unheard - groups:

@@ -71,6 +71,18 @@ def has_list(descriptor: int) -> bool:
     return _ATTRIBUTE in os.listxattr(descriptor)
 
 
+def is_for_all(descriptor: int) -> bool:
+    """Whether an open file or folder is for all who may enter the one that it is in: everybody may
+    read it, no list of its own says otherwise, and a file has no other name, elsewhere. Raises
+    OSError."""
+    info = os.fstat(descriptor)
+    is_folder = stat.S_ISDIR(info.st_mode)
+    needed = READ if is_folder else stat.S_IROTH
+    has_one_name = is_folder or info.st_nlink == 1
+    is_open = info.st_mode & needed == needed
+    return is_open and has_one_name and not has_list(descriptor)
+
+
 def let_in(folder: Path, entries: Entries, ids: range) -> None:
     """Let those of these ids look into a folder who may look into another, whose list this is, and
     nobody else but the owner. Raises OSError."""

@@ -16,13 +16,11 @@ from pathlib import Path
 from typing import Final
 
 import psutil
-from jupyterhub.apihandlers.base import APIHandler
-from jupyterhub.user import User
 from tornado import web
 
+from ..api_handlers import ReadsAccess
 from ..folders import ADMIN
-from ..own_server import is_own_server
-from ..roles import READ_ACCESS
+from ..own_server import OwnServerHandler
 from ..server_limits import family_of
 from . import access_lists
 from .account_spawner import AccountSpawner
@@ -30,12 +28,10 @@ from .account_spawner import AccountSpawner
 _PATIENCE: Final = 10
 
 
-class MemoryHandler(APIHandler):
-    """Megabytes by the address of a server, for whom the hub tells such things."""
+class MemoryHandler(ReadsAccess):
+    """Megabytes by the address of a server."""
 
     async def get(self) -> None:
-        if READ_ACCESS not in self.expanded_scopes:
-            raise web.HTTPError(403)
         pids = {
             user.server_url(name): spawner.pid
             for user in self.users.values()
@@ -47,13 +43,11 @@ class MemoryHandler(APIHandler):
         self.finish(json.dumps(used))
 
 
-class AdminDashboardsHandler(APIHandler):
+class AdminDashboardsHandler(OwnServerHandler):
     """Name, title, description and age of each notebook of the admin folder."""
 
     async def get(self) -> None:
-        user = self.current_user
-        if not isinstance(user, User) or not is_own_server(self, user):
-            raise web.HTTPError(403)
+        user = self.owner
         spawner = user.spawners[""]
         if ADMIN not in {group.name for group in user.groups} or not spawner.ids:
             raise web.HTTPError(404)

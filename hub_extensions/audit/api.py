@@ -9,16 +9,15 @@ from datetime import UTC, datetime
 from itertools import islice
 from typing import Any, Final
 
-from jupyterhub.apihandlers.base import APIHandler
 from limits import parse
 from limits.storage import MemoryStorage
 from limits.strategies import MovingWindowRateLimiter
 from tornado import web
 
+from ..api_handlers import ReadsAccess, told_in
 from ..compiled_notebooks import notebooks
 from ..folders import ADMIN
 from ..own_server import OwnServerHandler
-from ..roles import READ_ACCESS
 from ..spawner import DashboardSpawner
 from ..thumbnails import thumbnails
 from ..usage import openings
@@ -36,14 +35,8 @@ _OPENED: Final = (parse("30/minute"), parse("1000/day"))
 _TOLD: Final = parse("1/hour")
 
 
-class _ReadHandler(APIHandler):
-    """For those who may read the trail."""
-
-    async def prepare(self) -> None:
-        """403 for everybody else."""
-        await super().prepare()
-        if READ_ACCESS not in self.expanded_scopes:
-            raise web.HTTPError(403)
+class _ReadHandler(ReadsAccess):
+    """What those who read the trail share."""
 
     @property
     def trail(self) -> Trail:
@@ -124,7 +117,7 @@ class OpenedHandler(OwnServerHandler):
     async def post(self) -> None:
         """Take `{"group": ..., "dashboard": ...}`; with `"opening"`, a key by which more is said of
         it (`usage.api.MeasuredHandler`)."""
-        user, body = self.owner, self.get_json_body()
+        user, body = self.owner, told_in(self)
         group, dashboard = (_name(body, name) for name in ("group", "dashboard"))
         key = opening_key(body)
         if {group, ADMIN}.isdisjoint(held.name for held in user.groups):
@@ -144,8 +137,8 @@ class OpenedHandler(OwnServerHandler):
 _limiter: Final = MovingWindowRateLimiter(MemoryStorage())
 
 
-def _name(body: Any, key: str) -> str:
-    name = body.get(key) if isinstance(body, dict) else None
+def _name(body: dict[str, Any], key: str) -> str:
+    name = body.get(key)
     if not isinstance(name, str) or not 0 < len(name) <= _LONGEST_NAME or not name.isprintable():
         raise web.HTTPError(400, f"{key} is a name")
     return name

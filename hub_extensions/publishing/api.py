@@ -2,6 +2,7 @@
 
 /publishing                                    the folders that I may publish to
 /publishing/checks?name=…[&folder=…]           POST a notebook: it is looked at, and tried
+/publishing/checks/{id}/files?name=…           PUT a data file that is to be beside it
 /publishing/checks/{id}[?wait=…]               how it goes; PUT {folder, name}: where to
 /publishing/checks/{id}/publish                POST {note, replaces, anyway, not_secret}
 /publishing/dashboards/{folder}/{name}         its versions; DELETE ?replaces=…: remove it
@@ -17,20 +18,23 @@ from __future__ import annotations
 import asyncio
 import json
 from dataclasses import asdict
+from functools import cached_property
 from typing import Any, Final
 from urllib.parse import urljoin
 
-from jupyterhub import orm
 from jupyterhub.apihandlers.base import APIHandler
 from jupyterhub.user import User
 from tornado import web
 from tornado.httputil import url_concat
 
+from ..api_handlers import told_in
+from ..own_server import is_of_server
+from ..refusals import Refused
 from ..roles import PUBLISH
 from ..signing_in import sessions
-from .author import NOWHERE, Author, link_to
+from .author import Author, link_to
 from .checks import Check
-from .publishing import CannotPublish, Conflict
+from .publishing import Conflict
 from .versions import NONE, Place, Version
 
 _LAB: Final = (
@@ -57,24 +61,22 @@ class _PublishingApi(APIHandler):
             self.db, self.current_user.id
         ):
             raise web.HTTPError(403, "You are signed out. Sign in, and try again.")
-        if obstacle := self.authenticator.publishing_obstacle:
+        if obstacle := self.author.obstacle:
             raise web.HTTPError(403, obstacle)
-        if not self.author.publishes:
-            raise web.HTTPError(403, NOWHERE)
 
     @property
     def is_for_labs(self) -> bool:
         """Whether the token of a lab will do for this request."""
         return False
 
-    @property
+    @cached_property
     def author(self) -> Author:
         return Author(self.current_user)
 
     def write_error(self, status_code: int, **kwargs: Any) -> None:
         """JupyterHub's answer to an error; a refusal of ours is one with its sentence."""
         error = kwargs.get("exc_info", (None, None))[1]
-        if not isinstance(error, CannotPublish):
+        if not isinstance(error, Refused):
             super().write_error(status_code, **kwargs)
             return
         told: dict[str, Any] = {"status": error.status, "message": str(error)}
@@ -87,15 +89,8 @@ class _PublishingApi(APIHandler):
 
     def log_exception(self, *exc_info: Any) -> None:
         """A refusal is an answer, no failure."""
-        if not isinstance(exc_info[1], CannotPublish):
+        if not isinstance(exc_info[1], Refused):
             super().log_exception(*exc_info)
-
-    def body(self) -> dict[str, Any]:
-        """The object that the request carries. Raises web.HTTPError."""
-        body = self.get_json_body() or {}
-        if not isinstance(body, dict):
-            raise web.HTTPError(400, "The body must be an object")
-        return body
 
     async def answer(self, told: Any, status: int = 200) -> None:
         text = await asyncio.to_thread(json.dumps, told)  # a notebook may be in it
@@ -148,9 +143,24 @@ class CheckHandler(_CheckApi):
         await self.tell(self.author.check(check_id))  # the right may be gone by now
 
     async def put(self, check_id: str) -> None:
-        check, body = self.author.check(check_id), self.body()
+        check, body = self.author.check(check_id), told_in(self)
         place = self.place(_text(body, "folder"), _text(body, "name"))
         await self.author.aim(check, place)
+        await self.tell(check)
+
+
+class DataHandler(_CheckApi):
+    """`PUT /hub/api/publishing/checks/{id}/files`, with the file as its body."""
+
+    @property
+    def is_for_labs(self) -> bool:
+        return True
+
+    async def put(self, check_id: str) -> None:
+        check = self.author.check(check_id)
+        # As it was sent: Tornado would make a name of what is none.
+        name = self.request.query_arguments.get("name", [b""])[-1].decode(errors="surrogateescape")
+        self.author.add_data(check, name, self.request.body)
         await self.tell(check)
 
 
@@ -158,7 +168,7 @@ class PublishHandler(_PublishingApi):
     """`POST /hub/api/publishing/checks/{id}/publish`."""
 
     async def post(self, check_id: str) -> None:
-        check, body = self.author.check(check_id), self.body()
+        check, body = self.author.check(check_id), told_in(self)
         place = check.place
         version = await self.author.publish(
             check,
@@ -200,11 +210,13 @@ class VersionHandler(_PublishingApi):
     async def get(self, folder: str, name: str, version_id: str) -> None:
         place = self.place(folder, name)
         version, content, changes = await self.author.version(place, version_id)
+        data = await self.author.data_changed_by(place, version_id)
         await self.answer(
             _version_record(version)
             | {
                 "notebook": None if content is None else content.decode(errors="replace"),
                 "changes": [change.model_dump() for change in changes],
+                "data": {one.name: one.after for one in data},
             }
         )
 
@@ -213,16 +225,11 @@ class RollbackHandler(_PublishingApi):
     """`POST /hub/api/publishing/dashboards/{folder}/{name}/rollback`."""
 
     async def post(self, folder: str, name: str) -> None:
-        place, body = self.place(folder, name), self.body()
+        place, body = self.place(folder, name), told_in(self)
         version = await self.author.roll_back(
             place, _text(body, "version"), _text(body, "replaces")
         )
         await self.answer({"version": version})
-
-
-def is_of_server(token: orm.APIToken) -> bool:
-    """Whether a token is one that the hub gave to a server: JupyterHub has it name its server."""
-    return any(scope.startswith("access:servers!server=") for scope in token.scopes)
 
 
 def _check_record(check: Check, people: int) -> dict[str, Any]:
@@ -238,6 +245,7 @@ def _check_record(check: Check, people: int) -> dict[str, Any]:
         "present": check.present,
         "is_new": check.present == NONE,
         "people": people,
+        "data": [asdict(change) for change in check.changes],
         **check.found.model_dump(),
         "trial": None
         if trial is None
@@ -269,6 +277,7 @@ handlers: Final = [
     (r"/api/publishing", TargetsHandler),
     (r"/api/publishing/checks", ChecksHandler),
     (r"/api/publishing/checks/([^/]+)", CheckHandler),
+    (r"/api/publishing/checks/([^/]+)/files", DataHandler),
     (r"/api/publishing/checks/([^/]+)/publish", PublishHandler),
     (_DASHBOARD, DashboardHandler),
     (rf"{_DASHBOARD}/versions/([^/]+)", VersionHandler),

@@ -1,7 +1,7 @@
-"""Somebody who publishes, at this moment: where to, and what they do there.
+"""Somebody who publishes: where to, and what they do there. The API and the pages both do what they
+do through it.
 
-Made anew for each request, so that a right that was lost meanwhile counts. The API and the pages
-both do what they do through it.
+What they may is asked anew each time, and again when they have waited for something.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
-from functools import cached_property, lru_cache, partial
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any, Final
 from urllib.parse import quote, urljoin
@@ -23,21 +23,24 @@ from sqlalchemy import func, select
 
 from .. import audit, grants
 from ..accounts import unix_accounts
-from ..folders import ADMIN, audiences, is_folder_name
+from ..folders import ADMIN, LONGEST_NAME, audiences, is_notebook_name
+from ..refusals import plain
 from ..spawner import DashboardSpawner
 from ..thumbnails import thumbnails
 from . import checks as checking
-from . import files
+from . import data_files, files
 from .checks import Changed, Check, checks, read
-from .publishing import CannotPublish, Publishing, Shown
+from .data_files import DataChange, NoDataFile
+from .publishing import CannotPublish, Compared, Publishing, Shown
 from .rights import may_publish, publishes_anywhere
-from .versions import Place, Version, content_id
+from .versions import Place, Version
 
-_LONGEST_NAME: Final = 200
 LONGEST_NOTE: Final = 500
-NOWHERE: Final = "You may not publish to any folder. An admin can let you: ask for it."
+_NOWHERE: Final = "You may not publish to any folder. An admin can let you: ask for it."
 #: What one person may have done: each notebook that is looked at is a process,
 _LOOKS: Final = parse("60/minute")
+#: and each data file takes memory of the hub's,
+_FILES: Final = parse("200/minute")
 #: each change is a version that is kept for good,
 _CHANGES: Final = parse("30/hour")
 #: and so many bytes.
@@ -72,14 +75,17 @@ class Author:
         self._notebooks = Path(self.spawner.notebooks)
         self._publishing = publishing_in(self.spawner.notebooks, bool(self.spawner.ids))
 
-    @cached_property
+    @property
     def _groups(self) -> frozenset[str]:
+        """Those of this moment."""
         return grants.groups_of(self.user.db, self.user.orm_user)
 
     @property
-    def publishes(self) -> bool:
-        """Whether they may publish anywhere at all."""
-        return publishes_anywhere(self._groups, is_hub_admin=self.user.admin)
+    def obstacle(self) -> str:
+        """Why they can publish nothing at all, a sentence; "" if they may somewhere."""
+        if obstacle := self.user.authenticator.publishing_obstacle:
+            return obstacle
+        return "" if publishes_anywhere(self._groups, is_hub_admin=self.user.admin) else _NOWHERE
 
     def sees(self, folder: str) -> bool:
         """Whether they see what is in a folder: who publishes to one need not."""
@@ -90,6 +96,7 @@ class Author:
         which are made when something is published to them first."""
         there = {folder.name for folder in audiences(self._notebooks)}
         groups = set(self.user.db.scalars(select(orm.Group.name)))
+        own, is_hub_admin = self._groups, self.user.admin
         return [
             Target(
                 folder=folder,
@@ -98,7 +105,7 @@ class Author:
                 is_there=folder in there,
             )
             for folder in sorted(there | groups)
-            if may_publish(self._groups, folder, is_hub_admin=self.user.admin)
+            if may_publish(own, folder, is_hub_admin=is_hub_admin)
         ]
 
     def people_of(self, folder: str) -> int:
@@ -119,26 +126,25 @@ class Author:
         Raises:
             CannotPublish: they may not, or nothing can be called so.
         """
-        if not may_publish(self._groups, folder, is_hub_admin=self.user.admin):
+        if not self._may(folder):
             raise CannotPublish("You may not publish to this folder.", 403)
-        if not is_folder_name(name, _LONGEST_NAME):
+        if not is_notebook_name(name):
             raise CannotPublish(
-                "A name has up to 200 letters, digits and signs; no slash, and no dot first."
+                f"A name has up to {LONGEST_NAME} letters, digits and signs; no slash, and no dot"
+                " first."
             )
         there = {one.name for one in audiences(self._notebooks)}
         if folder not in there and orm.Group.find(self.user.db, name=folder) is None:
             raise CannotPublish(f"There is no folder and no group called {folder}.", 404)
         return Place(folder=folder, name=name)
 
-    def _still_may(self, folder: str) -> bool:
-        """Whether they may publish to a folder now, when time has passed since they asked."""
-        groups = grants.groups_of(self.user.db, self.user.orm_user)
-        return may_publish(groups, folder, is_hub_admin=self.user.admin)
+    def _may(self, folder: str) -> bool:
+        """Whether they may publish to a folder now."""
+        return may_publish(self._groups, folder, is_hub_admin=self.user.admin)
 
     def _ask_again(self, place: Place, check: Check | None = None) -> None:
-        """Raises CannotPublish: they may not any more, or are signed out."""
-        if not self._still_may(place.folder):
-            raise CannotPublish("You may not publish to this folder any more.", 403)
+        """When they have waited. Raises CannotPublish: they may not any more, or are signed out."""
+        self.place(place.folder, place.name)
         if check is not None:
             self.check(check.id)
 
@@ -148,20 +154,38 @@ class Author:
         """Take a notebook, look at it and, if its place is known, have it run there.
 
         Raises:
-            CannotPublish: it is one too many.
+            CannotPublish: it is one too many, or they may not publish there any more.
         """
-        async with self._turn():
-            present = await self._publishing.present(place) if place else None
-            found, clean = await read(self.spawner, notebook, present)
+        async with self._turn(place):
+            there = await self._publishing.compared(place, {}) if place else None
+            found, clean = await read(self.spawner, notebook, there and there.notebook)
         check = checks.add(self.user.id, name_from(file_name), found, clean)
-        if place:
-            self._begin(check, place, present)
+        if place and there:
+            self._begin(check, place, there)
         return check
+
+    def add_data(self, check: Check, name: str, content: bytes) -> None:
+        """Lay a data file beside a notebook whose place is not known yet.
+
+        Raises:
+            CannotPublish: it cannot be published, or is one too many.
+        """
+        self._count(_FILES, "That were many files. Wait a minute, and try again.")
+        if check.place is not None:
+            raise CannotPublish("It is being looked at already. Hand the notebook in again.", 409)
+        sizes = {one: len(known) for one, known in check.data.items()} | {name: len(content)}
+        try:
+            data_files.check_name(name)
+            data_files.check_sizes(sizes)
+            data_files.check_together(sizes)
+        except NoDataFile as error:
+            raise CannotPublish(str(error)) from error
+        checks.add_data(check, name, content)
 
     def check(self, check_id: str) -> Check:
         """One of their checks. Raises CannotPublish: there is none."""
         check = checks.get(self.user.id, check_id)
-        if check and check.place and not self._still_may(check.place.folder):
+        if check and check.place and not self._may(check.place.folder):
             checks.drop(check)
             check = None
         if check is None:
@@ -169,28 +193,38 @@ class Author:
         return check
 
     async def aim(self, check: Check, place: Place) -> None:
-        """Say where a notebook is to go, or what it would replace now, and have it run there."""
-        async with self._turn():
-            present = await self._publishing.present(place)
-            if not check.found.problem:
-                found, _ = await read(self.spawner, check.notebook, present)
-                check.found = found.model_copy(update={"outputs": check.found.outputs})
+        """Say where a notebook is to go, or what it would replace now, and have it run there.
+        Raises CannotPublish."""
+        data = check.data
+        async with self._turn(place):
+            there = await self._publishing.compared(place, data)
+            found = check.found
+            if not found.problem:
+                now_found, _ = await read(self.spawner, check.notebook, there.notebook, data)
+                found = now_found.model_copy(update={"outputs": found.outputs})
         self.check(check.id)  # they may be signed out by now
-        self._begin(check, place, present)
+        if check.data is not data:
+            raise CannotPublish("One of its data files came this moment. Try again.", 409)
+        check.found = found
+        self._begin(check, place, there)
 
-    def _begin(self, check: Check, place: Place, present: bytes | None) -> None:
-        check.place, check.present = place, content_id(present)
-        if not check.found.problem:
-            checks.try_out(self.spawner, check, partial(self._still_may, place.folder))
+    def _begin(self, check: Check, place: Place, there: Compared) -> None:
+        check.place, check.present = place, there.present
+        check.changes, check.obstacle = there.data, there.problem
+        if not (check.found.problem or check.obstacle):
+            checks.try_out(self.spawner, check, partial(self._may, place.folder))
 
     @contextlib.asynccontextmanager
-    async def _turn(self) -> AsyncIterator[None]:
-        """Their turn to have a notebook read. Raises CannotPublish: it is one too many."""
+    async def _turn(self, place: Place | None = None) -> AsyncIterator[None]:
+        """Their turn to have a notebook read, and told what it would change at a place. Raises
+        CannotPublish: it is one too many, or in the end they may not publish there any more."""
         self._count(_LOOKS, "That were many notebooks. Wait a minute, and try again.")
         if self.spawner.ids:
             unix_accounts.create_table(self.user.db)
         async with checking.turn(self.user.id):
             yield
+        if place is not None:
+            self._ask_again(place)
 
     def _count(self, limit: RateLimitItem, sentence: str, cost: int = 1) -> None:
         if not _limiter.hit(limit, self.name, cost=cost):
@@ -213,11 +247,11 @@ class Author:
         """Publish a notebook that was checked.
 
         Args:
-            replaces: what is there, by its `content_id`; None: what was there at the check.
+            replaces: what is there, by its `state_id`; None: what was there at the check.
             anyway: although it did not run, for a reason that may not hold for its viewers.
             not_secret: what looks like a secret is none.
 
-        Returns the id of the version. Raises CannotPublish, Conflict.
+        Returns the id of the version. Raises Refused, such as CannotPublish or Conflict.
         """
         if check.place is None:
             raise CannotPublish("Choose a folder first.")
@@ -226,7 +260,7 @@ class Author:
             raise CannotPublish("It is still being tried. Wait for that.", 409)
         if check.refusal:
             raise CannotPublish(check.refusal)
-        note = plain_note(note)
+        note = plain(note, LONGEST_NOTE, "Your note")
         if check.found.secrets and not not_secret:
             raise CannotPublish(
                 "There is what looks like a secret in it. Take it out, or say that it is none."
@@ -237,7 +271,7 @@ class Author:
             )
         said = {"anyway": check.asks, "not_secret": bool(check.found.secrets)}  # on their word
         much = "You have published 500 MB in a day. Try again tomorrow."
-        self._count(_BYTES, much, cost=len(check.notebook))
+        self._count(_BYTES, much, cost=check.size)
         self._count_change()
         version = await self._publishing.publish(
             place,
@@ -245,10 +279,14 @@ class Author:
             replaces=check.present if replaces is None else replaces,
             by=self.name,
             note=note,
+            data=check.data,
             ask_again=partial(self._ask_again, place, check),
         )
         checks.drop(check)
-        self._changed("dashboard-published", place, version, *(word for word in said if said[word]))
+        more = {word: "yes" for word in said if said[word]}
+        if brought := [one.name for one in check.changes if one.kind != "unchanged"]:
+            more["files"] = ", ".join(brought)
+        self._changed("dashboard-published", place, version, **more)
         return version
 
     async def roll_back(self, place: Place, version_id: str, replaces: str) -> str:
@@ -271,9 +309,9 @@ class Author:
         self._changed("dashboard-removed", place, version)
         return version
 
-    def _changed(self, action: audit.Action, place: Place, version: str, *said: str) -> None:
+    def _changed(self, action: audit.Action, place: Place, version: str, **more: str) -> None:
         details = {"group": place.folder, "dashboard": place.name, "version": version[:12]}
-        audit.record(action, user=self.name, **details, **dict.fromkeys(said, "yes"))
+        audit.record(action, user=self.name, **details, **more)
         thumbnails.opened(self.spawner, place.folder, place.name)
 
     # -- versions -----------------------------------------------------------------------------
@@ -289,9 +327,9 @@ class Author:
         """One version, its notebook, and what changes if what is there now becomes that.
 
         Raises:
-            CannotPublish: there is none, or it is one too many.
+            CannotPublish: there is none, it is one too many, or they may not know it any more.
         """
-        async with self._turn():
+        async with self._turn(place):
             with self._looking_for_versions():
                 version, content = await self._publishing.content(place, version_id)
             present = await self._publishing.present(place)
@@ -301,13 +339,22 @@ class Author:
         self, place: Place, version_id: str, before_id: str | None
     ) -> tuple[Changed, ...]:
         """What a version has changed in another, None for nothing. As `version`."""
-        async with self._turn():
+        async with self._turn(place):
             before = None
             with self._looking_for_versions():
                 _, content = await self._publishing.content(place, version_id)
                 if before_id is not None:
                     _, before = await self._publishing.content(place, before_id)
             return await self._differences(before, content)
+
+    async def data_changed_by(
+        self, place: Place, version_id: str, before_id: str | None = None
+    ) -> tuple[DataChange, ...]:
+        """Which data files a version has changed in another, None for nothing. As `version`."""
+        with self._looking_for_versions():
+            changes = await self._publishing.data(place, version_id, before_id)
+        self._ask_again(place)
+        return changes
 
     async def _differences(self, before: bytes | None, after: bytes | None) -> tuple[Changed, ...]:
         found, _ = await read(self.spawner, after or _EMPTY, before)
@@ -341,16 +388,7 @@ def name_from(file_name: str) -> str:
     """What a file's dashboard is called: as the file, as far as that can be."""
     name = file_name.replace("\\", "/").rpartition("/")[2].removesuffix(".ipynb")
     name = "".join(sign for sign in name if sign.isprintable()).strip().lstrip(".")
-    return name[:_LONGEST_NAME].strip()
-
-
-def plain_note(text: str) -> str:
-    """A note as it is kept: plain text, no longer than it may be."""
-    lines = text.replace("\r\n", "\n").replace("\r", "\n").strip().split("\n")
-    plain = "\n".join("".join(sign for sign in line if sign.isprintable()) for line in lines)
-    if len(plain) > LONGEST_NOTE:
-        raise CannotPublish(f"A note has up to {LONGEST_NOTE} letters.")
-    return plain
+    return name[:LONGEST_NAME].strip()
 
 
 def link_to(authenticator: Any, place: Place) -> str:

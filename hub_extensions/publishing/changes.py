@@ -10,7 +10,8 @@ from typing import Final, Literal
 #: A cell: its type and its text.
 Cell = tuple[str, str]
 
-_MOST: Final = 200  # changes that are told
+#: Changes that are told.
+MOST_CHANGES: Final = 200
 #: Cells of which each is compared with each: that takes time by the cube of their number, where the
 #: same ones come again and again.
 _MOST_CELLS: Final = 300
@@ -39,14 +40,14 @@ def changes(before: Sequence[Cell], after: Sequence[Cell]) -> list[Change]:
     tail = _equal(before[head:][::-1], after[head:][::-1])
     before, after = before[head : len(before) - tail], after[head : len(after) - tail]
     if max(len(before), len(after)) > _MOST_CELLS:
-        return _one_by_one(before, after, head, head)[:_MOST]
+        return _one_by_one(before, after, head, head)[:MOST_CHANGES]
     number: dict[Cell, int] = {}  # to compare numbers, not long texts
     both = [[number.setdefault(cell, len(number)) for cell in cells] for cells in (before, after)]
     found: list[Change] = []
     for tag, b0, b1, a0, a1 in SequenceMatcher(None, *both, autojunk=False).get_opcodes():
         if tag != "equal":
             found += _one_by_one(before[b0:b1], after[a0:a1], head + b0, head + a0)
-    return found[:_MOST]
+    return found[:MOST_CHANGES]
 
 
 def _equal(before: Sequence[Cell], after: Sequence[Cell]) -> int:

@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import json
 import secrets
 import tempfile
 import time
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import IO, Annotated, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
@@ -20,10 +22,13 @@ from tornado.log import app_log
 
 from ..accounts import apart
 from ..folders import ADMIN
+from ..notebook_files import LARGEST
 from ..spawner import DashboardSpawner
 from ..trial_runs import Trial, trial
+from . import data_files
+from .data_files import DataChange
 from .publishing import CannotPublish
-from .reading import LARGEST, NO_WORD, PATIENCE, TOO_LARGE
+from .reading import NO_WORD, PATIENCE, TOO_LARGE
 from .versions import Place
 
 #: Of a notebook as it is handed in, in bytes; outputs are most of a large one.
@@ -32,8 +37,11 @@ LARGEST_SENT: Final = 50_000_000 - 1
 _OWNER: Final = "reader"
 _KEPT: Final = 3600.0  # seconds
 _OF_ONE: Final = 4  # checks of one person that are kept
-_BYTES_OF_ONE: Final = 2 * LARGEST  # of those notebooks,
+_BYTES_OF_ONE: Final = 2 * LARGEST + data_files.IN_ALL  # of those notebooks and their data,
 _ALL: Final = 256 * 1024 * 1024  # and of everybody's
+#: Bytes of a data file, and of all together, that are looked through for secrets.
+_OF_TEXT: Final = 256 * 1024
+_OF_TEXTS: Final = 2 * 1024 * 1024
 _LONGEST_LINE: Final = 16 * 1024 * 1024  # bytes of what is told of a notebook
 #: Errors by which a notebook says that something is away which it needs, and may be there later.
 _AWAY: Final = frozenset(
@@ -66,6 +74,7 @@ class Secret(BaseModel):
     cell: int
     line: int
     what: _Word
+    file: _Word = ""
 
 
 class Changed(BaseModel):
@@ -108,8 +117,11 @@ class Check:
         owner: the id of the person in the hub.
         name: what its file is called, as far as that can be a dashboard's name.
         notebook: it, without its outputs; b"" if it can never be published.
+        data: its data files by their names; no more are taken once its place is known.
         place: where it is to go, None as long as that is not said.
-        present: what is there, by its `content_id`.
+        present: what is there, by its `state_id`.
+        changes: what becomes of the data files there.
+        obstacle: why these cannot be put there, a sentence; "" if they can.
         trial: how it ran there, None as long as it runs.
     """
 
@@ -118,11 +130,19 @@ class Check:
     name: str
     found: Found
     notebook: bytes
+    data: Mapping[str, bytes] = field(default_factory=dict)
     place: Place | None = None
     present: str = ""
+    changes: tuple[DataChange, ...] = ()
+    obstacle: str = ""
     trial: Trial | None = None
     made: float = field(default_factory=time.monotonic)
     running: asyncio.Task[None] | None = None
+
+    @property
+    def size(self) -> int:
+        """Its bytes, data included."""
+        return len(self.notebook) + sum(map(len, self.data.values()))
 
     @property
     def is_running(self) -> bool:
@@ -132,8 +152,8 @@ class Check:
     @property
     def refusal(self) -> str:
         """Why it cannot be published whatever its author says; "" if it can."""
-        if self.found.problem:
-            return self.found.problem
+        if self.found.problem or self.obstacle:
+            return self.found.problem or self.obstacle
         trial = self.trial
         if trial is None or not trial.problem or self.asks:
             return ""
@@ -181,7 +201,10 @@ async def turn(owner: int) -> AsyncIterator[None]:
 
 
 async def read(
-    spawner: DashboardSpawner, notebook: bytes, present: bytes | None
+    spawner: DashboardSpawner,
+    notebook: bytes,
+    present: bytes | None,
+    data: Mapping[str, bytes] = MappingProxyType({}),
 ) -> tuple[Found, bytes]:
     """What is known of a notebook that somebody hands in, and it without its outputs. Call it in
     somebody's `turn`.
@@ -189,13 +212,21 @@ async def read(
     Args:
         spawner: of anybody's server; it knows the accounts.
         present: the notebook that it would replace.
+        data: its data files.
     """
     if len(notebook) > LARGEST_SENT:
         return Found(problem=TOO_LARGE), b""
+    texts = _beginnings(data)
+    sizes = {
+        "notebook": len(notebook),
+        "present": len(present or b""),
+        "texts": [(name, len(text)) for name, text in texts.items()],
+    }
+    parts = json.dumps(sizes).encode() + b"\n", notebook, present or b"", *texts.values()
     with tempfile.TemporaryFile() as file:
         status = await apart.run(
-            *("hub_extensions.publishing.reading", str(len(notebook))),
-            given=notebook + (present or b""),
+            "hub_extensions.publishing.reading",
+            given=b"".join(parts),
             seconds=PATIENCE,
             uid=spawner.unix_id(_OWNER) if spawner.ids else None,
             stdout=file,
@@ -206,6 +237,15 @@ async def read(
         if status != 0:
             return Found(problem=NO_WORD), b""
         return await asyncio.to_thread(_found_in, file)
+
+
+def _beginnings(data: Mapping[str, bytes]) -> dict[str, bytes]:
+    """As much of data files as is looked through."""
+    found, left = {}, _OF_TEXTS
+    for name, content in data.items():
+        found[name] = content[: min(_OF_TEXT, left)]
+        left -= len(found[name])
+    return found
 
 
 def _found_in(file: IO[bytes]) -> tuple[Found, bytes]:
@@ -233,17 +273,18 @@ class Checks:
         Raises:
             CannotPublish: there is no room for it, as others' are kept.
         """
-        for old in self._to_go(owner, len(notebook)):
-            self.drop(old)
-        if sum(len(kept.notebook) for kept in self._kept.values()) + len(notebook) > _ALL:
-            raise CannotPublish(
-                "Many notebooks wait to be published just now. Try again in some minutes.", 503
-            )
+        self._make_room(owner, len(notebook))
         check = Check(
             id=secrets.token_urlsafe(16), owner=owner, name=name, found=found, notebook=notebook
         )
         self._kept[check.id] = check
         return check
+
+    def add_data(self, check: Check, name: str, content: bytes) -> None:
+        """Keep a data file with one, in the place of another of this name. Raises as `add`."""
+        data = {**check.data, name: content}
+        self._make_room(check.owner, sum(map(len, data.values())), check)
+        check.data = data
 
     def get(self, owner: int, check_id: str) -> Check | None:
         """One of this person's; None if there is none of this id, or no more."""
@@ -271,15 +312,28 @@ class Checks:
         check.trial = None
         check.running = asyncio.create_task(_try_out(spawner, check, still_may))
 
-    def _to_go(self, owner: int, size: int) -> Iterator[Check]:
-        """Those that make room for one more of a person's: what is old, and of their own."""
-        left = 1
-        for check in reversed(list(self._kept.values())):
-            if check.owner == owner:
-                left, size = left + 1, size + len(check.notebook)
-            is_too_much = check.owner == owner and (left > _OF_ONE or size > _BYTES_OF_ONE)
-            if is_too_much or not _is_fresh(check):
-                yield check
+    def _make_room(self, owner: int, size: int, check: Check | None = None) -> None:
+        """For so many bytes more of a person's, or of one of theirs. Raises CannotPublish."""
+        kept = [one for one in self._kept.values() if one is not check]
+        more = size + (len(check.notebook) if check else 0)
+        for old in _to_go(kept, owner, more):
+            self.drop(old)
+        kept = [one for one in self._kept.values() if one is not check]
+        if sum(one.size for one in kept) + more > _ALL:
+            raise CannotPublish(
+                "Many notebooks wait to be published just now. Try again in some minutes.", 503
+            )
+
+
+def _to_go(kept: list[Check], owner: int, size: int) -> Iterator[Check]:
+    """Those that make room for one of a person's with so many bytes: what is old, and their own."""
+    left = 1
+    for check in reversed(kept):
+        if check.owner == owner:
+            left, size = left + 1, size + check.size
+        is_too_much = check.owner == owner and (left > _OF_ONE or size > _BYTES_OF_ONE)
+        if is_too_much or not _is_fresh(check):
+            yield check
 
 
 def _is_fresh(check: Check) -> bool:
@@ -291,7 +345,12 @@ async def _try_out(spawner: DashboardSpawner, check: Check, still_may: Callable[
     assert place is not None
     try:
         check.trial = await trial(
-            spawner, place.folder, place.name, check.notebook, still_may=still_may
+            spawner,
+            place.folder,
+            place.name,
+            check.notebook,
+            beside=check.data,
+            still_may=still_may,
         )
     except Exception:
         app_log.exception("%s could not be tried", place)

@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import os
 import sys
 import time
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final
 from urllib.parse import quote
 
 import requests
+from jinja2.filters import do_filesizeformat
 
 from ..command_line import CommandError, say
 from ..settings import is_loopback
+from . import data_files
+from .changes import MOST_CHANGES
 from .checks import LARGEST_SENT
+from .data_files import NoDataFile
 from .reading import TOO_LARGE
 
 _API: Final = "/hub/api"
@@ -33,6 +39,17 @@ def add_to(parts: Any) -> None:
     )
     publish.add_argument("notebook", metavar="NOTEBOOK", type=Path, help="the .ipynb file")
     publish.add_argument("--to", metavar="FOLDER", required=True, help="whose group is to see it")
+    publish.add_argument(
+        "--with",
+        dest="beside",
+        metavar="FILE",
+        action="append",
+        default=[],
+        type=Path,
+        help="a data file in the notebook's folder, or below it, that comes with it; may be said"
+        f" again. {data_files.LARGEST // 1024**2} MB each, {data_files.IN_ALL // 1024**2} MB and"
+        f" {data_files.MOST} files in all",
+    )
     publish.add_argument("--name", help="what it is called there; else as the file")
     publish.add_argument("--note", default="", help="what is new, for its versions")
     publish.add_argument(
@@ -51,13 +68,13 @@ def add_to(parts: Any) -> None:
 
 def _publish(given: argparse.Namespace) -> int:
     notebook = _read(given.notebook)
+    data = _read_data(given.notebook, given.beside)
     hub = _Hub(given.url)
     try:
         targets = {target["folder"]: target for target in hub.ask("GET", "")["folders"]}
         name = given.name or given.notebook.name.removesuffix(".ipynb")
         place = {"folder": given.to, "name": name}
-        check = hub.ask("POST", "/checks", params=place, data=notebook)
-        check = _wait(hub, check)
+        check = _wait(hub, _hand_in(hub, place, notebook, data))
         people = targets.get(given.to, {}).get("people", 0)
         for line in _lines(check, people):
             say(line)
@@ -72,12 +89,60 @@ def _publish(given: argparse.Namespace) -> int:
 
 
 def _read(file: Path) -> bytes:
-    try:
+    with _readable(file):
         if file.stat().st_size > LARGEST_SENT:
             raise CommandError(TOO_LARGE)
         return file.read_bytes()
+
+
+@contextlib.contextmanager
+def _readable(file: Path) -> Iterator[None]:
+    try:
+        yield
     except OSError as error:
         raise CommandError(f"{file} cannot be read ({error.strerror})") from None
+
+
+def _read_data(notebook: Path, paths: Iterable[Path]) -> dict[str, bytes]:
+    """Data files by their paths below the notebook's folder. Raises CommandError."""
+    found: dict[str, bytes] = {}
+    try:
+        for path in paths:
+            name = _name_below(notebook.parent, path)
+            data_files.check_name(name)
+            with _readable(path):
+                data_files.check_sizes({name: path.stat().st_size})
+                found[name] = path.read_bytes()
+        data_files.check_sizes({name: len(content) for name, content in found.items()})
+        data_files.check_together(found)
+    except NoDataFile as error:
+        raise CommandError(str(error)) from None
+    return found
+
+
+def _name_below(folder: Path, path: Path) -> str:
+    whole, folder = Path(os.path.abspath(path)), Path(os.path.abspath(folder))
+    if not whole.is_relative_to(folder):
+        raise CommandError(f"{path} is not in the notebook's folder, nor below it")
+    name = whole.relative_to(folder)
+    if any((folder / part).is_symlink() for part in (name, *name.parents[:-1])):
+        raise CommandError(f"{path} is a link, or lies behind one; give the file itself")
+    if not whole.is_file():
+        raise CommandError(f"{path} is no file")
+    return name.as_posix()
+
+
+def _hand_in(
+    hub: _Hub, place: dict[str, str], notebook: bytes, data: Mapping[str, bytes]
+) -> dict[str, Any]:
+    """A check that runs."""
+    if not data:
+        return hub.ask("POST", "/checks", params=place, data=notebook)
+    check = hub.ask("POST", "/checks", params={"name": place["name"]}, data=notebook)
+    path = f"/checks/{quote(check['id'])}"
+    for name, content in data.items():
+        hub.ask("PUT", f"{path}/files", params={"name": name}, data=content)
+    return hub.ask("PUT", path, json=place)
 
 
 def _wait(hub: _Hub, check: dict[str, Any]) -> dict[str, Any]:
@@ -98,11 +163,13 @@ def _lines(check: dict[str, Any], people: int) -> list[str]:
     if check["is_new"]:
         lines.append(f"It is new, with {_count(check['cells'], 'cell')}.")
     else:
-        lines.append(f"It replaces what is there; {_count(len(check['changes']), 'cell')} changed.")
+        cells = _count(len(check["changes"]), "cell", MOST_CHANGES)
+        lines.append(f"It replaces what is there; {cells} changed.")
+    lines += [_data_line(one) for one in check["data"]]
     if check["outputs"]:
         lines.append(f"Left out: {_count(check['outputs'], 'output')}.")
     for secret in check["secrets"]:
-        where = f"in cell {secret['cell']}, line {secret['line']}"
+        where = f"in {secret['file'] or 'cell {cell}'.format(**secret)}, line {secret['line']}"
         lines.append(f"This looks like a secret: {secret['what']} {where}.")
     trial = check["trial"] or {"problem": "", "traceback": "", "needs_viewer": False, "seconds": 0}
     if trial["problem"]:
@@ -116,8 +183,15 @@ def _lines(check: dict[str, Any], people: int) -> list[str]:
     return [line for line in lines if line]
 
 
-def _count(number: int, of: str) -> str:
-    return f"{number} {of}{'' if number == 1 else 's'}"
+def _data_line(data: dict[str, Any]) -> str:
+    before, after = do_filesizeformat(data["before"]), do_filesizeformat(data["after"])
+    size = f"from {before} to {after}" if data["kind"] == "changed" else after
+    return f"Data file {data['name']}: {data['kind']}, {size}."
+
+
+def _count(number: int, of: str, most: int | None = None) -> str:
+    """So many of something; of `most` no more are known."""
+    return f"{number}{' or more' if number == most else ''} {of}{'' if number == 1 else 's'}"
 
 
 def _send(hub: _Hub, check: dict[str, Any], given: argparse.Namespace) -> dict[str, Any]:

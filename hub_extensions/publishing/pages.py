@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import Iterator
-from functools import partial
+from functools import cached_property, partial
 from typing import Any, Final
 from urllib.parse import quote
 
@@ -17,12 +17,14 @@ from jupyterhub.utils import url_path_join
 from tornado import web
 from tornado.httputil import url_concat
 
-from ..folders import dashboard_named
+from ..folders import LONGEST_NAME, dashboard_named
+from ..refusals import Refused
 from ..usage import report
-from .author import LONGEST_NOTE, NOWHERE, Author, link_to
-from .checks import LARGEST_SENT, Changed, Check
+from .author import LONGEST_NOTE, Author, link_to
+from .changes import MOST_CHANGES
+from .checks import LARGEST_SENT, Check
 from .publishing import CannotPublish, Conflict
-from .versions import NONE, Place, Version
+from .versions import MOST_VERSIONS, NONE, Place
 
 _SPEED_DAYS: Final = 30
 
@@ -34,12 +36,10 @@ class _Page(BaseHandler):
         await super().prepare()
         if not self.current_user:
             return  # `web.authenticated` leads them to sign in
-        if obstacle := self.authenticator.publishing_obstacle:
+        if obstacle := self.author.obstacle:
             raise web.HTTPError(403, obstacle)
-        if not self.author.publishes:
-            raise web.HTTPError(403, NOWHERE)
 
-    @property
+    @cached_property
     def author(self) -> Author:
         return Author(self.current_user)
 
@@ -54,6 +54,8 @@ class _Page(BaseHandler):
             link_to=partial(link_to, self.authenticator),
             versions_of=lambda place: self.page("versions", place.folder, place.name),
             NONE=NONE,
+            MOST_CHANGES=MOST_CHANGES,
+            MOST_VERSIONS=MOST_VERSIONS,
             **more,
         )
         self.finish(html)
@@ -68,6 +70,7 @@ class _Page(BaseHandler):
             chosen=self.get_argument("folder", ""),
             called=self.get_argument("name", "") or (check.name if check else ""),
             largest=LARGEST_SENT,
+            longest_name=LONGEST_NAME,
         )
 
     async def show_check(
@@ -102,7 +105,7 @@ class PublishPage(_Page):
                 await self.show_check(self.author.check(check_id))
             else:
                 await self.show_choice()
-        except CannotPublish as refused:
+        except Refused as refused:
             self.set_status(refused.status)
             await self.show_choice(str(refused))
 
@@ -111,7 +114,7 @@ class PublishPage(_Page):
         """Publish what was checked."""
         try:
             check = self.author.check(self.get_body_argument("check", ""))
-        except CannotPublish as refused:
+        except Refused as refused:
             self.set_status(refused.status)
             await self.show_choice(str(refused))
             return
@@ -124,7 +127,7 @@ class PublishPage(_Page):
                 anyway=bool(self.get_body_argument("anyway", "")),
                 not_secret=bool(self.get_body_argument("not_secret", "")),
             )
-        except CannotPublish as refused:
+        except Refused as refused:
             self.set_status(refused.status)
             conflict = refused if isinstance(refused, Conflict) else None
             await self.show_check(check, str(refused), conflict, note)
@@ -151,7 +154,7 @@ class CheckPage(_Page):
                 await self.author.aim(check, place)
             else:
                 check = await self.author.hand_in(file_name, sent[0].body, place)
-        except CannotPublish as refused:
+        except Refused as refused:
             self.set_status(refused.status)
             await self.show_choice(str(refused), check)
         else:
@@ -177,7 +180,7 @@ class VersionsPage(_Page):
                 await self.author.roll_back(place, version, replaces)
             else:
                 await self.author.remove(place, replaces)
-        except CannotPublish as refused:
+        except Refused as refused:
             self.set_status(refused.status)
             with _told():
                 await self.show_versions(place, str(refused))
@@ -192,15 +195,19 @@ class VersionsPage(_Page):
         is_kept = any(version.id == looked_at for version in shown.versions)
         if (looked_at and not is_kept) or (not shown.versions and shown.present == NONE):
             raise web.HTTPError(404)
-        changes = None
+        changes = data = ()
         if looked_at:
-            changes = await self._differences(place, shown.versions, looked_at)
+            ids = [version.id for version in shown.versions]
+            before = ids[ids.index(looked_at) + 1 :] or [None]
+            changes = await self.author.changed_by(place, looked_at, before[0])
+            data = await self.author.data_changed_by(place, looked_at, before[0])
         await self.show(
             "versions.html",
             place=place,
             shown=shown,
             looked_at=looked_at,
             changes=changes,
+            data=data,
             problem=problem,
             done="done" in self.request.query_arguments,
             speed=await self._speed(place),
@@ -213,21 +220,13 @@ class VersionsPage(_Page):
         rows = await asyncio.to_thread(report.rows_in, self.db.get_bind(), query)
         return rows[0] if rows and rows[0]["measured"] else None
 
-    async def _differences(
-        self, place: Place, versions: tuple[Version, ...], version_id: str
-    ) -> tuple[Changed, ...]:
-        """What a version has changed in the one before it."""
-        ids = [version.id for version in versions]
-        before = ids[ids.index(version_id) + 1 :]
-        return await self.author.changed_by(place, version_id, before[0] if before else None)
-
 
 @contextlib.contextmanager
 def _told() -> Iterator[None]:
     """Where there is no page to say it on, a refusal is an error page with its sentence."""
     try:
         yield
-    except CannotPublish as refused:
+    except Refused as refused:
         raise web.HTTPError(refused.status, str(refused)) from refused
 
 

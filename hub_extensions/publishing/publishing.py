@@ -2,7 +2,8 @@
 
 What is in the folder is what people see, and it is never changed before all that was there is kept.
 The order is: what is found in the folder is kept, then the new version is written to the
-repository, announced there, put into the folder by a rename, and made the newest.
+repository, announced there, put into the folder by renames, the data files first and the notebook
+last, and made the newest.
 """
 
 from __future__ import annotations
@@ -10,18 +11,22 @@ from __future__ import annotations
 import asyncio
 import errno
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Final, TypeVar
 
 from dulwich.errors import NotGitRepository, ObjectFormatException
 from dulwich.file import FileLocked
 from tornado.log import app_log
 
-from . import files
-from .files import NotAFile
+from ..refusals import Refused
+from . import data_files, files
+from .data_files import DataChange, NoDataFile
+from .data_of import DataOf
+from .files import NotAFile, file_name
 from .versions import (
     FOUND,
     NOBODY,
@@ -40,26 +45,19 @@ T = TypeVar("T")
 #: What is to be free on the disk: bytes, and a share of it. Below, nothing is published.
 _LEAST_FREE: Final = 200_000_000
 _LEAST_SHARE: Final = 0.02
+_NO_DATA: Final[Mapping[str, bytes]] = MappingProxyType({})
 _NO_ROOM: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 
 
-class CannotPublish(Exception):
-    """It is refused, with a sentence for the person. Nothing has changed.
-
-    Attributes:
-        status: of the answer.
-    """
-
-    def __init__(self, sentence: str, status: int = 400) -> None:
-        super().__init__(sentence)
-        self.status = status
+class CannotPublish(Refused):
+    """It is not published, rolled back or removed."""
 
 
 class Conflict(CannotPublish):
     """What is there is not what was to be replaced.
 
     Attributes:
-        present: what is there, by its `content_id`.
+        present: what is there, by its `state_id`.
         version: of it, None where it was put there by hand.
     """
 
@@ -79,14 +77,33 @@ class Shown:
     """What a dashboard is now.
 
     Attributes:
-        present: what is in the folder, by its `content_id`.
+        present: what is in the folder, by its `state_id`.
         version: which of the versions that is; None: none, or what somebody put there by hand.
         versions: all that are kept, the newest first.
+        data: the names of its data files.
     """
 
     present: str
     version: Version | None
     versions: tuple[Version, ...]
+    data: tuple[str, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Compared:
+    """What would change if a notebook and data files were published.
+
+    Attributes:
+        present: what is there, by its `state_id`.
+        notebook: the one that is there, None for none.
+        data: what becomes of the data files.
+        problem: why these cannot be put there, a sentence; "" if they can.
+    """
+
+    present: str
+    notebook: bytes | None
+    data: tuple[DataChange, ...] = ()
+    problem: str = ""
 
 
 class Publishing:
@@ -114,6 +131,10 @@ class Publishing:
         """The notebook that is there, None for none. Raises CannotPublish."""
         return await self._alone(lambda: self._read(place))
 
+    async def compared(self, place: Place, given: Mapping[str, bytes]) -> Compared:
+        """What is there, and what becomes of these data files. Raises CannotPublish."""
+        return await self._alone(lambda: self._compared(place, given))
+
     async def content(self, place: Place, version_id: str) -> tuple[Version, bytes | None]:
         """One version of a dashboard and its notebook, None where that was removed.
 
@@ -122,11 +143,27 @@ class Publishing:
         """
         return await self._alone(lambda: self._content(place, version_id))
 
+    async def data(
+        self, place: Place, version_id: str, before_id: str | None
+    ) -> tuple[DataChange, ...]:
+        """How the data files of a version differ from those of another, None for none. As
+        `content`."""
+
+        def data() -> tuple[DataChange, ...]:
+            after = self._versions.data(place, self._content(place, version_id)[0].id)
+            before = before_id and self._versions.data(place, self._content(place, before_id)[0].id)
+            return data_files.between(before or {}, after, self._versions.size)
+
+        return await self._alone(data)
+
     def _content(self, place: Place, version_id: str) -> tuple[Version, bytes | None]:
         for version in self._versions.of(place):
             if version.id == version_id:
-                return version, self._versions.content(place, version)
+                return version, self._versions.content(version)
         raise CannotPublish(f"There is no such version of {place}.", 404)
+
+    def _data(self, place: Place) -> DataOf:
+        return DataOf(place=place, versions=self._versions, has_accounts=self._has_accounts)
 
     def _read(self, place: Place) -> bytes | None:
         try:
@@ -135,18 +172,30 @@ class Publishing:
         except FileNotFoundError:
             return None
 
-    def _in_place(self, place: Place) -> bytes | None:
-        """As `_read`; what cannot be read is no version."""
-        try:
-            return self._read(place)
-        except (NotAFile, OSError):
-            return b""
-
     def _shown(self, place: Place) -> Shown:
-        present = content_id(self._read(place))
+        present = self._versions.state(place, content_id(self._read(place)))
         versions = tuple(self._versions.of(place))
         is_newest = bool(versions) and versions[0].content == present
-        return Shown(present=present, version=versions[0] if is_newest else None, versions=versions)
+        return Shown(
+            present=present,
+            version=versions[0] if is_newest else None,
+            versions=versions,
+            data=tuple(sorted(self._versions.data(place))),
+        )
+
+    def _compared(self, place: Place, given: Mapping[str, bytes]) -> Compared:
+        notebook = self._read(place)
+        present = self._versions.state(place, content_id(notebook))
+        data = self._data(place)
+        try:
+            try:
+                with files.opened(self._notebooks, place.folder) as folder:
+                    changes, _ = data.compared(folder, given, is_more=True)
+            except FileNotFoundError:
+                changes, _ = data.compared(None, given, is_more=True)
+        except (NoDataFile, NotAFile) as error:
+            return Compared(present=present, notebook=notebook, problem=str(error))
+        return Compared(present=present, notebook=notebook, data=tuple(changes))
 
     # -- to write -----------------------------------------------------------------------------
 
@@ -158,18 +207,20 @@ class Publishing:
         replaces: str,
         by: str,
         note: str,
+        data: Mapping[str, bytes] = _NO_DATA,
         ask_again: Callable[[], object] | None = None,
     ) -> str:
         """Put a notebook into its folder, which is made if there is none.
 
         Args:
-            replaces: what is there, by its `content_id`, as the person knows it.
+            replaces: what is there, by its `state_id`, as the person knows it.
+            data: data files by their names, beside it; those that came with it before stay.
             ask_again: called when its turn has come; raises what keeps the person from it by then.
 
         Returns the id of the new version. Raises CannotPublish, Conflict.
         """
         return await self._alone(
-            lambda: self._change(place, content, PUBLISHED, replaces, by, note), ask_again
+            lambda: self._change(place, content, PUBLISHED, replaces, by, note, data), ask_again
         )
 
     async def roll_back(
@@ -181,14 +232,17 @@ class Publishing:
         by: str,
         ask_again: Callable[[], object] | None = None,
     ) -> str:
-        """Show an older version again, as a new one. Arguments and answer as of `publish`."""
+        """Show an older version again, as a new one, with its data and no other. Arguments and
+        answer as of `publish`."""
 
         def roll_back() -> str:
             version, content = self._content(place, version_id)
             if content is None:
                 raise CannotPublish("There was no notebook then. Remove it instead.", 409)
             note = f"Back to the version of {version.when.strftime('%-d %B %Y, %H:%M UTC')}"
-            return self._change(place, content, ROLLED_BACK, replaces, by, note)
+            then = self._versions.data(place, version.id)
+            data = {name: self._versions.blob(id_) for name, id_ in then.items()}
+            return self._change(place, content, ROLLED_BACK, replaces, by, note, data)
 
         return await self._alone(roll_back, ask_again)
 
@@ -200,50 +254,83 @@ class Publishing:
         by: str,
         ask_again: Callable[[], object] | None = None,
     ) -> str:
-        """Take a notebook out of its folder; its versions are kept. As `publish`."""
+        """Take a notebook out of its folder, with the data that came with it and with no other;
+        its versions are kept. As `publish`."""
         return await self._alone(
             lambda: self._change(place, None, REMOVED, replaces, by, ""), ask_again
         )
 
     def _change(
-        self, place: Place, content: bytes | None, action: str, replaces: str, by: str, note: str
+        self,
+        place: Place,
+        content: bytes | None,
+        action: str,
+        replaces: str,
+        by: str,
+        note: str,
+        given: Mapping[str, bytes] = _NO_DATA,
     ) -> str:
-        versions, new = self._versions, content_id(content)
+        versions = self._versions
         if content is not None:
             self._check_room()
         with files.opened(self._notebooks, place.folder, make=content is not None) as folder:
             files.clean(folder)
             present = files.read(folder, place.name, self._has_accounts)
-            there = content_id(present)
-            is_kept = versions.newest(place) == there
+            is_kept = versions.newest(place) == content_id(present)
+            there = versions.state(place, content_id(present))
             if there != replaces:
                 last = versions.of(place, 1) if is_kept else []
                 raise Conflict(place, there, last[0] if last else None)
-            if there == new:
+            is_more = action == PUBLISHED
+            changes, data = self._data(place).compared(folder, given, is_more=is_more)
+            put = {one.name: given[one.name] for one in changes if one.kind != "unchanged"}
+            ours = versions.data(place)
+            if content == present and data == ours and not put:
                 raise CannotPublish("That is what is there already: nothing would change.", 409)
             if present is not None and not is_kept:
-                versions.done(versions.keep(place, present, FOUND, NOBODY))
-            commit = versions.keep(place, content, action, by, note)
-            self._put(folder, place, content, commit)
+                versions.done(versions.keep(place, present, FOUND, NOBODY, data=ours))
+            for one in data.keys() & given.keys():
+                versions.add(given[one])
+            commit = versions.keep(place, content, action, by, note, data)
+            self._put(folder, place, content, put, commit)
         return commit
 
-    def _put(self, folder: int, place: Place, content: bytes | None, commit: str) -> None:
+    def _put(
+        self,
+        folder: int,
+        place: Place,
+        content: bytes | None,
+        data: Mapping[str, bytes],
+        commit: str,
+    ) -> None:
         """Have the folder hold a version that is written, and say so. Raises OSError: it does not
         hold it, and nothing is changed."""
         versions = self._versions
         versions.begin(commit)
         try:
             if content is None:
-                files.remove(folder, place.name)
+                files.remove(folder, file_name(place.name))
             else:
-                files.replace(folder, place.name, content)
-        except OSError:
-            if content_id(files.read(folder, place.name)) != content_id(content):
+                files.put(folder, {**data, file_name(place.name): content})
+        except (OSError, NotAFile):
+            if not self._data(place).finish(folder, commit):
                 raise
+        else:
+            self._data(place).take_away(folder, versions.data(place), versions.data(place, commit))
         try:
             versions.done(commit)
         except (OSError, FileLocked) as error:  # what was begun is found again, see `settle`
             app_log.warning("A version of %s is not counted yet: %s", place, error)
+
+    def _is_there(self, place: Place, commit: str) -> bool:
+        """As `DataOf.finish`; what cannot be read is no version."""
+        try:
+            with files.opened(self._notebooks, place.folder) as folder:
+                return self._data(place).finish(folder, commit)
+        except FileNotFoundError:
+            return self._versions.notebook(place, commit) == NONE
+        except (NotAFile, OSError):
+            return False
 
     def _check_room(self) -> None:
         """Leave some of the disk: what others do, and the hub itself, needs it."""
@@ -268,8 +355,10 @@ class Publishing:
 
     def _settled(self, work: Callable[[], T]) -> T:
         try:
-            self._versions.settle(self._in_place)
+            self._versions.settle(self._is_there)
             return work()
+        except NoDataFile as error:
+            raise CannotPublish(str(error), 409) from error
         except NotAFile as error:
             sentence = f"{error} Whoever runs this site can put it away."
             raise CannotPublish(sentence, 409) from error

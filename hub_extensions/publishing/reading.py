@@ -1,9 +1,9 @@
 """Reads a notebook that somebody hands in, apart from the hub: it may be anything.
 
-`python -m hub_extensions.publishing.reading SIZE` takes the notebook, of so many bytes, and after
-it the one that is there now, on standard input. It writes a line of JSON (`checks.Found`), and
-after it the notebook as it would be published: without outputs. One that cannot be published is
-left out.
+`python -m hub_extensions.publishing.reading` takes on standard input a line of JSON, the sizes of
+what follows: of the `notebook`, of the one that is there now (`present`), and pairs of name and
+size of `texts`, beginnings of its data files. It writes a line of JSON (`checks.Found`), and after
+it the notebook as it would be published: without outputs. One that cannot be published is left out.
 """
 
 from __future__ import annotations
@@ -12,17 +12,19 @@ import json
 import resource
 import sys
 import warnings
-from dataclasses import asdict
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, replace
+from itertools import islice
+from types import MappingProxyType
 from typing import Any, Final
 
+from ..notebook_files import LARGEST
 from .changes import Cell, changes
-from .secret_shapes import findings
+from .secret_shapes import Finding, findings
 
-#: Of a notebook without its outputs, in bytes; the code of a larger one is not kept compiled.
-LARGEST: Final = 16 * 1024 * 1024
 TOO_LARGE: Final = (
-    "This notebook is too large: it may have 50 MB, and 16 MB without its outputs. Put its data"
-    " into a file beside it."
+    "This notebook is too large: it may have less than 50 MB, and 16 MB without its outputs. Put"
+    " its data into a file beside it."
 )
 #: Seconds that it may take, on a machine that is busy.
 PATIENCE: Final = 30.0
@@ -31,6 +33,7 @@ NO_WORD: Final = "This file could not be read as a notebook."
 _SECONDS_OF_CPU: Final = 5
 _MEMORY: Final = 2 * 1024**3
 _MOST_CELLS: Final = 5000
+_MOST_IN_FILES: Final = 20  # findings that are told of data files
 
 
 class _NoNotebook(Exception):
@@ -41,14 +44,18 @@ def main() -> None:
     """Read, and write what is found."""
     resource.setrlimit(resource.RLIMIT_AS, (_MEMORY, _MEMORY))
     resource.setrlimit(resource.RLIMIT_CPU, (_SECONDS_OF_CPU, _SECONDS_OF_CPU))
-    given = sys.stdin.buffer.read()
-    size = int(sys.argv[1])
-    found, notebook = look_at(given[:size], given[size:])
+    given = sys.stdin.buffer
+    sizes = json.loads(given.readline())
+    notebook, present = given.read(sizes["notebook"]), given.read(sizes["present"])
+    texts = {name: given.read(size) for name, size in sizes["texts"]}
+    found, notebook = look_at(notebook, present, texts)
     line = json.dumps(found, ensure_ascii=False).encode(errors="replace")
     sys.stdout.buffer.write(line + b"\n" + notebook)
 
 
-def look_at(notebook: bytes, present: bytes) -> tuple[dict[str, Any], bytes]:
+def look_at(
+    notebook: bytes, present: bytes, texts: Mapping[str, bytes] = MappingProxyType({})
+) -> tuple[dict[str, Any], bytes]:
     """What is known of a notebook, as `Found` takes it, and it without its outputs."""
     try:
         clean, outputs = _without_outputs(_parsed(notebook))
@@ -65,10 +72,21 @@ def look_at(notebook: bytes, present: bytes) -> tuple[dict[str, Any], bytes]:
         "title": _title(clean),
         "cells": len(cells),
         "outputs": outputs,
-        "secrets": [asdict(secret) for secret in findings(source for _, source in cells)],
+        "secrets": [
+            *map(asdict, findings(source for _, source in cells)),
+            *map(asdict, islice(_findings_in(texts), _MOST_IN_FILES)),
+        ],
         "changes": [asdict(change) for change in changes(_cells_in(present), cells)],
     }
     return found, text
+
+
+def _findings_in(texts: Mapping[str, bytes]) -> Iterator[Finding]:
+    """What looks like a secret in data files; nothing in one that is no text."""
+    for name, text in texts.items():
+        if b"\0" not in text:
+            for found in findings([text.decode(errors="replace")]):
+                yield replace(found, cell=0, file=name)
 
 
 def _written(notebook: dict[str, Any]) -> bytes:

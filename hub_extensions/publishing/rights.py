@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from typing import Final
+from typing import Any, Final
 
 from ..accounts.unix_accounts import Isolation
-from ..folders import ADMIN, PUBLISHERS_SUFFIX, is_audience
+from ..folders import ADMIN, ANALYSTS, PUBLISHERS_SUFFIX, is_audience
 from ..settings import Settings
-
-#: The group of those who write dashboards; its folder is theirs to try things in.
-ANALYSTS: Final = "analysts"
 
 UNISOLATED: Final = (
     "Whoever writes a dashboard has what this site's own account has: its servers have no accounts"
@@ -40,6 +37,12 @@ def publishes_anywhere(groups: Collection[str], *, is_hub_admin: bool = False) -
         or not {ADMIN, ANALYSTS}.isdisjoint(groups)
         or any(group.endswith(PUBLISHERS_SUFFIX) for group in groups)
     )
+
+
+def set_up(c: Any, given: Settings, isolation: Isolation) -> None:
+    """Say whether anybody can publish here. Called by the configuration."""
+    c.DescopeAuthenticator.publishing_obstacle = obstacle(given, isolation)
+    c.DescopeAuthenticator.publishing_warning = warning(given, isolation)
 
 
 def obstacle(given: Settings, isolation: Isolation) -> str:

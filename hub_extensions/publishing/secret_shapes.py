@@ -34,11 +34,13 @@ _MOST: Final = 20
 
 @dataclass(frozen=True, kw_only=True)
 class Finding:
-    """Something that looks like a secret; never the value itself."""
+    """Something that looks like a secret; never the value itself. `file`: the data file that it is
+    in; else it is in a cell."""
 
     cell: int
     line: int
     what: str
+    file: str = ""
 
 
 def findings(cells: Iterable[str]) -> list[Finding]:

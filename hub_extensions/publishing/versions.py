@@ -1,6 +1,7 @@
 """The versions of notebooks: a plain bare git repository beside the folders, `.versions.git`.
 
 It has one branch, `main`, and a commit for each notebook that is published, rolled back or removed.
+`<folder>/<name>.ipynb` is the notebook, and what came with it is below `<folder>/<name>.data/`.
 dulwich writes it: no program runs, so no hook, no filter and nobody's configuration.
 
 What is about to be done stands in `refs/atrium/pending` until `main` has it: a hub that is killed
@@ -15,16 +16,20 @@ import re
 import shutil
 import stat
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from types import MappingProxyType
 from typing import Final
 
+from dulwich.index import commit_tree
+from dulwich.object_store import iter_tree_contents
 from dulwich.objects import Blob, Commit, ObjectID, Tree
 from dulwich.refs import Ref
 from dulwich.repo import Repo
 
+from .data_files import Brought
 from .files import file_name
 
 REPOSITORY: Final = ".versions.git"
@@ -41,8 +46,11 @@ FOUND: Final = "found in the folder"
 _MAIN: Final = Ref(b"refs/heads/main")
 _PENDING: Final = Ref(b"refs/atrium/pending")
 _FILE, _FOLDER = 0o100644, 0o040000
+_DATA: Final = ".data"  # never the end of a notebook's file
 _TRAILER: Final = re.compile(r"(Folder|Dashboard|Action): (.*)")
-_MOST: Final = 200  # versions of a notebook that are told,
+_NO_DATA: Final[Mapping[str, str]] = MappingProxyType({})
+#: Versions of a notebook that are told,
+MOST_VERSIONS: Final = 200
 _FURTHEST: Final = 5000  # looked for in so many of the newest commits
 
 
@@ -63,7 +71,7 @@ class Version:
 
     Attributes:
         id: of the commit.
-        content: of the notebook, as git names it; "none" for its removal.
+        content: of the notebook and its data, see `state_id`; "none" for its removal.
         by: the person, or "Atrium" for what was found in the folder.
         when: in UTC.
         action: what was done.
@@ -79,8 +87,18 @@ class Version:
 
 
 def content_id(content: bytes | None) -> str:
-    """Names a notebook as git does; "none" for none."""
+    """Names a notebook, or a data file, as git does; "none" for none."""
     return NONE if content is None else Blob.from_string(content).id.decode()
+
+
+def state_id(notebook: str, data: str) -> str:
+    """Names a notebook together with what came with it: as git names both, with a "-" between.
+
+    Args:
+        notebook: its `content_id`; the same is answered for "none".
+        data: of the tree of its data, "" for none.
+    """
+    return f"{notebook}-{data}" if data and notebook != NONE else notebook
 
 
 class Versions:
@@ -93,10 +111,11 @@ class Versions:
     def __init__(self, notebooks: Path) -> None:
         self._place = notebooks.resolve() / REPOSITORY
         self._repo: Repo | None = None
+        self._is_settled = False
 
     # -- to read ------------------------------------------------------------------------------
 
-    def of(self, place: Place, most: int = _MOST) -> list[Version]:
+    def of(self, place: Place, most: int = MOST_VERSIONS) -> list[Version]:
         """The newest versions of a notebook, the newest first: of the last commits, whose number is
         bounded. Raises OSError."""
         found: list[Version] = []
@@ -111,21 +130,62 @@ class Versions:
             if folder != folder_before:  # else nothing of this folder has changed
                 content = self._in_folder(folder, place)
                 if content != self._in_folder(folder_before, place):
-                    found.append(self._version(commit, content, place))
+                    found.append(self._version(commit, state_id(*content), place))
             commit, folder = before, folder_before
         return found
 
     def newest(self, place: Place) -> str:
         """The newest version's notebook, by its `content_id`. Raises OSError."""
-        return self._content_id(self._head(), place)
+        return self._in_folder(self._folder_id(self._head(), place), place)[0]
 
-    def content(self, place: Place, version: Version) -> bytes | None:
+    def state(self, place: Place, notebook: str) -> str:
+        """The `state_id` of a notebook with the data of the newest version. Raises OSError."""
+        _, data = self._in_folder(self._folder_id(self._head(), place), place)
+        return state_id(notebook, data)
+
+    def notebook(self, place: Place, commit: str) -> str:
+        """The notebook of a commit, by its `content_id`. Raises OSError."""
+        return self._in_folder(self._folder_id(ObjectID(commit.encode()), place), place)[0]
+
+    def content(self, version: Version) -> bytes | None:
         """A notebook as it was then, None where it was removed."""
-        if version.content == NONE:
-            return None
-        found = self._open()[ObjectID(version.content.encode())]
+        notebook = version.content.partition("-")[0]
+        return None if notebook == NONE else self.blob(notebook)
+
+    def data(self, place: Place, commit: str | None = None) -> dict[str, str]:
+        """The data files of a version, the newest one by default: their names, and how git names
+        what is in them. Raises OSError."""
+        of = ObjectID(commit.encode()) if commit else self._head()
+        folder = self._folder_id(of, place)
+        _, data = self._in_folder(folder, place)
+        return dict(self._files(data)) if data else {}
+
+    def brought_by_others(self, place: Place) -> dict[str, Brought]:
+        """The data files of the folder's other dashboards, by their names. Raises OSError."""
+        folder = self._folder_id(self._head(), place)
+        own = f"{place.name}{_DATA}".encode()
+        return {
+            name: Brought(dashboard=entry.path.decode().removesuffix(_DATA), content=content)
+            for entry in (_tree(self._open(), folder).items() if folder else ())
+            if entry.mode == _FOLDER and entry.path != own
+            for name, content in self._files(entry.sha.decode())
+        }
+
+    def _files(self, tree: str) -> Iterator[tuple[str, str]]:
+        for entry in iter_tree_contents(self._open().object_store, ObjectID(tree.encode())):
+            assert entry.path is not None
+            assert entry.sha is not None
+            yield entry.path.decode(), entry.sha.decode()
+
+    def blob(self, content: str) -> bytes:
+        """What git names so. Raises OSError."""
+        found = self._open()[ObjectID(content.encode())]
         assert isinstance(found, Blob)
         return found.as_raw_string()
+
+    def size(self, content: str) -> int:
+        """The bytes of what git names so. Raises OSError."""
+        return len(self.blob(content))
 
     def _version(self, commit_id: ObjectID, content: str, place: Place) -> Version:
         commit = _commit(self._open(), commit_id)
@@ -141,9 +201,6 @@ class Versions:
             note="" if note == _subject(action, place) else note,
         )
 
-    def _content_id(self, commit: ObjectID | None, place: Place) -> str:
-        return self._in_folder(self._folder_id(commit, place), place)
-
     def _folder_id(self, commit: ObjectID | None, place: Place) -> ObjectID | None:
         """Of the tree of a folder as it was at a commit, None where there was none."""
         if commit is None:
@@ -152,23 +209,39 @@ class Versions:
         name = place.folder.encode()
         return ObjectID(root[name][1]) if name in root else None
 
-    def _in_folder(self, folder: ObjectID | None, place: Place) -> str:
-        """The notebook that a tree of its folder has, by its `content_id`."""
+    def _in_folder(self, folder: ObjectID | None, place: Place) -> tuple[str, str]:
+        """The notebook that a tree of its folder has, by its `content_id`; and the tree of its
+        data, "" where there is none."""
         if folder is None:
-            return NONE
+            return NONE, ""
         tree, name = _tree(self._open(), folder), file_name(place.name).encode()
-        return tree[name][1].decode() if name in tree else NONE
+        data = f"{place.name}{_DATA}".encode()
+        return (
+            tree[name][1].decode() if name in tree else NONE,
+            tree[data][1].decode() if data in tree else "",
+        )
 
     # -- to write -----------------------------------------------------------------------------
 
+    def add(self, content: bytes) -> None:
+        """Write what a version is to have. Raises OSError."""
+        self._make().object_store.add_object(Blob.from_string(content))
+
     def keep(
-        self, place: Place, content: bytes | None, action: str, by: str, note: str = ""
+        self,
+        place: Place,
+        content: bytes | None,
+        action: str,
+        by: str,
+        note: str = "",
+        data: Mapping[str, str] = _NO_DATA,
     ) -> str:
         """Write a version of a notebook, which counts when `begin` and `done` have been called.
 
         Args:
             content: None: it is removed.
             by: a person's name, or NOBODY.
+            data: its data files by their names, as git names what is in them; that is there.
 
         Returns the commit's id. Raises OSError.
         """
@@ -183,6 +256,12 @@ class Versions:
             blob = Blob.from_string(content)
             store.add_object(blob)
             tree[file] = (_FILE, blob.id)
+        below = f"{place.name}{_DATA}".encode()
+        if data:
+            entries = ((name.encode(), ObjectID(id_.encode()), _FILE) for name, id_ in data.items())
+            tree[below] = (_FOLDER, commit_tree(store, entries))
+        elif below in tree:
+            del tree[below]
         if len(tree):
             store.add_object(tree)
             root[folder] = (_FOLDER, tree.id)
@@ -212,24 +291,28 @@ class Versions:
         repo.refs.set_if_equals(_MAIN, None, ObjectID(commit.encode()))
         repo.refs.remove_if_equals(_PENDING, None)
 
-    def settle(self, shown: Callable[[Place], bytes | None]) -> None:
+    def settle(self, is_there: Callable[[Place, str], bool]) -> None:
         """Finish what was begun and not said to be done: it counts if it is in its folder.
 
+        The first time locks are removed that a killed hub has left; later ones are an operator's.
+
         Args:
-            shown: reads what is in a folder now.
+            is_there: says so of a commit; of one that is not, it leaves nothing in the folder.
         """
         if not self._place.exists():
             return
         repo = self._open()
-        for ref in (_MAIN, _PENDING):  # of a hub that was killed: no other process writes these
-            (self._place / f"{ref.decode()}.lock").unlink(missing_ok=True)
+        if not self._is_settled:
+            for ref in (_MAIN, _PENDING):
+                (self._place / f"{ref.decode()}.lock").unlink(missing_ok=True)
+            self._is_settled = True
         with contextlib.suppress(KeyError):
             pending = repo.refs[_PENDING]
             commit = _commit(repo, pending)
             said = dict(_TRAILER.findall(commit.message.decode().rpartition("\n\n")[2]))
             place = Place(folder=said["Folder"], name=said["Dashboard"])
             is_next = commit.parents == ([head] if (head := self._head()) else [])
-            if is_next and self._content_id(pending, place) == content_id(shown(place)):
+            if is_next and is_there(place, pending.decode()):
                 self.done(pending.decode())
             else:
                 repo.refs.remove_if_equals(_PENDING, None)

@@ -172,6 +172,7 @@ def _expected(
     )
     return {
         "known": known | {"groups": sorted(_groups(user))},
+        "is_hub_admin": bool(user.admin),
         "session": session,
         "token": hashlib.sha256(token.encode()).hexdigest(),
         "uri": address,

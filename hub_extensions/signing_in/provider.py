@@ -17,7 +17,7 @@ from joserfc.jwk import KeySet
 from tornado import web
 from tornado.httpclient import AsyncHTTPClient, HTTPClientError, HTTPRequest, HTTPResponse
 
-from ..settings import SettingsError, is_loopback
+from ..settings import Settings, SettingsError, is_loopback
 
 #: Pinned: a token names its algorithm itself, so its word is not taken (RFC 8725 section 3.1).
 ALGORITHMS: Final = ["RS256", "ES256"]
@@ -35,6 +35,14 @@ _NEEDED: Final = (
 #: Descope's codes for a refresh token that is expired, revoked, invalid, logged out or used twice.
 _REFUSALS: Final = frozenset({"E061002", "E061003", "E061005", "E064001", "E064006"})
 _OPTIONAL: Final = ("end_session_endpoint", "revocation_endpoint")
+
+
+def set_up(c: Any, given: Settings) -> None:
+    """Tell the authenticator what is said of the provider; the rest follows from the project id.
+    Called by the configuration."""
+    for name in ("client_id", "base_uri", "issuer"):
+        if value := getattr(given, name):
+            setattr(c.DescopeAuthenticator, name, value)
 
 
 class InvalidToken(ValueError):

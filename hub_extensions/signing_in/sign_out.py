@@ -16,13 +16,10 @@ from tornado import web
 from tornado.httputil import url_concat
 
 from .. import audit, brands, grants
-from ..folders import LAB
+from ..folders import DASHBOARD_SERVERS, LAB
 from ..publishing.checks import checks
 from . import pending, sessions
 
-#: Servers that signing out stops. An open lab may hold unsaved work, and is stopped when its person
-#: says so.
-DASHBOARD_SERVERS: Final = ("", "admin")
 #: Set from the sign-out until the provider has ended its session too. Somebody who leaves on the
 #: way there is asked who they are at the next sign-in all the same.
 ASK_COOKIE: Final = "atrium-ask"
@@ -51,7 +48,8 @@ async def end_everything(app: Any, user: User, *, lab: bool = False) -> None:
 
 
 async def _end_dashboards(app: Any, user: User) -> None:
-    """End the dashboard servers, and all tokens but the lab's."""
+    """End the dashboard servers, and all tokens but the lab's. A lab may hold unsaved work, and is
+    stopped when its person says so."""
     await asyncio.gather(*(say_farewell(user, name) for name in DASHBOARD_SERVERS))
     await asyncio.gather(*(stop_server(app, user, name) for name in DASHBOARD_SERVERS))
     _end_tokens(app, user)

@@ -11,7 +11,6 @@ import json
 import re
 from typing import Any, Final
 
-from jupyterhub.apihandlers.base import APIHandler
 from limits import parse
 from limits.storage import MemoryStorage
 from limits.strategies import MovingWindowRateLimiter
@@ -19,13 +18,12 @@ from sqlalchemy.exc import SQLAlchemyError
 from tornado import web
 from tornado.ioloop import PeriodicCallback
 
-from ..folders import ADMIN, dashboard_named
-from ..own_server import OwnServerHandler
-from ..roles import READ_ACCESS
+from ..api_handlers import ReadsAccess, told_in
+from ..folders import ADMIN
+from ..own_server import OwnServerHandler, dashboard_in_body
 from . import favourites, openings, report
 
 _LONGEST_KEY: Final = 64
-_LONGEST_FILE_NAME: Final = 255  # bytes
 _HOUR: Final = 3600 * 1000  # milliseconds
 #: As often as somebody changes their mind; each time is written to the disk.
 _CHANGES: Final = parse("60/minute")
@@ -48,7 +46,7 @@ def start(app: Any) -> None:
     PeriodicCallback(forget_old, _HOUR).start()
 
 
-class UsageHandler(APIHandler):
+class UsageHandler(ReadsAccess):
     """`GET /hub/api/usage`: who opened what, and how soon they saw it.
 
     Query, all of it optional:
@@ -73,13 +71,6 @@ class UsageHandler(APIHandler):
     Seconds are those from the beginning of the navigation to the dashboard until its first view was
     drawn, as browsers say; rows are in the order of their keys. Forgotten people are left out.
     """
-
-    async def prepare(self) -> None:
-        """Refuse who may not read this, before anything is looked up."""
-        await super().prepare()
-        # `needs_scope` knows JupyterHub's own scopes only.
-        if not self.current_user or READ_ACCESS not in self.expanded_scopes:
-            raise web.HTTPError(403)
 
     async def get(self) -> None:
         """Answer as the class says. 400 for a query that makes no sense."""
@@ -113,7 +104,7 @@ class MeasuredHandler(OwnServerHandler):
 
         404: its owner has no such opening that has not ended yet.
         """
-        user, body = self.owner, self.get_json_body()
+        user, body = self.owner, told_in(self)
         key, seconds, reference = _key(body), _seconds(body), _reference(body)
         if not openings.end(self.db, user.orm_user, key, seconds, reference):
             raise web.HTTPError(404)
@@ -128,9 +119,11 @@ class FavouriteHandler(OwnServerHandler):
 
         403: a dashboard of a group that they are not in. 409: they have too many.
         """
-        user, body = self.owner, self.get_json_body()
-        group, dashboard = _named(body)
-        wanted = body.get("favourite")
+        user, body = self.owner, told_in(self)
+        named, wanted = dashboard_in_body(body), body.get("favourite")
+        if named is None:
+            raise web.HTTPError(400, "group and dashboard are names")
+        group, dashboard = named
         if not isinstance(wanted, bool):
             raise web.HTTPError(400, "favourite is true or false")
         if not _limiter.hit(_CHANGES, user.name):
@@ -160,8 +153,8 @@ def opening_key(body: dict[str, Any]) -> str:
     return _key(body) if "opening" in body else ""
 
 
-def _key(body: Any) -> str:
-    key = body.get("opening") if isinstance(body, dict) else None
+def _key(body: dict[str, Any]) -> str:
+    key = body.get("opening")
     if not (isinstance(key, str) and key.isascii() and key.isalnum() and len(key) <= _LONGEST_KEY):
         raise web.HTTPError(400, "opening is a key of letters and digits")
     return key
@@ -186,18 +179,6 @@ def _reference(body: dict[str, Any]) -> str:
     if not isinstance(reference, str) or not re.fullmatch("(?:[0-9a-f]{8})?", reference):
         raise web.HTTPError(400, "reference has eight hexadecimal digits")
     return reference
-
-
-def _named(body: Any) -> tuple[str, str]:
-    """The group and dashboard, by names that folders and files can have."""
-    names = [body.get(key) if isinstance(body, dict) else None for key in ("group", "dashboard")]
-    if not all(isinstance(name, str) for name in names):
-        raise web.HTTPError(400, "group and dashboard are names")
-    group, dashboard = map(str, names)
-    fits = dashboard_named(f"{group}/{dashboard}") == (group, dashboard)
-    if not fits or max(len(name.encode()) for name in (group, dashboard)) > _LONGEST_FILE_NAME:
-        raise web.HTTPError(400, "group and dashboard are names")
-    return group, dashboard
 
 
 handlers: Final = [

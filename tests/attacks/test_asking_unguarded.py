@@ -11,7 +11,8 @@ from sqlalchemy.orm import Session
 
 from hub_extensions.access import manager_rules, request_queue
 from hub_extensions.access import requests as access_requests
-from hub_extensions.access.requests import AccessRequest, Refused
+from hub_extensions.access.requests import AccessRequest
+from hub_extensions.refusals import Refused
 from tests.attacks import attack, guard_out
 from tests.unit.test_access_requests import asked, groups, person
 from tests.unit.test_access_requests import queue as queue_of

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from playwright.sync_api import Page, expect
 
+from tests.axe import serious
 from tests.browser.visitor import NewVisitor
 from tests.conftest import StartHub
 from tests.hub import FEW_SERVERS, Hub
@@ -27,6 +28,14 @@ def plot(hours):
 
 pn.Column(hours, pn.bind(plot, hours), WORDS).servable()"""
 
+WORDS = "The second version"
+#: Saves a file beside the notebook, as JupyterLab does: by the lab's API of files.
+SAVE = """async ([file, content]) => {
+  const headers = { "X-XSRFToken": document.cookie.match(/_xsrf=([^;]+)/)[1] };
+  const body = JSON.stringify({ type: "file", format: "text", content });
+  return (await fetch(file, { method: "PUT", body, headers })).status;
+}"""
+
 
 @pytest.fixture(scope="module")
 def hub(start_hub: StartHub) -> Hub:
@@ -41,16 +50,23 @@ def write(page: Page, code: str) -> None:
     page.keyboard.press("Escape")
 
 
-def publish(lab: Page, note: str) -> Page:
-    """Press the button in the notebook, which saves it, look at what is said, and publish it;
-    returns the page that says so."""
+def publish(lab: Page, note: str, file: str = "") -> Page:
+    """Press the button in the notebook, which saves it, look at what is said, and publish it with
+    the file that it names; returns the page that says so."""
     with lab.expect_popup() as opened:
         lab.get_by_role("button", name="Publish").click()
     page = opened.value
+    if file:
+        expect(page.get_by_role("checkbox", name=file)).to_be_checked()
+        expect(page.get_by_role("checkbox", checked=True)).to_have_count(1)
+        assert not serious(page)
+        page.get_by_role("button", name="Next").click()
     page.get_by_label("Folder").select_option("user")
     expect(page.get_by_label("Name")).to_have_value("tides")
     page.get_by_role("button", name="Check").click()
     expect(page.get_by_text("It runs.")).to_be_visible()
+    if file:
+        expect(page.get_by_text(f"{file} added")).to_be_visible()
     page.get_by_label("What is new?").fill(note)
     page.get_by_role("button", name="Publish").click()
     expect(page.get_by_role("heading", name="Published")).to_be_visible()
@@ -103,11 +119,13 @@ def test_from_a_notebook_in_the_lab_to_a_link_that_another_opens(
     # Another version, and back: who has the first open keeps it.
     lab.bring_to_front()
     cell.click()
-    write(lab, CODE.replace("WORDS", '"The second version"'))
-    published = publish(lab, "The second")
+    for file in ("words.txt", "lookup.txt"):
+        assert lab.evaluate(SAVE, [f"/user/{ANALYST}/lab/api/contents/{file}", WORDS]) == 201
+    write(lab, CODE.replace("WORDS", 'open("words.txt").read()'))
+    published = publish(lab, "The second", "words.txt")
     expect(page.get_by_text("The first version")).to_be_visible()
     other.reload()
-    expect(other.get_by_text("The second version")).to_be_visible()
+    expect(other.get_by_text(WORDS)).to_be_visible()
     published.get_by_role("link", name="Versions").click()
     expect(published.get_by_text("its first view was there within")).to_be_visible()
     versions = published.get_by_role("listitem")

@@ -7,7 +7,12 @@ import pytest
 from tests.dashboards.notebooks import code, markdown, write_notebook
 from tests.dashboards.plain_hub import Guest, PlainHub
 
-GROUPS = {"user": ["ann", "bob"], "admin": ["ann"], "finance": ["ann"], "one only": ["dora"]}
+GROUPS = {
+    "user": ["ann", "bob"],
+    "admin": ["ann"],
+    "finance": ["ann", "root"],
+    "one only": ["dora"],
+}
 
 WHO = """
 import panel as pn
@@ -108,6 +113,11 @@ def _write_notebooks(hub: PlainHub) -> None:
     write_notebook(
         folder / "user/own.ipynb",
         code("import panel as pn\npn.extension(template='fast')\npn.pane.Str('own').servable()"),
+    )
+    write_notebook(
+        folder / "user/hidden_own.ipynb",
+        code("import panel as pn\nexec('pn.extension(tem' + 'plate=\"fast\")')\n"),
+        code("pn.pane.Str('own').servable()"),
     )
     write_notebook(folder / "one only/a b.ipynb", markdown("# Single"))
     write_notebook(folder / "finance/money.ipynb", markdown("# Money"), code("1"))

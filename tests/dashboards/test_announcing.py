@@ -8,7 +8,7 @@ import pytest
 
 from dashboards.announcing import AnnouncementSocket
 from dashboards.close_codes import TAKEN
-from dashboards.hub import Visitor
+from dashboards.visitors import Visitor
 
 
 @pytest.mark.parametrize(("left", "done"), [((), [TAKEN]), (("user",), [None])])

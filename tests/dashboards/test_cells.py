@@ -1,14 +1,16 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import Awaitable
 from pathlib import Path
 from typing import Any
 
 import pytest
+from IPython.core.error import UsageError
 
 from dashboards.cells import SHOW, cells_of, evaluated, makes_own_page
-from dashboards.failure import CannotWork
+from dashboards.failure import CannotWork, traceback_of
 from dashboards.magics import Shell
 from tests.dashboards.notebooks import code, markdown, write_notebook
 
@@ -52,11 +54,6 @@ async def awaited(waits: Awaitable[object]) -> object:
         ("%%javascript\nalert(1)", []),
         ("%nothing of this name\n12", [12]),
         ("import asyncio\nawait asyncio.sleep(0, 13)", [13]),
-        (
-            "%env ATRIUM_OF_A_TEST=14\n%env ATRIUM_OF_A_TEST\nimport os\n"
-            "os.environ.pop('ATRIUM_OF_A_TEST')",
-            ["14"],
-        ),
         ("files = !ls", CannotWork),
     ],
 )
@@ -68,6 +65,46 @@ def test_the_last_value_of_a_cell_is_shown(
             shown(write_notebook(tmp_path / "n.ipynb", code(source)))
         return
     assert shown(write_notebook(tmp_path / "n.ipynb", code(source))) == outputs
+
+
+@pytest.mark.parametrize(
+    ("line", "value"),
+    [
+        ("A_TEST=14", "14"),
+        ("A_TEST 14", "14"),
+        ("A_TEST = 14 and 15 ", "14 and 15"),
+        ("A_TEST two words", "two words"),
+        ("A_TEST=b=c==", "b=c=="),
+        ("A_TEST='14'", "'14'"),
+        ("A_TEST=", ""),
+        ("A_TEST=$x", "6"),
+        ("A_TEST={x + 1}/$x", "7/6"),
+        ("A_TEST={no", "{no"),
+        ("A_TEST B=14", UsageError),
+    ],
+)
+def test_the_environment_is_set_and_asked_as_ipython_does(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    line: str,
+    value: str | type[Exception],
+) -> None:
+    monkeypatch.setenv("A_TEST", "before")
+    path = write_notebook(
+        tmp_path / "n.ipynb",
+        code(f"%env\nx = 6\n%env {line}\nkept = %env A_TEST\nkept"),
+        code("%env"),
+    )
+    if isinstance(value, str):
+        assert shown(path) == [value]
+        assert os.environ["A_TEST"] == value
+    else:
+        with pytest.raises(value):
+            shown(path)
+    assert not capsys.readouterr().out
+    with pytest.raises(UsageError, match="A_TEST_OF_NOBODY"):
+        shown(write_notebook(tmp_path / "none.ipynb", code("%env A_TEST_OF_NOBODY")))
 
 
 def test_an_error_names_its_cell(tmp_path: Path) -> None:
@@ -103,3 +140,19 @@ def test_run_takes_a_module_or_a_notebook(tmp_path: Path, monkeypatch: pytest.Mo
     write_notebook(tmp_path / "other.ipynb", code("made += 1"))
     source = "before = 1\n%run given.py\n%run -i given\n%run other.ipynb\nmade"
     assert shown(write_notebook(tmp_path / "n.ipynb", code(source))) == [3]
+
+
+def test_a_notebook_that_is_run_leaves_no_cell_out(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    path = write_notebook(tmp_path / "n.ipynb", code("%run other.ipynb"))
+    write_notebook(
+        tmp_path / "other.ipynb", code("1"), code("import asyncio\nawait asyncio.sleep(0)")
+    )
+    with pytest.raises(CannotWork, match=r"await something.*other\.ipynb"):
+        shown(path)
+    write_notebook(tmp_path / "other.ipynb", code("1"), code("2\n1 / 0  # of it"))
+    with pytest.raises(ZeroDivisionError) as caught:
+        shown(path)
+    assert "1 / 0  # of it" in traceback_of(caught.value)

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from dashboards.catalog import dashboards_in
-from dashboards.gallery import Card, data_of, sections_of, tags_of, updated
+from dashboards.gallery import Card, ago, data_of, sections_of, tags_of
 from dashboards.settings import Settings, settings_from
 from tests.dashboards.notebooks import code, markdown, write_notebook
 
@@ -57,15 +57,15 @@ def test_how_fresh_the_data_is(changed: datetime, words: str) -> None:
 @pytest.mark.parametrize(
     ("seconds", "words"),
     [
-        (-60, "Updated just now"),
-        (300, "Updated 5 minutes ago"),
-        (3600, "Updated 1 hour ago"),
-        (90_000, "Updated yesterday"),
-        (86_400 * 800, "Updated 2 years ago"),
+        (-60, "just now"),
+        (300, "5 minutes ago"),
+        (3600, "1 hour ago"),
+        (90_000, "yesterday"),
+        (86_400 * 800, "2 years ago"),
     ],
 )
 def test_how_old_a_dashboard_is(seconds: float, words: str) -> None:
-    assert updated(seconds) == words
+    assert ago(seconds) == words
 
 
 def test_data_goes_before_the_notebook_itself(settings: Settings) -> None:

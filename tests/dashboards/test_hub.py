@@ -17,9 +17,12 @@ from tornado.testing import bind_unused_port
 from tornado.web import Application, RequestHandler
 
 from dashboards.activity import Activity
-from dashboards.hub import Hub, Usage, Visitor
+from dashboards.hub import Hub, Usage
 from dashboards.identity import CurrentUser
+from dashboards.lab.preview import PreviewHub
+from dashboards.lab.viewers import sample_viewers
 from dashboards.settings import Settings, settings_from
+from dashboards.visitors import Visitor
 
 ANN = Visitor(name="ann", groups=frozenset({"user"}), is_owner=True)
 
@@ -123,7 +126,7 @@ def test_an_answer_from_before_the_hub_told_of_a_change_is_not_kept(tmp_path: Pa
     async def use(settings: Settings) -> None:
         hub = Hub(settings)
         hub.ask_ahead()
-        (under_way,) = hub._tasks
+        under_way = hub._ahead
         await asyncio.sleep(0)
         hub.told(frozenset())
         await under_way
@@ -146,7 +149,8 @@ def announced(hub: Hub, answer: dict[str, Any] | None) -> Asked:
         return answer
 
     hub.auth._api_request = ask_hub
-    hub.know_visitor("one", hashlib.sha256(b"good").hexdigest(), ["user", "finance"])
+    token = hashlib.sha256(b"good").hexdigest()
+    hub.know_visitor("one", token, ["user", "finance"], is_hub_admin=True)
     return asked
 
 
@@ -172,7 +176,8 @@ def test_who_is_announced_is_known_by_their_token_and_session(
     async def use(settings: Settings) -> None:
         asked = announced(hub := Hub(settings), None)
         visitor = await hub.visitor(comes(session, token))
-        assert visitor == (replace(ANN, groups={"user", "finance"}) if is_known else None)
+        announced_one = replace(ANN, groups={"user", "finance"}, is_hub_admin=True)
+        assert visitor == (announced_one if is_known else None)
         assert asked == ([] if is_known else [f"token {token}"])
 
     ask(tmp_path, use)
@@ -236,9 +241,9 @@ def test_a_report_that_the_hub_did_not_take_is_made_again(tmp_path: Path) -> Non
 def test_an_opened_dashboard_is_told_and_nobody_waits(tmp_path: Path, status: int) -> None:
     async def open_one(settings: Settings) -> str:
         hub = Hub(settings)
-        key = hub.opened("user", "who")
-        await asyncio.gather(*hub._tasks)
-        assert not hub._tasks
+        key = hub.telling.opened("user", "who")
+        await asyncio.gather(*hub.telling._tasks)
+        assert not hub.telling._tasks
         return key
 
     key, seen = ask(tmp_path, open_one, (status, {}))
@@ -253,13 +258,15 @@ def test_how_an_opening_ended_is_told_once_and_after_it(
 ) -> None:
     async def open_two(settings: Settings) -> list[str]:
         hub = Hub(settings)
-        keys = [hub.opened("user", name) for name in ("who", "what")]
-        ended = [hub.opening_ended(*how) for how in ((keys[0], 1.5), (keys[1], None, "1a2b3c4d"))]
+        keys = [hub.telling.opened("user", name) for name in ("who", "what")]
+        ended = [
+            hub.telling.opening_ended(*how) for how in ((keys[0], 1.5), (keys[1], None, "1a2b3c4d"))
+        ]
         assert ended == [True, True]
-        assert not hub.opening_ended(keys[0], 0.1)
-        assert not hub.opening_ended("another", 0.1)
-        while hub._tasks:
-            await asyncio.gather(*hub._tasks)
+        assert not hub.telling.opening_ended(keys[0], 0.1)
+        assert not hub.telling.opening_ended("another", 0.1)
+        while hub.telling._tasks:
+            await asyncio.gather(*hub.telling._tasks)
         return keys
 
     (one, two), seen = ask(tmp_path, open_two, (status, None))
@@ -272,13 +279,29 @@ def test_how_an_opening_ended_is_told_once_and_after_it(
 def test_no_more_openings_are_remembered_than_a_person_has_pages(tmp_path: Path) -> None:
     async def open_many(settings: Settings) -> None:
         hub = Hub(settings)
-        keys = [hub.opened("user", "who") for _ in range(150)]
-        assert not hub.opening_ended(keys[0], 1.0)
-        assert hub.opening_ended(keys[-1], 1.0)
-        while hub._tasks:
-            await asyncio.gather(*hub._tasks)
+        keys = [hub.telling.opened("user", "who") for _ in range(150)]
+        assert not hub.telling.opening_ended(keys[0], 1.0)
+        assert hub.telling.opening_ended(keys[-1], 1.0)
+        while hub.telling._tasks:
+            await asyncio.gather(*hub.telling._tasks)
 
     ask(tmp_path, open_many, (204, None))
+
+
+def test_a_preview_tells_the_hub_nothing_and_asks_nothing(tmp_path: Path) -> None:
+    async def use(settings: Settings) -> None:
+        hub = PreviewHub(settings, sample_viewers(["acme"])[0].user, frozenset)
+        hub.ask_ahead()
+        hub.telling.gallery_shown()
+        assert not hub.telling.opening_ended(hub.telling.opened("work", "a"), 1.5)
+        assert not await hub.telling.favourite("work", "a", wanted=True)
+        assert not await hub.secrets_of("work", "a")
+        assert await hub.shared_data("work", "a") is None
+        assert await hub.usage() is None
+        assert await hub.announcement() is None
+        await asyncio.gather(*hub.telling._tasks)
+
+    assert ask(tmp_path, use, (204, None))[1] == []
 
 
 USAGE = {"name": "ann", "favourites": [["user", "a"]], "recent": [["user", "b"], ["user", "a"]]}
@@ -311,10 +334,10 @@ def test_the_hub_is_asked_again_after_it_was_told_something(tmp_path: Path) -> N
         hub, asked = Hub(settings), []
         for tell in (None, None, "favourite", "opening", None):
             if tell == "favourite":
-                await hub.tell_favourite("user", "a", wanted=True)
+                await hub.telling.favourite("user", "a", wanted=True)
             elif tell == "opening":
-                hub.opened("user", "a")
-                await asyncio.gather(*hub._tasks)
+                hub.telling.opened("user", "a")
+                await asyncio.gather(*hub.telling._tasks)
             await hub.usage()
             asked.append(sum(not body for _, body in seen))
         return asked

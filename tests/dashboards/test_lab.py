@@ -10,10 +10,13 @@ from typing import Any
 
 import pytest
 
-from dashboards.lab import preview_server
+from dashboards.lab import beside, preview_server
+from dashboards.lab.beside import files_beside
 from dashboards.lab.extension import note_kernels
 from dashboards.lab.preview import folders_in, place_below
 from dashboards.lab.viewers import FILE, ViewersError, sample_viewers, viewers_of
+from hub_extensions.publishing import data_files
+from tests.dashboards.notebooks import code, markdown, write_notebook
 
 
 def test_there_is_a_sample_viewer_for_each_kind_of_person() -> None:
@@ -72,6 +75,50 @@ def test_more_folders_than_anybody_keeps_take_no_time(tmp_path: Path) -> None:
     assert len(list(folders_in(tmp_path))) == 200
 
 
+def test_what_can_be_published_with_a_notebook_and_what_it_names(tmp_path: Path) -> None:
+    work = tmp_path / "work"
+    (work / "lookup" / "a" / "b" / "c" / "d").mkdir(parents=True)
+    (work / "__pycache__").mkdir()
+    (tmp_path / "secret.csv").write_text("")
+    (work / "link.csv").symlink_to(tmp_path / "secret.csv")
+    (work / "linked").symlink_to(tmp_path)
+    for name in (
+        *(
+            "costs.csv",
+            "old.csv",
+            "lookup/regions.json",
+            "lookup/logo.png",
+            "helpers.py",
+            "random.py",
+        ),
+        *(".env", "other.ipynb", "__pycache__/helpers.pyc", "viewers.json", "a\\b", "a\nb"),
+        *("lookup/a/b/c/near.csv", "lookup/a/b/c/d/far.csv"),
+    ):
+        (work / name).write_text("x")
+    with (work / "large.csv").open("wb") as file:
+        file.truncate(data_files.LARGEST + 1)
+    reads = "open('costs.csv'), Path('lookup') / \"regions.json\", './lookup/logo.png'"
+    notebook = write_notebook(
+        work / "my.ipynb", markdown("'old.csv'"), code(f"import helpers\n{reads}")
+    )
+    found = files_beside(notebook)
+    named = ["costs.csv", "helpers.py", "lookup/logo.png", "lookup/regions.json"]
+    others = ["large.csv", "old.csv", "random.py", "lookup/a/b/c/near.csv"]
+    assert [one.name for one in found] == named + others
+    assert [one.name for one in found if one.is_named] == named
+    assert [one.name for one in found if one.is_too_large] == ["large.csv"]
+    assert beside.LARGEST == data_files.LARGEST
+    for one in found:
+        data_files.check_name(one.name)
+
+
+def test_of_many_files_those_are_offered_that_the_notebook_names(tmp_path: Path) -> None:
+    for number in range(200):
+        (tmp_path / f"{number}.csv").touch()
+    found = files_beside(write_notebook(tmp_path / "my.ipynb", code("'199.csv'")))
+    assert (len(found), found[0].name, found[1].is_named) == (100, "199.csv", False)
+
+
 @pytest.mark.parametrize(
     ("path", "place"),
     [
@@ -101,6 +148,6 @@ def test_a_preview_that_is_merely_open_is_none() -> None:
     process = ServerProcess(name="preview", **preview_server())
     (pattern,) = process.exclude_last_activity_patterns
     home = "/user/ann/lab/preview/"
-    left_out = [f"{home}changes", f"{home}alive", f"{home}as/member/dashboards/work/x/ws"]
-    assert all(pattern.match(path) for path in left_out)
+    merely_open = ("changes", "alive", "as/member/dashboards/work/x/ws", "as/member/announcement")
+    assert all(pattern.match(home + path) for path in merely_open)
     assert not pattern.match(f"{home}as/member/dashboards/work/x")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import re
 from collections.abc import Callable
+from functools import partial
 from math import pi
 from pathlib import Path
 from typing import Any
@@ -30,8 +31,9 @@ from bokeh.transform import cumsum, dodge, factor_cmap
 from matplotlib.figure import Figure
 from PIL import Image
 
-from dashboards.miniature import SIZE, pictures
+from dashboards.miniature import SIZE, _picture, pictures
 from dashboards.miniature.colours import TOKENS, Colours
+from dashboards.miniature.finding import Seen
 from dashboards.miniature.thinning import thinned
 from hub_extensions import pictures as hub_side
 
@@ -121,6 +123,30 @@ def test_each_kind_of_glyph_is_drawn_where_it_is(kind: str) -> None:
     picture = drawn(plot(GLYPHS[kind]))
     assert has(picture, RED, LEFT) > 0.004
     assert has(picture, RED, RIGHT) < 0.001 or kind == "vspan"
+
+
+@pytest.mark.parametrize("left_out", [[1, 9, 5], [], [np.nan] * 2])
+@pytest.mark.parametrize(
+    ("kind", "style"),
+    [
+        ("multi_line", {"line_color": "colour", "line_width": 6}),
+        ("patches", {"line_color": "colour", "fill_color": "colour"}),
+    ],
+)
+def test_what_cannot_be_drawn_takes_its_colour_with_it(
+    kind: str, style: dict[str, Any], left_out: list[float]
+) -> None:
+    source = ColumnDataSource(
+        {
+            "xs": [[1, 2], [6, 9, 6], [1, 4, 1]],
+            "ys": [left_out, [1, 1, 9], [1, 1, 9]],
+            "colour": ["lime", "blue", "red"],
+        }
+    )
+    picture = drawn(plot(lambda p: getattr(p, kind)("xs", "ys", source=source, **style)))
+    assert has(picture, BLUE, RIGHT) > 0.004
+    assert has(picture, RED, LEFT) > 0.004
+    assert has(picture, BLUE, LEFT) + has(picture, RED, RIGHT) < 0.001
 
 
 def test_higher_is_above_unless_an_axis_is_turned() -> None:
@@ -238,6 +264,18 @@ def test_several_plots_lie_as_the_page_has_them() -> None:
     assert has(low, RED, (0.05, 0.1, 0.95, 0.9)) > 0.95
 
 
+def test_no_more_is_drawn_than_is_shown() -> None:
+    drawn_ones = set()
+
+    def draw(number: int, *_: object) -> bool:
+        drawn_ones.add(number)
+        return number != 1
+
+    seen = [Seen(partial(draw, number), 0, False, ()) for number in range(9)]
+    assert _picture(seen, Colours("light"))
+    assert drawn_ones == {0, 1, 2, 3, 4}
+
+
 MARKER = {"color": ["red", "red", "blue"], "size": 40}
 
 
@@ -252,12 +290,22 @@ MARKER = {"color": ["red", "red", "blue"], "size": 40}
         ),
         ([go.Heatmap(z=[[1, 0], [1, 0]], colorscale=[[0, "blue"], [1, "red"]])], LEFT),
         ([go.Pie(values=[1, 1], marker_colors=["blue", "red"], sort=False)], LEFT),
+        ([go.Histogram(x=[0] * 99 + [9], marker_color="red")], LEFT),
+        ([go.Histogram(y=[0] * 99 + [9], marker_color="red")], LOWER),
+        ([go.Histogram(y=[0] * 99 + [9], orientation="h", marker_color="red")], LOWER),
     ],
 )
 def test_simple_figures_of_plotly_are_drawn(data: list[Any], expected: Any) -> None:
     picture = drawn(pn.pane.Plotly(go.Figure(data)))
     assert has(picture, RED, expected) > 0.01
     assert has(picture, RED, {LEFT: RIGHT, LOWER: UPPER}[expected]) < 0.01
+
+
+def test_bars_that_are_alike_stand_beside_each_other() -> None:
+    bars = [go.Bar(x=["a", "b"], y=[3, 3]) for _ in range(2)]
+    picture = drawn(pn.pane.Plotly(go.Figure(bars, {"colorway": ["blue", "red"]})))
+    assert has(picture, BLUE, (0, 0, 0.25, 1)) > 0.5
+    assert has(picture, RED, (0.75, 0, 1, 1)) > 0.5
 
 
 def test_charts_of_altair_are_drawn() -> None:

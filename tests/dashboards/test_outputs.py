@@ -23,6 +23,7 @@ from dashboards.outputs import (
     clear_output,
     display,
     draw_figures,
+    update_display,
 )
 
 PNG = b"\x89PNG\r\n\x1a\n"
@@ -102,6 +103,19 @@ def test_something_else_is_shown_in_the_same_place() -> None:
 
     values = [item.value for item in collected(act).items]  # type: ignore[union-attr]
     assert values == ["c", "b"]
+
+
+def test_each_place_has_a_name_of_its_own_or_none() -> None:
+    def act() -> None:
+        names = {display(number, display_id=True).display_id for number in range(50)}
+        assert len(names) == 50
+        display("unnamed")
+        for none in ("", None):
+            with pytest.raises(TypeError, match="display_id required"):
+                update_display("instead", display_id=none)
+
+    values = [item.value for item in collected(act).items]  # type: ignore[union-attr]
+    assert values == [*range(50), "unnamed"]
 
 
 def test_cleared_output_is_gone() -> None:

@@ -116,6 +116,17 @@ def test_somebody_with_one_dashboard_lands_on_it_and_finds_the_way_back(
     assert "Single" in page.text
 
 
+def test_a_full_admin_of_the_hub_is_led_to_versions_of_what_they_see(
+    plain_hub: PlainHub, bob: Guest
+) -> None:
+    root = Guest(plain_hub, "root")
+    root.sign_in()
+    root.start()
+    link = 'data-versions="/hub/versions/'
+    assert link + "finance/money" in root.dashboard("finance", "money").text
+    assert link not in bob.dashboard("user", "cells").text
+
+
 @pytest.mark.parametrize(
     "path",
     [
@@ -262,6 +273,15 @@ def test_a_page_of_its_own_keeps_a_way_back(bob: Guest) -> None:
     assert 'href="/user/bob/?all"' in page.text
     assert 'href="/hub/logout"' in page.text
     assert 'id="waiting"' not in page.text
+
+
+def test_a_page_that_loads_once_more_is_no_other_opening(bob: Guest) -> None:
+    first, again, later = (bob.get(f"{bob.home}dashboards/user/hidden_own").text for _ in range(3))
+    assert "location.reload()" in first
+    assert "location.reload()" not in again
+    keys = [page.partition('data-opening="')[2].partition('"')[0] for page in (first, again, later)]
+    assert keys[0]
+    assert keys[0] == keys[1] != keys[2]
 
 
 def test_a_socket_needs_cookie_and_token(ann: Guest, bob: Guest) -> None:

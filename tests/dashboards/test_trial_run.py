@@ -12,13 +12,19 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Mapping
+from dataclasses import fields
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import psutil
 import pytest
 
-from hub_extensions.trial_runs import Trial, told_in
+from dashboards.cells import Cell
+from dashboards.trial import missing_packages
+from dashboards.trial_run import Outcome
+from hub_extensions.trial_runs import Trial, _Told, told_in
 from tests.dashboards.notebooks import code, markdown, write_notebook
 
 pytestmark = pytest.mark.long
@@ -56,31 +62,51 @@ os._exit(0)
 """
 
 
-def run(folder: Path, *cells: dict[str, Any], seconds: float = 60) -> Trial:
-    """Try a notebook of these cells, which is not in the folder."""
+def run(
+    folder: Path,
+    *cells: dict[str, Any],
+    seconds: float = 60,
+    draws: bool = False,
+    beside: dict[str, bytes] | None = None,
+) -> Trial:
+    """Try a notebook of these cells, which is not in the folder; `beside` neither."""
     elsewhere = folder.parent / "elsewhere"
     notebook = write_notebook(elsewhere / "any.ipynb", markdown("# Any"), *cells).read_bytes()
-    return try_file(folder, notebook, seconds)
+    return try_file(folder, notebook, seconds, draws, beside or {})
 
 
-def try_file(folder: Path, notebook: bytes, seconds: float = 60) -> Trial:
+def try_file(
+    folder: Path,
+    notebook: bytes,
+    seconds: float = 60,
+    draws: bool = False,
+    beside: Mapping[str, bytes] = MappingProxyType({}),
+) -> Trial:
     """Have the process run, in the folder."""
     with tempfile.TemporaryFile() as file:
         order = {
             "folder": str(folder),
             "name": "any",
+            "size": len(notebook),
+            "beside": [(path, len(content)) for path, content in beside.items()],
             "file": file.fileno(),
             "began": time.monotonic(),
             "seconds": seconds,
             "secrets": {"PASSWORD": "kept-out"},
             "limits": list(LIMITS.items()),
             "nice": 0,
+            "draws": draws,
         }
         subprocess.run(
             [sys.executable, "-I", "-m", "dashboards.trial_run"],
-            input=json.dumps(order).encode() + b"\n" + notebook,
+            input=b"".join((json.dumps(order).encode(), b"\n", notebook, *beside.values())),
             pass_fds=[file.fileno()],
-            env={"PATH": os.environ["PATH"], "OPENBLAS_NUM_THREADS": "1", "MPLBACKEND": "agg"},
+            env={
+                "PATH": os.environ["PATH"],
+                "TMPDIR": str(folder.parent),
+                "OPENBLAS_NUM_THREADS": "1",
+                "MPLBACKEND": "agg",
+            },
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
             check=False,
@@ -98,6 +124,12 @@ def folder(tmp_path: Path) -> Path:
     return folder
 
 
+def test_what_is_told_is_what_the_hub_takes() -> None:
+    told = set(_Told.model_fields)
+    assert told == {one.name for one in fields(Outcome)}
+    assert told == {one.name for one in fields(Trial)} - {"pictures"}
+
+
 def test_a_notebook_runs_in_its_folder_and_leaves_nothing(folder: Path) -> None:
     trial = run(folder, code("used = 1", "shared"), code(GOOD), code(SHOWS))
     assert (trial.problem, trial.cell, trial.traceback) == ("", "", "")
@@ -108,6 +140,31 @@ def test_a_notebook_runs_in_its_folder_and_leaves_nothing(folder: Path) -> None:
     assert not psutil.pid_exists(int((folder / "left").read_text()))
     assert {path.name for path in folder.iterdir()} >= {"beside.py", "data.csv", "left"}
     assert not (folder / "any.ipynb").exists()
+
+
+def test_its_data_is_as_if_it_were_there_and_is_not(folder: Path) -> None:
+    """Beside what is there, and in the place of it; relative paths lead to all of it."""
+    (folder / "lookup" / "old").mkdir(parents=True)
+    (folder / "lookup" / "old" / "there.txt").write_text("there")
+    code_of_it = """
+import beside
+from pathlib import Path
+read = [Path(name).read_text() for name in ("data.csv", "lookup/new.json", "lookup/old/there.txt")]
+assert read == ["c,d", "{}", "there"], read
+Path("written").write_text("elsewhere")
+'all of it'
+"""
+    data = {"data.csv": b"c,d", "lookup/new.json": b"{}"}
+    assert run(folder, code(code_of_it), beside=data).problem == ""
+    assert (folder / "data.csv").read_text() == "a,b\n"
+    assert not (folder / "lookup" / "new.json").exists()
+    assert not (folder / "written").exists()
+
+
+def test_pictures_are_drawn_where_they_are_wanted(folder: Path) -> None:
+    plot = "from bokeh.plotting import figure\nplot = figure()\nplot.line([1, 2], [2, 1])\nplot"
+    assert run(folder, code(plot), draws=True).pictures.keys() == {"light", "dark"}
+    assert run(folder, code(plot)).pictures == {}
 
 
 def test_what_fails_is_told_with_its_cell_and_what_is_missing(folder: Path) -> None:
@@ -131,7 +188,7 @@ def test_who_asks_for_the_viewer_is_found_out_also_if_that_is_caught(
     folder: Path, asks: str
 ) -> None:
     caught = f"import panel as pn\ntry:\n    {asks}\nexcept Exception:\n    pass\nused = 1"
-    trial = run(folder, code(caught), code("pn.pane.Str('all the same').servable()"))
+    trial = run(folder, code(caught), code("pn.pane.Str('all the same').servable()"), draws=True)
     assert trial.needs_viewer
     assert trial.problem == ""
     assert trial.pictures == {}
@@ -171,6 +228,7 @@ def test_what_never_ends_is_ended(folder: Path) -> None:
         ("import os\nraise ValueError(os.environ['PASSWORD'])", "fails with ValueError: •••"),
         ("x = bytearray(2 << 30)", "Cell 2 fails with MemoryError"),
         pytest.param("import os\nos.closerange(0, 4096)", "ended by itself", marks=SLOW),
+        ("raise KeyboardInterrupt", "Its trial fails with KeyboardInterrupt."),
         (FORGES, "anything to tell"),
         pytest.param("(((", "Cell 2 fails with SyntaxError", marks=SLOW),
         pytest.param("raise ValueError('\\ud800')", "Cell 2 fails with ValueError", marks=SLOW),
@@ -180,6 +238,19 @@ def test_what_ends_in_another_way_is_told(folder: Path, source: str, problem: st
     trial = run(folder, code(source))
     assert problem in trial.problem
     assert trial.pictures == {}
+
+
+@pytest.mark.parametrize("caught", ["except", "except*"])
+def test_what_a_notebook_can_do_without_is_not_missing(caught: str) -> None:
+    source = f"try:\n    import not_here\n{caught} ImportError:\n    pass"
+    cell = Cell(place="any.ipynb, cell 1", is_code=True, source=source)
+    assert missing_packages([cell], Path()) == ()
+
+
+def test_a_long_sum_is_no_trouble() -> None:
+    source = f"import not_here_a\nx = {'+'.join('1' * 1500)}\nif x:\n    import not_here_b"
+    cell = Cell(place="any.ipynb, cell 1", is_code=True, source=source)
+    assert missing_packages([cell], Path()) == ("not_here_a", "not_here_b")
 
 
 @pytest.mark.parametrize("notebook", [b"", b"no JSON", b"[" * 200_000, b'{"cells": 1}', b"\xff"])

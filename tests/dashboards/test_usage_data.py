@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from dashboards import usage_data
+from dashboards import hub_api, usage_data
 from dashboards.catalog import dashboards_in
 from dashboards.hub_api import HubDataError
 
@@ -39,6 +39,6 @@ def test_a_budget(metadata: Any, budget: float, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("answer", [b"", b"[]", b'{"rows": [{}]}', b'{"rows": [{"day": 7}]}'])
 def test_an_answer_of_another_form_is_none(answer: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(usage_data, "read", lambda *_: answer)
+    monkeypatch.setattr(hub_api, "read", lambda *_: answer)
     with pytest.raises(HubDataError, match="wrong form"):
         usage_data.usage("day")

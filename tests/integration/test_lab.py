@@ -119,6 +119,17 @@ def test_its_token_can_do_as_much_as_it_should(hub: Hub, lab: Lab) -> None:
         assert hub.api(path, "POST", json=asked, headers=headers).status_code == 403
 
 
+def test_it_is_counted_beside_the_servers_of_dashboards(
+    hub: Hub, analyst: Person, lab: Lab
+) -> None:
+    analyst.open_dashboards()
+    admin = Person.signed_in(hub, ADMIN)
+    headers = admin.xsrf | OURS | {"Sec-Fetch-Mode": "cors"}
+    servers = admin.get("/hub/api/health-report", headers=headers).json()["servers"]
+    names = [name for user in hub.api("/users").json() for name in user["servers"]]
+    assert (servers["labs"], servers["ready"]) == (1, len(names) - 1)
+
+
 def test_its_token_hands_a_notebook_in_and_publishes_nothing(hub: Hub, lab: Lab) -> None:
     headers = {"Authorization": f"token {lab.run(TOKEN).strip()}"}
 
@@ -130,6 +141,7 @@ def test_its_token_hands_a_notebook_in_and_publishes_nothing(hub: Hub, lab: Lab)
     assert given.status_code == 201, given.text
     check, place = f"/checks/{given.json()['id']}", {"folder": "analysts", "name": "mine"}
     assert ask("GET", check).ok
+    assert ask("PUT", f"{check}/files?name=a.csv", data=b"1").ok
     for method, path, more in (
         ("GET", "", {}),
         ("POST", "/checks?name=mine&folder=analysts", {"data": content}),
@@ -259,11 +271,27 @@ def test_a_save_is_told_to_the_page(lab: Lab) -> None:
 def test_a_notebook_is_sent_to_be_published(hub: Hub, lab: Lab) -> None:
     form = {"folder": "work", "name": "first_dashboard"}
     send = partial(lab.person.post, f"{lab.home}preview/publish", timeout=60, allow_redirects=False)
-    sent = send(data=form)
+    sent = send(data=form, headers=OURS)
     assert sent.status_code == 302
     assert re.search(r"/hub/publish\?check=[\w-]+$", sent.headers["Location"])
-    assert send(data={**form, "name": "none"}).status_code == 404
-    assert send(data=form, headers={"Sec-Fetch-Site": "cross-site"}).status_code == 403
+    own = f"http://{urlsplit(hub.url).netloc}"
+    for headers in (OURS, {"Origin": own}):
+        assert send(data={**form, "name": "none"}, headers=headers).status_code == 404
+    for headers in (
+        {},
+        {"Origin": "null"},
+        {"Origin": "https://elsewhere.test"},
+        {"Origin": own, "Sec-Fetch-Site": "cross-site"},
+        {"Origin": own, "Sec-Fetch-Site": "same-site"},
+    ):
+        assert send(data=form, headers=headers).status_code == 403, headers
+    lab.save("needed.csv", "a,b")
+    asked = send(data=form, headers=OURS)
+    assert (asked.status_code, "3 Bytes" in asked.text) == (200, True)
+    files = ["needed.csv", "../../../etc/passwd", ".bashrc"]  # what was not offered is not sent
+    sent = send(data={**form, "chosen": "1", "file": files}, headers=OURS)
+    page = lab.person.get(sent.headers["Location"])
+    assert "is here, with 1 data file." in page.text
 
 
 def test_signing_out_asks_about_it_and_can_leave_it_running(hub: Hub, lab: Lab) -> None:

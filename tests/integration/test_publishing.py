@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
+import psutil
 import pytest
 import requests
 from descope import AssociatedTenant
@@ -65,12 +66,20 @@ class Desk:
         url = f"{self.person.hub.url}/hub/api/publishing{path}"
         return self.session.request(method, url, headers=self.headers, timeout=90, **options)
 
-    def check(self, content: bytes, folder: str, name: str = "costs") -> dict[str, Any]:
-        """Hand a notebook in, and wait for what is found out about it."""
+    def check(
+        self, content: bytes, folder: str, name: str = "costs", **data: bytes
+    ) -> dict[str, Any]:
+        """Hand a notebook in, and data files, and wait for what is found out about it."""
         given = {"folder": folder, "name": name}
-        answer = self.ask("POST", "/checks", params=given, data=content)
+        first = {"name": name} if data else given
+        answer = self.ask("POST", "/checks", params=first, data=content)
         assert answer.status_code == 201, answer.text
         check_id = answer.json()["id"]
+        for path, file in data.items():
+            added = self.ask("PUT", f"/checks/{check_id}/files", params={"name": path}, data=file)
+            assert added.ok, added.text
+        if data:
+            assert self.ask("PUT", f"/checks/{check_id}", json=given).ok
         return wait_until(
             lambda: (
                 (told := self.ask("GET", f"/checks/{check_id}?wait=20").json())["state"] == "done"
@@ -208,6 +217,88 @@ def test_of_two_who_publish_at_once_the_second_is_told(admin: Desk, analyst: Des
     assert late.json()["version"]["by"] == ADMIN
     over = analyst.publish(mine, replaces=late.json()["present"])
     assert over.ok, over.text
+
+
+def test_data_files_come_with_a_notebook_and_go_back_with_it(
+    hub: Hub, analyst: Desk, admin: Desk
+) -> None:
+    """It is tried with them, in a folder that has others."""
+    reads = notebook("open('data.csv').read() + open('lookup/regions.json').read()")
+    folder = hub.notebooks / "finance"
+    first = {"data.csv": b"a,b\n", "lookup/regions.json": b'{"token": "a8f5f167f44f4964"}'}
+    check = analyst.check(reads, "finance", "reads", **first)
+    assert (check["refusal"], check["asks"]) == ("", False), check
+    told = [(one["name"], one["kind"], one["after"]) for one in check["data"]]
+    assert told == [("data.csv", "added", 4), ("lookup/regions.json", "added", 29)]
+    (secret,) = check["secrets"]
+    assert (secret["file"], secret["line"]) == ("lookup/regions.json", 1)
+    late = {"params": {"name": "late.csv"}, "data": b""}
+    assert analyst.ask("PUT", f"/checks/{check['id']}/files", **late).status_code == 409
+    assert admin.ask("PUT", f"/checks/{check['id']}/files", **late).status_code == 404
+    assert not (folder / "data.csv").exists()
+    assert analyst.publish(check, not_secret=True).ok
+    assert (folder / "data.csv").read_bytes() == b"a,b\n"
+
+    other = analyst.check(reads, "finance", "other", **{"data.csv": b"others"})
+    assert other["refusal"].startswith("data.csv came with reads, with other content")
+    check = analyst.check(reads, "finance", "reads", **{"data.csv": b"a,b,c\n"})
+    assert (check["refusal"], [one["kind"] for one in check["data"]]) == ("", ["changed"])
+    assert analyst.publish(check).ok
+    assert (folder / "data.csv").read_bytes() == b"a,b,c\n"
+
+    # The disk is full in the middle: nothing that is seen, or kept, has changed.
+    large = {"data.csv": b"", "large.csv": bytes(20_000_000 // 2)}
+    check = analyst.check(reads, "finance", "reads", **large)
+    assert hub.process
+    before = hub.process.rlimit(psutil.RLIMIT_FSIZE)
+    hub.process.rlimit(psutil.RLIMIT_FSIZE, (9_000_000, before[1]))
+    try:
+        full = analyst.publish(check)
+    finally:
+        hub.process.rlimit(psutil.RLIMIT_FSIZE, before)
+    assert (full.status_code, "no room left" in full.text) == (507, True), full.text
+    assert (folder / "data.csv").read_bytes() == b"a,b,c\n"
+    assert not (folder / "large.csv").exists()
+
+    known = analyst.ask("GET", "/dashboards/finance/reads").json()
+    newest, oldest = known["versions"]
+    page = analyst.person.get(f"/hub/versions/finance/reads?look={newest['id']}").text
+    assert "<b>data.csv</b> changed, " in page
+    one = analyst.ask("GET", f"/dashboards/finance/reads/versions/{oldest['id']}").json()
+    assert one["data"] == {"data.csv": 4, "lookup/regions.json": 29}
+    given = {"version": oldest["id"], "replaces": known["present"]}
+    assert analyst.ask("POST", "/dashboards/finance/reads/rollback", json=given).ok
+    assert (folder / "data.csv").read_bytes() == b"a,b\n"
+    trail = admin.person.get("/hub/api/audit?search=reads", headers=admin.headers).json()
+    assert [record["details"].get("files") for record in trail["records"]] == [
+        None,
+        "data.csv",
+        "data.csv, lookup/regions.json",
+    ]
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "../costs.ipynb",
+        "/etc/passwd",
+        ".env",
+        "a\\b",
+        "a\0b",
+        "other.ipynb",
+        "x" * 999,
+        "",
+        b"a\xff",
+    ],
+)
+def test_a_data_file_is_below_the_notebooks_folder(
+    name: str | bytes, analyst: Desk, hub: Hub
+) -> None:
+    check = analyst.ask("POST", "/checks", params={"name": "x"}, data=notebook("1")).json()
+    given = {"params": {"name": name}, "data": b"x"}
+    refused = analyst.ask("PUT", f"/checks/{check['id']}/files", **given)
+    assert refused.status_code == 400, refused.text
+    assert not (hub.notebooks / "costs.ipynb").exists()
 
 
 @pytest.mark.parametrize(
@@ -358,6 +449,14 @@ def test_hostile_words_stay_words_on_the_pages(hub: Hub, analyst: Desk) -> None:
         assert analyst.person.get(f"/hub/versions/{nothing}").status_code in {403, 404}
 
 
+def test_the_pages_show_what_admins_tell_everybody(hub: Hub, admin: Desk, analyst: Desk) -> None:
+    (hub.notebooks / "finance" / "told.ipynb").write_bytes(notebook("1"))
+    admin.person.submit(admin.person.get("/hub/announcement"), text="Away tonight.", kind="info")
+    check = analyst.check(notebook("2"), "finance", "told")
+    for page in ("publish", f"publish?check={check['id']}", "versions/finance/told"):
+        assert "Away tonight." in analyst.person.get(f"/hub/{page}").text, page
+
+
 def test_the_command_publishes(hub: Hub, analyst: Desk, tmp_path: Path) -> None:
     token = new_token(analyst.person)
     file = tmp_path / "monthly.ipynb"
@@ -378,6 +477,12 @@ def test_the_command_publishes(hub: Hub, analyst: Desk, tmp_path: Path) -> None:
     assert f"{hub.url}/hub/user-redirect/dashboards/finance/monthly" in done.stdout
     assert "3 people" in done.stdout
     assert token not in done.stdout + done.stderr
+    (tmp_path / "lookup").mkdir()
+    (tmp_path / "lookup" / "months.json").write_text("{}")
+    file.write_bytes(notebook("open('lookup/months.json').read()"))
+    done = atrium(str(file), "--to", "finance", "--with", "lookup/months.json")
+    assert done.returncode == 0, done.stderr
+    assert "Data file lookup/months.json: added, 2 Bytes." in done.stdout
     file.write_bytes(notebook("1 / 0"))
     broken = atrium(str(file), "--to", "finance")
     assert broken.returncode == 1

@@ -1,12 +1,13 @@
 from __future__ import annotations
 
 from pathlib import Path
+from types import SimpleNamespace
 
 import nbformat
 import pytest
 
 from dashboards.cells import content_of, leaves_address_to_us
-from tests.notebooks.shipped import NOTEBOOKS, cells, run
+from tests.notebooks.shipped import NOTEBOOKS, ROOT, cells, names_of, run
 
 ids = [f"{path.parent.name}/{path.stem}" for path in NOTEBOOKS]
 each_notebook = pytest.mark.parametrize("notebook", NOTEBOOKS, ids=ids)
@@ -117,7 +118,7 @@ def test_health_says_what_is_wrong() -> None:
 asyncio.run(refresh())
 print(message.object, overview.visible)
 well = dict(
-    up=7200, signed_in=3, servers=dict(ready=1, starting=0, killed=0, open_dashboards=2),
+    up=7200, signed_in=3, servers=dict(ready=1, labs=0, starting=0, killed=0, open_dashboards=2),
     queue=dict(waiting=0, starting=0, at_once=4), notice="", provider_away=None,
     machine=dict(memory=8e9, available=4e9, load=0.5, cores=2), template="ready",
     template_memory=250e6, database="sqlite", database_size=2e6, disks=(), failures=(),
@@ -159,3 +160,32 @@ print(message.visible, overview.visible)
 """,
     )
     assert said.endswith("Only dashboards in the admin folder may see this. False\nFalse True\n")
+
+
+@pytest.mark.parametrize(
+    ("words", "found"),
+    [
+        ("", ["ann", "bob"]),
+        ("ANN", ["ann"]),
+        ("r&d b", ["bob"]),
+        ("finance bob", ["bob"]),
+        ("removed", ["bob"]),
+        *((word, []) for word in ("span", "soft", "class", "amp", "<", "7")),
+    ],
+)
+def test_the_search_of_usage_looks_at_words_and_not_at_html(words: str, found: list[str]) -> None:
+    names = names_of(ROOT / "notebooks" / "admin" / "usage.ipynb", "imports", "asking", "words")
+    counted = [
+        SimpleNamespace(user="ann", group="user", dashboard="plans", openings=7),
+        SimpleNamespace(user="bob", group="finance", dashboard="r&d", openings=7),
+    ]
+    cards = {("user", "plans"): SimpleNamespace(title="Plans")}
+    rows = names["person_rows"](counted, cards, words.lower().split())
+    assert [row[0] for row in rows] == found
+
+
+@pytest.mark.parametrize("stem", ["usage", "speed", "health"])
+def test_a_table_that_nothing_searches_does_not_speak_of_a_search(stem: str) -> None:
+    notebook = ROOT / "notebooks" / "admin" / f"{stem}.ipynb"
+    table = names_of(notebook, "imports", "asking", "words")["table"]
+    assert " more.</p>" in table(("X",), [("x",)] * 100, "")

@@ -13,8 +13,9 @@ from sqlalchemy.orm import Session, object_session
 from hub_extensions import audit, grants
 from hub_extensions.access import requests as access_requests
 from hub_extensions.access.request_queue import RequestQueue
-from hub_extensions.access.requests import MOST, AccessRequest, Refused
+from hub_extensions.access.requests import MOST, AccessRequest
 from hub_extensions.folders import dashboard_in, dashboard_named
+from hub_extensions.refusals import Refused
 
 CUSTOMERS = {"globex", "globex.eu", "initech"}
 PROVIDED = {"admin", "user", "analysts", "globex", "globex.admin"}

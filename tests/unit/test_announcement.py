@@ -10,7 +10,7 @@ import pytest
 from sqlalchemy.orm import Session
 
 from hub_extensions import announcement, grants
-from hub_extensions.access.requests import Refused
+from hub_extensions.refusals import Refused, plain
 
 BY = "admin@acme.test"
 
@@ -45,6 +45,12 @@ def test_one_takes_the_place_of_the_other(db: Session) -> None:
     assert seen(db, "user") is None
 
 
+def test_what_somebody_wrote_is_plain_and_short() -> None:
+    assert plain(" a\r\nb\rc\x1b[31m\x00 ", 12, "Your note") == "a\nb\nc[31m"
+    with pytest.raises(Refused, match="Your note has more than 2 characters"):
+        plain("xxx", 2, "Your note")
+
+
 def test_who_has_nothing_shared_with_them_is_told_nothing(db: Session) -> None:
     announce(db)
     assert seen(db) is None
@@ -70,6 +76,7 @@ def test_it_is_seen_until_the_end_of_its_last_day(
         ({"kind": "bad"}, "choose information or warning"),
         ({"day": "2020-01-01"}, "That date is over"),
         ({"day": "soon"}, "choose a date"),
+        ({"day": "2999-01-01"}, "an earlier one, or none"),
     ],
 )
 def test_what_cannot_be_told_leaves_the_one_before(

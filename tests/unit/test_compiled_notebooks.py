@@ -46,6 +46,12 @@ def test_with_accounts_one_that_is_shut_to_some_is_left_out(path: Path) -> None:
     assert read(path, has_accounts=True) is None
 
 
+def test_with_accounts_one_with_another_name_elsewhere_is_left_out(path: Path) -> None:
+    os.link(path, path.with_name("other"))
+    assert read(path) == path.read_bytes()
+    assert read(path, has_accounts=True) is None
+
+
 def test_no_link_is_followed(path: Path) -> None:
     link = path.with_name("link.ipynb")
     link.symlink_to(path)
@@ -60,7 +66,7 @@ def test_a_pipe_holds_nobody_up(path: Path) -> None:
 
 
 def test_a_large_one_is_left_out(path: Path) -> None:
-    os.truncate(path, compiled_notebooks._LARGEST + 1)
+    os.truncate(path, compiled_notebooks.LARGEST + 1)
     assert read(path) is None
 
 

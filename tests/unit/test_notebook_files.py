@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from dashboards import catalog
-from hub_extensions.notebook_files import Notebook, meant, notebooks_in
+from hub_extensions.notebook_files import LARGEST, Notebook, meant, notebooks_in
 from tests.dashboards.notebooks import markdown, write_notebook
 
 
@@ -33,6 +33,7 @@ def folder(tmp_path: Path) -> Path:
     (root / "finance" / "no_cells.ipynb").write_text(json.dumps({"cells": {}}))
     (root / "finance" / "odd_cells.ipynb").write_text(json.dumps({"cells": [1]}))
     (root / "finance" / "latin.ipynb").write_bytes(b'{"cells": [], "x": "\xe9"}')
+    (root / "finance" / "large.ipynb").write_text('{"cells": []}' + " " * LARGEST)
     (root / "stray.ipynb").write_text("{}")
     return root
 

@@ -24,7 +24,8 @@ CHECK = {
     "cells": 2,
     "outputs": 1,
     "changes": [],
-    "secrets": [{"cell": 3, "line": 1, "what": "a password"}],
+    "data": [],
+    "secrets": [{"cell": 3, "line": 1, "what": "a password", "file": ""}],
     "trial": {"problem": "", "traceback": "", "seconds": 1.2, "memory": 2e8, "needs_viewer": False},
 }
 DONE = {"url": f"{HUB}/hub/user-redirect/dashboards/finance/costs"}
@@ -164,6 +165,69 @@ def test_without_a_hub_or_a_token_it_says_what_to_do(
     for name, value in names.items():
         monkeypatch.setenv(name, value)
     assert hub(*options) == 2
+    assert said in capsys.readouterr().err
+
+
+def test_data_files_are_sent_by_their_paths_below_the_notebook(
+    hub: Callable[..., int],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    (tmp_path / "lookup").mkdir()
+    for name in ("a.csv", "lookup/b.json"):
+        (tmp_path / name).write_text("{}")
+    monkeypatch.chdir(tmp_path / "lookup")
+    data = [{"name": "a.csv", "kind": "changed", "before": 2000, "after": 2}]
+    sent: list[Any] = []
+
+    def ask(_: Any, method: str, path: str, **options: Any) -> Any:
+        sent.append((method, path, options.get("params") or options.get("json")))
+        return DONE if path.endswith("/publish") else CHECK | {"folders": [], "data": data}
+
+    monkeypatch.setattr(command._Hub, "ask", ask)
+    assert hub("--with", "../a.csv", "--with", str(tmp_path / "lookup" / "b.json")) == 0
+    assert sent[1:-1] == [
+        ("POST", "/checks", {"name": "costs"}),
+        ("PUT", "/checks/abc/files", {"name": "a.csv"}),
+        ("PUT", "/checks/abc/files", {"name": "lookup/b.json"}),
+        ("PUT", "/checks/abc", {"folder": "finance", "name": "costs"}),
+    ]
+    assert "Data file a.csv: changed, from 2.0 kB to 2 Bytes." in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("path", "said"),
+    [
+        ("../outside.csv", "not in the notebook's folder"),
+        ("/etc/passwd", "not in the notebook's folder"),
+        ("none.csv", "is no file"),
+        ("folder", "is no file"),
+        ("link.csv", "is a link"),
+        ("linked/outside.csv", "is a link"),
+        (".env", "no name for a data file"),
+        ("costs.ipynb", "publish it as one"),
+        ("large.csv", "a data file may have 16 MB"),
+    ],
+)
+def test_what_cannot_come_with_it_is_not_sent(
+    path: str,
+    said: str,
+    hub: Callable[..., int],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    outside = tmp_path.parent / "outside.csv"
+    outside.write_text("")
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "link.csv").symlink_to(outside)
+    (tmp_path / "linked").symlink_to(tmp_path.parent)
+    (tmp_path / ".env").write_text("")
+    with (tmp_path / "large.csv").open("wb") as file:
+        file.truncate(17_000_000)
+    monkeypatch.chdir(tmp_path)
+    assert hub("--with", path) == 2
     assert said in capsys.readouterr().err
 
 

@@ -285,6 +285,19 @@ async def test_a_hub_that_is_killed_before_the_rename_has_published_nothing(
         assert b"refs/atrium/pending" not in repo.refs.allkeys()
 
 
+async def test_a_lock_of_an_operators_git_is_left_alone(
+    publishing: Publishing, notebooks: Path
+) -> None:
+    await publish(publishing, ONE, None)
+    await publish(publishing, TWO, ONE)
+    lock = notebooks / ".versions.git" / "refs" / "heads" / "main.lock"
+    lock.touch()
+    await publish(publishing, THREE, TWO)
+    assert lock.exists()
+    lock.unlink()
+    assert len(await history(publishing)) == 3
+
+
 @pytest.mark.parametrize("planted", ["link to a file", "link to nothing", "folder", "pipe"])
 async def test_nothing_but_a_file_is_read_or_replaced(
     planted: str, publishing: Publishing, notebooks: Path
@@ -307,6 +320,16 @@ async def test_nothing_but_a_file_is_read_or_replaced(
         await publishing.shown(COSTS)
     assert secret.read_bytes() == b"of the hub"
     assert not (notebooks.parent / "new").exists()
+
+
+async def test_what_is_too_large_to_be_kept_is_not_replaced(
+    publishing: Publishing, notebooks: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await publish(publishing, ONE, None)
+    monkeypatch.setattr(files, "_LARGEST", len(ONE) - 1)
+    with pytest.raises(CannotPublish, match="has more than 0 MB"):
+        await publish(publishing, TWO, ONE)
+    assert content_of(notebooks) == ONE
 
 
 @pytest.mark.parametrize("how", ["not for all", "another name"])

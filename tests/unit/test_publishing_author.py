@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -10,11 +11,12 @@ import pytest
 from limits.storage import MemoryStorage
 from limits.strategies import SlidingWindowCounterRateLimiter
 
+from hub_extensions.own_server import is_of_server
 from hub_extensions.publishing import author as module
-from hub_extensions.publishing.api import is_of_server
+from hub_extensions.publishing import data_files
 from hub_extensions.publishing.author import Author
 from hub_extensions.publishing.checks import Check, Checks, Found
-from hub_extensions.publishing.publishing import CannotPublish
+from hub_extensions.publishing.publishing import CannotPublish, Compared
 from hub_extensions.publishing.versions import Place
 from hub_extensions.trial_runs import Trial
 
@@ -24,18 +26,15 @@ COSTS = Place(folder="finance", name="costs")
 class Ada(Author):
     """Somebody of whom only what the test needs is there."""
 
-    def __init__(self, publishing: Any) -> None:
-        user: Any = SimpleNamespace(id=1)
+    def __init__(self, publishing: Any, notebooks: Path) -> None:
+        user: Any = SimpleNamespace(id=1, db=None)
         spawner: Any = SimpleNamespace(ids=range(0))
         self.user, self.spawner, self.name = user, spawner, "ada@acme.test"
-        self._publishing = publishing
+        self._publishing, self._notebooks = publishing, notebooks
         self.may = True
 
-    def _still_may(self, folder: str) -> bool:
+    def _may(self, folder: str) -> bool:
         return self.may
-
-    def place(self, folder: str, name: str) -> Place:
-        return Place(folder=folder, name=name)
 
     def _changed(self, *_: Any, **__: Any) -> None:  # type: ignore[override]
         pass
@@ -58,6 +57,18 @@ class Folder:
     async def shown(self, _: Place) -> None:
         await self.go_on.wait()
 
+    async def present(self, _: Place) -> bytes:
+        await self.go_on.wait()
+        return b""
+
+    async def compared(self, *_: Any) -> Compared:
+        await self.go_on.wait()
+        return Compared(present="none", notebook=None)
+
+    async def content(self, *_: Any) -> tuple[None, bytes]:
+        await self.go_on.wait()
+        return None, b""
+
 
 @pytest.fixture
 def folder() -> Folder:
@@ -72,10 +83,11 @@ def kept(monkeypatch: pytest.MonkeyPatch) -> Checks:
 
 
 @pytest.fixture
-def ada(monkeypatch: pytest.MonkeyPatch, folder: Folder) -> Ada:
+def ada(monkeypatch: pytest.MonkeyPatch, folder: Folder, tmp_path: Path) -> Ada:
     limiter = SlidingWindowCounterRateLimiter(MemoryStorage())
     monkeypatch.setattr(module, "_limiter", limiter)
-    return Ada(folder)
+    (tmp_path / COSTS.folder).mkdir()
+    return Ada(folder, tmp_path)
 
 
 def tried(kept: Checks, notebook: bytes = b"{}") -> Check:
@@ -129,6 +141,42 @@ async def test_sixty_notebooks_in_a_minute(ada: Ada) -> None:
             pass
 
 
+async def test_data_comes_before_its_place_is_known_and_within_bounds(
+    ada: Ada, folder: Folder, kept: Checks, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def read(*_: Any) -> tuple[Found, bytes]:
+        return Found(), b"{}"
+
+    monkeypatch.setattr(module, "read", read)
+    monkeypatch.setattr(kept, "try_out", lambda *_: None)
+    check = kept.add(1, "costs", Found(), b"{}")
+    ada.add_data(check, "a.csv", b"1")
+    ada.add_data(check, "a.csv", b"2")
+    for name in ("../b.csv", "A.csv", "a.csv/b", "x.ipynb"):
+        with pytest.raises(CannotPublish) as refused:
+            ada.add_data(check, name, b"")
+        assert refused.value.status == 400
+    with pytest.raises(CannotPublish, match="may have 16 MB"):
+        ada.add_data(check, "b.csv", bytes(data_files.LARGEST + 1))
+    assert check.data == {"a.csv": b"2"}
+    aimed = asyncio.create_task(ada.aim(check, COSTS))
+    await asyncio.sleep(0)
+    ada.add_data(check, "b.csv", b"late")  # its author has not seen it when it was aimed
+    folder.go_on.set()
+    with pytest.raises(CannotPublish, match="came this moment"):
+        await aimed
+    assert check.place is None
+    await ada.aim(check, COSTS)
+    with pytest.raises(CannotPublish, match="looked at already"):
+        ada.add_data(check, "c.csv", b"")
+    for _ in range(200):
+        with pytest.raises(CannotPublish):
+            ada.add_data(check, "c.csv", b"")
+    with pytest.raises(CannotPublish, match="many files") as refused:
+        ada.add_data(check, "c.csv", b"")
+    assert refused.value.status == 429
+
+
 async def test_versions_are_looked_for_once_at_a_time(ada: Ada, folder: Folder) -> None:
     first = asyncio.create_task(ada.shown(COSTS))
     await asyncio.sleep(0)
@@ -148,7 +196,7 @@ async def test_with_a_right_its_check_is_gone(ada: Ada, folder: Folder, kept: Ch
         ada.roll_back(COSTS, "0", "none"),
         ada.remove(COSTS, "none"),
     ):
-        with pytest.raises(CannotPublish, match="not publish to this folder any more"):
+        with pytest.raises(CannotPublish, match="may not publish to this folder"):
             await work
     assert folder.done == 0
     with pytest.raises(CannotPublish) as refused:
@@ -156,6 +204,35 @@ async def test_with_a_right_its_check_is_gone(ada: Ada, folder: Folder, kept: Ch
     assert refused.value.status == 404
     ada.may = True
     assert kept.get(1, check.id) is None
+
+
+@pytest.mark.parametrize("lost", ["the right", "the folder"])
+@pytest.mark.parametrize("what", ["hand in", "aim", "look"])
+async def test_who_may_not_any_more_when_their_turn_is_over_learns_nothing(
+    lost: str, what: str, ada: Ada, folder: Folder, kept: Checks, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def read(*_: Any) -> tuple[Found, bytes]:
+        return Found(title="what is there"), b"{}"
+
+    monkeypatch.setattr(module, "read", read)
+    monkeypatch.setattr(module.orm.Group, "find", lambda *_, **__: None)
+    check = kept.add(1, "costs", Found(), b"{}")
+    if what == "hand in":
+        work = asyncio.create_task(ada.hand_in("costs", b"{}", COSTS))
+    elif what == "aim":
+        work = asyncio.create_task(ada.aim(check, COSTS))
+    else:
+        work = asyncio.create_task(ada.changed_by(COSTS, "1", None))
+    await asyncio.sleep(0)
+    if lost == "the right":
+        ada.may = False
+    else:
+        (ada._notebooks / COSTS.folder).rmdir()
+    folder.go_on.set()
+    with pytest.raises(CannotPublish, match=r"may not publish|no folder"):
+        await work
+    assert list(kept._kept.values()) == [check]
+    assert (check.place, check.found) == (None, Found())
 
 
 async def test_who_was_signed_out_while_it_waited_publishes_nothing(

@@ -12,7 +12,7 @@ import pytest
 
 from hub_extensions.publishing import checks as checks_module
 from hub_extensions.publishing import reading
-from hub_extensions.publishing.author import name_from, plain_note
+from hub_extensions.publishing.author import name_from
 from hub_extensions.publishing.changes import changes
 from hub_extensions.publishing.checks import Checks, Found, turn
 from hub_extensions.publishing.publishing import CannotPublish
@@ -108,6 +108,21 @@ def test_one_persons_notebooks_take_no_room_from_others(monkeypatch: pytest.Monk
     assert kept.add(3, "x", Found(), b"x" * 9)
 
 
+def test_data_files_count_as_notebooks_do(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(checks_module, "_BYTES_OF_ONE", 6)
+    monkeypatch.setattr(checks_module, "_ALL", 10)
+    kept = Checks()
+    old, mine = (kept.add(1, "x", Found(), b"xx") for _ in range(2))
+    kept.add_data(mine, "a", b"aa")
+    assert kept.get(1, old.id) is old
+    kept.add_data(mine, "a", b"aaa")
+    assert (kept.get(1, old.id), mine.size) == (None, 5)
+    theirs = kept.add(2, "x", Found(), b"x")
+    with pytest.raises(CannotPublish, match="in some minutes"):
+        kept.add_data(theirs, "a", b"aaaaa")
+    assert theirs.data == {}
+
+
 async def test_who_is_signed_out_has_no_check_any_more() -> None:
     kept = Checks()
     mine, theirs = kept.add(1, "x", Found(), b"{}"), kept.add(2, "x", Found(), b"{}")
@@ -164,6 +179,21 @@ async def test_a_trial_that_waited_asks_whether_it_may_still_run() -> None:
 def test_what_looks_like_a_secret_is_named_by_its_place(line: str, what: str) -> None:
     (found,) = findings(["import x", f"y = 1\n{line}"])
     assert (found.cell, found.line, found.what) == (2, 2, what)
+
+
+def test_a_secret_in_a_data_file_is_named_by_its_file() -> None:
+    texts = {"a.json": b'{"token": "a8f5f167f44f4964"}', "b.bin": b"\0 password='hunter2hunter2'"}
+    found, _ = look_at(notebook(code("1")), b"", texts)
+    assert [(one["file"], one["line"]) for one in found["secrets"]] == [("a.json", 1)]
+    many = {str(n): b"password='hunter2hunter2'\n" * 9 for n in range(9)}
+    told, _ = look_at(notebook(code("password='hunter2hunter2'\n" * 99)), b"", many)
+    assert Found.model_validate(told).secrets
+    begun = checks_module._beginnings({"a": bytes(300_000), "b": bytes(3), "c": bytes(10**7)})
+    assert [len(text) for text in begun.values()] == [256 * 1024, 3, 256 * 1024]
+    assert (
+        sum(map(len, checks_module._beginnings(dict.fromkeys("abcdefghij", bytes(10**6))).values()))
+        == 2 * 1024**2
+    )
 
 
 @pytest.mark.parametrize(
@@ -285,9 +315,3 @@ def test_of_an_error_its_type_is_known(traceback: str, error: str) -> None:
 )
 def test_a_name_comes_from_the_file(file: str, name: str) -> None:
     assert name_from(file) == name
-
-
-def test_a_note_is_plain_and_short() -> None:
-    assert plain_note(" a\r\nb\x1b[31m\x00 ") == "a\nb[31m"
-    with pytest.raises(CannotPublish):
-        plain_note("x" * 501)

@@ -9,6 +9,7 @@ from unittest.mock import Mock
 import pytest
 from jupyterhub import orm
 
+from dashboards.visitors import Visitor
 from hub_extensions.accounts.unix_accounts import Isolation
 from hub_extensions.authenticator import DescopeAuthenticator
 from hub_extensions.publishing.rights import may_publish, obstacle, publishes_anywhere, warning
@@ -50,6 +51,17 @@ REAL = {"DESCOPE_PROJECT_ID": "P" + "a" * 27}
 def test_a_right_is_for_one_folder(groups: set[str], folder: str, expected: bool) -> None:
     assert may_publish(groups, folder) is expected
     assert expected <= publishes_anywhere(groups)
+
+
+@pytest.mark.parametrize("is_hub_admin", [False, True])
+@pytest.mark.parametrize("folder", ["finance", "user", "admin", "analysts", "globex.admin"])
+def test_dashboard_servers_know_it_as_the_hub_does(folder: str, is_hub_admin: bool) -> None:
+    some = ("admin", "analysts", "user", "finance", "finance.publish", "admin.publish", "x.publish")
+    for number in range(1 << len(some)):
+        groups = frozenset(one for place, one in enumerate(some) if number >> place & 1)
+        visitor = Visitor(name="a", groups=groups, is_owner=True, is_hub_admin=is_hub_admin)
+        expected = may_publish(groups, folder, is_hub_admin=is_hub_admin)
+        assert visitor.publishes_to(folder) is expected, groups
 
 
 def test_a_full_admin_publishes_everywhere_but_to_what_is_no_audience() -> None:

@@ -30,7 +30,7 @@ def given(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
 
 def a_server() -> Any:
     spawner = Spawner(name="", cookie_secret=b"secret", api_token="of this start")
-    spawner.user = SimpleNamespace(name="ada", cookie_id="mine", id=1, orm_user=None)
+    spawner.user = SimpleNamespace(name="ada", cookie_id="mine", id=1, admin=True, orm_user=None)
     spawner.user.groups = [SimpleNamespace(name="user")]
     spawner.user.db = SimpleNamespace(get=lambda *_which: SimpleNamespace(seen="roles"))
     spawner.groups_told = frozenset({"user"})
@@ -99,6 +99,7 @@ def test_the_token_that_was_announced_is_handed_to_its_browser_once(given: list[
     assert told["session"] == "session"
     assert told["token"] == hashlib.sha256(b"token 1").hexdigest()
     assert told["known"] == {"name": "ada", "groups": ["user"]}
+    assert told["is_hub_admin"] is True
     set_server_cookie(browser, server, "mine")
     assert len(given) == len(browser.cookies) == 1
     set_server_cookie(browser, server, "mine")

@@ -41,7 +41,7 @@ class World:
         return write_notebook(self.folder.parent / group / f"{name}.ipynb", code(text))
 
     async def trial(self, _: Any, group: str, name: str, __: bytes, **options: Any) -> Trial:
-        assert options == {"in_background": True}
+        assert options == {"for_card": True}
         self.tried.append(f"{group}/{name}")
         return self.outcome
 

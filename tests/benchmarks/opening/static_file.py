@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Final
 
-from bokeh.application import Application
 from bokeh.document import Document
 from bokeh.embed.util import standalone_docs_json_and_render_items
 from bokeh.server.contexts import BokehSessionContext
@@ -66,5 +66,7 @@ def _document(name: str) -> Document:
         arguments={}, headers={}, cookies={}, path="/", uri="/", protocol="http", host="localhost"
     )
     document._session_context = lambda: context  # type: ignore[assignment]
-    Application(NotebookHandler(dashboard)).initialize_document(document)
+    notebook = NotebookHandler(dashboard)
+    asyncio.run(notebook.run(document))
+    assert notebook.failure is None, notebook.failure.traceback
     return document
