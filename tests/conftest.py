@@ -143,7 +143,7 @@ def new_visitor(chromium: Browser, request: pytest.FixtureRequest) -> Iterator[N
     visitors: list[Visitor] = []
 
     def open_visitor(hub: Hub, **options: object) -> Visitor:
-        visitors.append(Visitor(chromium, hub.url, **options))
+        visitors.append(Visitor(chromium, hub, **options))
         return visitors[-1]
 
     yield open_visitor

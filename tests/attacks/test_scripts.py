@@ -55,7 +55,7 @@ def outcomes_on(hub: Hub, browser: Browser) -> dict[str, str]:
     script += f"const OTHER = {json.dumps(f'{hub.url}/user/{MEMBER}/')};" + SCRIPT.read_text()
     packed = base64.b64encode(script.encode()).decode()
     write_notebook(hub.notebooks / "user" / "attack.ipynb", code(NOTEBOOK.format(script=packed)))
-    visitor = Visitor(browser, hub.url)
+    visitor = Visitor(browser, hub)
     try:
         visitor.ask_for_link(ADMIN, "/hub/user-redirect/dashboards/user/attack")
         # With subdomains the stand-in has one of its own.

@@ -16,6 +16,8 @@ from pathlib import Path
 from PIL import Image, ImageChops
 from playwright.sync_api import Page
 
+from tests.hub import wait_until
+
 REVIEWED = Path(__file__).with_name("screens")
 SEEN = Path(__file__).parents[2] / "test-results" / "screens"
 
@@ -40,12 +42,12 @@ def look_at(page: Page, look: str) -> None:
 
 
 def problem_of(page: Page, name: str, allowed: float = SHARE) -> str:
-    """Take a picture of what the window shows, half as large; says how it differs from the
-    reviewed one, "" if it does not.
+    """Take a picture of what the window shows once it has settled, half as large; says how it
+    differs from the reviewed one, "" if it does not.
 
     allowed: the share of it, from 0 to 1, that may.
     """
-    picture = Image.open(BytesIO(page.screenshot(caret="hide"))).convert("RGB")
+    picture = Image.open(BytesIO(_settled(page))).convert("RGB")
     picture = picture.resize((picture.width // 2, picture.height // 2), Image.Resampling.BOX)
     SEEN.mkdir(parents=True, exist_ok=True)
     seen, reviewed = SEEN / f"{name}.webp", REVIEWED / f"{name}.webp"
@@ -57,6 +59,18 @@ def problem_of(page: Page, name: str, allowed: float = SHARE) -> str:
     if share > allowed:
         return f"{name} differs from {reviewed} in {share:.0%} of it: look at {seen}"
     return ""
+
+
+def _settled(page: Page) -> bytes:
+    """What the window shows, as soon as two pictures of it are the same. JPEG is made sooner."""
+    taken = [b""]
+
+    def is_settled() -> bool:
+        taken.append(page.screenshot(caret="hide", type="jpeg", quality=90))
+        return taken[-1] == taken[-2]
+
+    wait_until(is_settled, "a page that has settled")
+    return taken[-1]
 
 
 def differing(one: Image.Image, other: Image.Image) -> float:

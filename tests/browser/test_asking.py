@@ -25,7 +25,7 @@ def hub(start_hub: StartHub) -> Hub:
 def test_a_link_is_followed_asked_for_granted_and_opened(new_visitor: NewVisitor, hub: Hub) -> None:
     member = new_visitor(hub, allow=["status of 404"])
     link = "/hub/user-redirect/dashboards/finance/penguins"
-    page = member.sign_in(MEMBER, link)
+    page = member.sign_in_by_mail(MEMBER, link)
     page.get_by_role("link", name="Ask for access").click()
     expect(page.get_by_label("What do you need it for?")).to_be_focused()
     page.keyboard.type("For the meeting on Tuesday")

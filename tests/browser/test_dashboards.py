@@ -185,9 +185,8 @@ def test_a_browser_that_cannot_reach_them_uses_the_servers_own(
 ) -> None:
     write_notebook(hub.notebooks / "user" / "framed.ipynb", code(FRAMED))
     visitor = new_visitor(hub, allow=["ERR_FAILED", "Bokeh"])
-    page = visitor.sign_in(MEMBER)
     visitor.context.route("**/services/files/**", lambda route: route.abort())
-    page.goto(f"{hub.url}/user/{MEMBER}/{path}")
+    page = visitor.sign_in(MEMBER, f"/user/{MEMBER}/{path}")
     expect(page.locator(shown).first).to_be_visible()
     own = page.evaluate("performance.getEntriesByType('resource').map(one => one.name)")
     assert any(f"/user/{MEMBER}/static/atrium/" in name for name in own)

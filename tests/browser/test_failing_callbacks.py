@@ -7,7 +7,7 @@ import re
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.browser.visitor import NewVisitor
+from tests.browser.visitor import NewVisitor, Visitor
 from tests.dashboards.notebooks import code, write_notebook
 from tests.hub import Hub, wait_until
 
@@ -58,9 +58,11 @@ template.servable()
 def open_dashboard(new_visitor: NewVisitor, hub: Hub) -> Page:
     """A dashboard with buttons that fail."""
     write_notebook(hub.notebooks / "user" / "fails.ipynb", code(FAILS))
-    page = new_visitor(hub, allow=FAILED).sign_in(MEMBER)
-    page.goto(f"{hub.url}/user/{MEMBER}/dashboards/user/fails")
-    return page
+    return open_as_member(new_visitor(hub, allow=FAILED), "fails")
+
+
+def open_as_member(visitor: Visitor, name: str) -> Page:
+    return visitor.sign_in(MEMBER, f"/user/{MEMBER}/dashboards/user/{name}")
 
 
 def press(page: Page, name: str) -> None:
@@ -114,8 +116,7 @@ def test_the_last_failure_stands_alone(open_dashboard: Page) -> None:
 
 def test_a_notebooks_own_handler_comes_first(new_visitor: NewVisitor, hub: Hub) -> None:
     write_notebook(hub.notebooks / "user" / "handles.ipynb", code(OWN_HANDLER))
-    page = new_visitor(hub).sign_in(MEMBER)
-    page.goto(f"{hub.url}/user/{MEMBER}/dashboards/user/handles")
+    page = open_as_member(new_visitor(hub), "handles")
     press(page, "Fail")
     expect(page.get_by_text("handled by the notebook")).to_be_visible()
     expect(page.get_by_role("alert")).to_have_count(0)
@@ -123,7 +124,6 @@ def test_a_notebooks_own_handler_comes_first(new_visitor: NewVisitor, hub: Hub) 
 
 def test_it_is_told_on_a_page_of_the_notebooks_own(new_visitor: NewVisitor, hub: Hub) -> None:
     write_notebook(hub.notebooks / "user" / "own.ipynb", code(OWN_PAGE))
-    page = new_visitor(hub, allow=FAILED).sign_in(MEMBER)
-    page.goto(f"{hub.url}/user/{MEMBER}/dashboards/user/own")
+    page = open_as_member(new_visitor(hub, allow=FAILED), "own")
     press(page, "Fail")
     expect(page.get_by_role("alert")).to_contain_text("Something went wrong")

@@ -74,18 +74,21 @@ Held = tuple[Page, list[WebSocketRoute]]
 """The page of a dashboard, and its WebSockets, which wait to be let through."""
 
 
+def address_of(name: str) -> str:
+    return f"/user/{MEMBER}/dashboards/user/{name}"
+
+
 @pytest.fixture
 def open_held(new_visitor: NewVisitor, hub: Hub) -> Callable[[str], Held]:
     """Opens a dashboard of somebody signed in, whose WebSockets are held back."""
     for name, source in (("counts", COUNTS), ("changes", CHANGES)):
         write_notebook(hub.notebooks / "user" / f"{name}.ipynb", code(source))
-    page = new_visitor(hub, allow=["WebSocket", "bokeh"]).sign_in(MEMBER)
+    visitor = new_visitor(hub, allow=["WebSocket", "bokeh"])
     held: list[WebSocketRoute] = []
-    page.route_web_socket("**/ws", lambda route: held.append(route))
+    visitor.page.route_web_socket("**/ws", lambda route: held.append(route))
 
     def open_dashboard(name: str) -> Held:
-        page.goto(f"{hub.url}/user/{MEMBER}/dashboards/user/{name}")
-        return page, held
+        return visitor.sign_in(MEMBER, address_of(name)), held
 
     return open_dashboard
 
@@ -144,14 +147,12 @@ def test_a_component_that_comes_later_brings_what_it_needs(
     new_visitor: NewVisitor, hub: Hub
 ) -> None:
     write_notebook(hub.notebooks / "user" / "components.ipynb", code(COMPONENTS))
-    page = new_visitor(hub).sign_in(MEMBER)
-    asked: list[str] = []
-    page.on("request", lambda request: asked.append(request.url))
-    page.goto(f"{hub.url}/user/{MEMBER}/dashboards/user/components")
+    visitor = new_visitor(hub)
+    page = visitor.sign_in(MEMBER, address_of("components"))
     button = page.get_by_role("button", name="Add")
     expect(button).to_be_visible()
     page.wait_for_load_state("networkidle")
-    assert not [url for url in asked if "es-module-shims" in url]
+    assert not [url for url in visitor.requests if "es-module-shims" in url]
     button.click()
     expect(page.get_by_text("a component: one")).to_be_visible()
     expect(page.get_by_text("a component: two")).to_be_visible()
@@ -159,9 +160,9 @@ def test_a_component_that_comes_later_brings_what_it_needs(
 
 def test_a_dashboard_has_its_size_before_it_is_shown(new_visitor: NewVisitor, hub: Hub) -> None:
     write_notebook(hub.notebooks / "user" / "wide.ipynb", code(WIDE))
-    page = new_visitor(hub).sign_in(MEMBER)
-    page.add_init_script(SIZES)
-    page.goto(f"{hub.url}/user/{MEMBER}/dashboards/user/wide")
+    visitor = new_visitor(hub)
+    visitor.page.add_init_script(SIZES)
+    page = visitor.sign_in(MEMBER, address_of("wide"))
     expect(page.get_by_text("in its place")).to_be_visible()
     expect(page.locator("#waiting")).to_be_hidden()
     assert len(set(page.evaluate("sizes"))) == 1
@@ -172,8 +173,7 @@ def test_what_draws_with_webgl_is_fetched_before_the_plots_that_want_it_or_after
     new_visitor: NewVisitor, hub: Hub, backend: str
 ) -> None:
     write_notebook(hub.notebooks / "user" / "plot.ipynb", code(PLOT.format(backend=backend)))
-    page = new_visitor(hub).sign_in(MEMBER)
-    page.goto(f"{hub.url}/user/{MEMBER}/dashboards/user/plot")
+    page = new_visitor(hub).sign_in(MEMBER, address_of("plot"))
     expect(page.locator("#waiting")).to_be_hidden()
     expect(page.locator("script[src*=bokeh-gl]")).to_have_count(1)
     page.wait_for_function(

@@ -63,8 +63,7 @@ def open_dashboard(new_visitor: NewVisitor, hub: Hub) -> OpenDashboard:
     def opened(name: str, person: str = MEMBER, **options: object) -> Page:
         visitor: Visitor = new_visitor(hub, **options)
         visitor.context.grant_permissions(["clipboard-read", "clipboard-write"])
-        page = visitor.sign_in(person)
-        page.goto(f"{hub.url}/user/{person}/dashboards/{name}")
+        page = visitor.sign_in(person, f"/user/{person}/dashboards/{name}")
         page.wait_for_function(READY)
         return page
 
@@ -231,8 +230,7 @@ def test_it_stands_above_a_page_of_the_notebooks_own(
 def test_a_notebook_can_do_without_and_keeps_a_way_back(
     name: str, new_visitor: NewVisitor, hub: Hub
 ) -> None:
-    page = new_visitor(hub).sign_in(MEMBER)
-    page.goto(f"{hub.url}/user/{MEMBER}/dashboards/user/{name}")
+    page = new_visitor(hub).sign_in(MEMBER, f"/user/{MEMBER}/dashboards/user/{name}")
     expect(page.get_by_text("bare" if name == "bare" else "window of 1")).to_be_visible()
     expect(page.get_by_role("button", name="Share")).to_have_count(0)
     page.get_by_role("link", name="All dashboards").click()
@@ -370,9 +368,8 @@ def test_a_server_that_was_stopped_meanwhile_is_started_again_for_who_comes_back
     new_visitor: NewVisitor, hub: Hub
 ) -> None:
     visitor = new_visitor(hub, allow=["WebSocket", "bokeh", "status of (424|503)"])
-    page = visitor.sign_in(MEMBER)
-    page.add_init_script(HIDDEN)
-    page.goto(f"{hub.url}/user/{MEMBER}/dashboards/user/said?most=5")
+    visitor.page.add_init_script(HIDDEN)
+    page = visitor.sign_in(MEMBER, f"/user/{MEMBER}/dashboards/user/said?most=5")
     page.wait_for_function(READY)
     page.get_by_label("Said").fill("hello")
     page.get_by_label("Said").press("Enter")
@@ -389,14 +386,14 @@ def test_a_server_that_was_stopped_meanwhile_is_started_again_for_who_comes_back
 def test_a_connection_that_never_holds_is_not_tried_for_ever(
     new_visitor: NewVisitor, hub: Hub
 ) -> None:
-    page = new_visitor(hub, allow=["WebSocket", "bokeh"]).sign_in(MEMBER)
+    visitor = new_visitor(hub, allow=["WebSocket", "bokeh"])
     opened: list[WebSocketRoute] = []
 
     def refuse(route: WebSocketRoute) -> None:
         opened.append(route)
         route.close()
 
-    page.route_web_socket("**/ws", refuse)
-    page.goto(f"{hub.url}/user/{MEMBER}/dashboards/user/said")
+    visitor.page.route_web_socket("**/ws", refuse)
+    page = visitor.sign_in(MEMBER, f"/user/{MEMBER}/dashboards/user/said")
     expect(page.get_by_role("alert")).to_contain_text("does not hold")
     assert len(opened) == 4

@@ -61,7 +61,7 @@ def hub(start_hub: StartHub) -> Hub:
 @pytest.fixture(scope="module")
 def cookies(chromium: Browser, hub: Hub) -> list[Any]:
     """Of the member's browser: they sign in once for all."""
-    first = Visitor(chromium, hub.url)
+    first = Visitor(chromium, hub)
     page = first.sign_in(MEMBER, GALLERY)
     assert hub.api("/groups/finance/users", "POST", json={"users": [MEMBER]}).ok
     expect(page.get_by_role("heading", name="Finance")).to_be_visible()  # by itself

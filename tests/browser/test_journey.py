@@ -82,7 +82,7 @@ def test_from_a_notebook_in_the_lab_to_a_link_that_another_opens(
     give(hub, "user.publish", ANALYST)
 
     # Written in the lab, seen as viewers will see it, published.
-    lab = new_visitor(hub, allow=["status of 424", PYVIZ]).sign_in(ANALYST)
+    lab = new_visitor(hub, allow=["status of 424", PYVIZ]).sign_in_by_mail(ANALYST)
     lab.get_by_role("link", name="Write a dashboard").click()
     expect(lab.locator(".jp-NotebookPanel")).to_be_visible()
     expect(lab.get_by_role("heading", name="Seattle's weather")).to_be_visible()
@@ -105,7 +105,7 @@ def test_from_a_notebook_in_the_lab_to_a_link_that_another_opens(
 
     # Found by search; what somebody sees there goes to another in a link.
     member = new_visitor(hub)
-    page = member.sign_in(MEMBER, "/hub/user-redirect/?all")
+    page = member.sign_in_by_mail(MEMBER, "/hub/user-redirect/?all")
     page.get_by_role("searchbox").fill("tide")
     page.get_by_role("link", name="tides").first.click()
     expect(page.locator(".bk-Figure")).to_be_visible()
@@ -114,7 +114,7 @@ def test_from_a_notebook_in_the_lab_to_a_link_that_another_opens(
     page.get_by_role("button", name="Share").click()
     link = page.get_by_role("dialog").get_by_role("textbox").input_value()
     assert link == f"{hub.url}/hub/user-redirect/dashboards/user/tides?hours=13"
-    other = new_visitor(hub).sign_in(ADMIN, link.removeprefix(hub.url))
+    other = new_visitor(hub).sign_in_by_mail(ADMIN, link.removeprefix(hub.url))
     expect(other.get_by_role("slider")).to_have_attribute("aria-valuetext", "13.00")
     expect(other.get_by_text("The first version")).to_be_visible()
 

@@ -221,7 +221,7 @@ def hub(start_hub: StartHub) -> Hub:
 
 @pytest.fixture(scope="module")
 def member(chromium: Browser, hub: Hub) -> Iterator[Visitor]:
-    visitor = Visitor(chromium, hub.url)
+    visitor = Visitor(chromium, hub)
     visitor.sign_in(MEMBER)
     yield visitor
     visitor.close()
@@ -230,8 +230,7 @@ def member(chromium: Browser, hub: Hub) -> Iterator[Visitor]:
 @pytest.fixture
 def page(member: Visitor) -> Iterator[Page]:
     """The member's tab, in which this test has no error."""
-    member.errors.clear()
-    member.requests.clear()
+    member.begin_anew()
     yield member.page
     member.assert_stayed_clean()
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -15,9 +15,9 @@ from playwright.sync_api import Browser, Locator, Page, expect
 
 from tests.axe import serious
 from tests.browser.screens import LOOKS, SHARE, look_at, problem_of
-from tests.browser.visitor import NewVisitor, Visitor
+from tests.browser.visitor import Visitor
 from tests.dashboards.notebooks import code, markdown, write_notebook
-from tests.hub import Hub, wait_until
+from tests.hub import Hub
 
 ADMIN, ANALYST, MEMBER = "admin@acme.test", "analyst@acme.test", "member@acme.test"
 CUSTOMER, NOBODY = "member@globex.test", "new@example.test"
@@ -122,8 +122,9 @@ PAGES = [
 
 @pytest.fixture(scope="module")
 def hub(hub: Hub) -> Hub:
-    """A hub with a folder that is not everybody's and a dashboard that fails; all notebooks are
-    three days old."""
+    """A hub with a folder that is not everybody's, a dashboard that fails, and somebody who may
+    see nothing; all notebooks are three days old."""
+    hub.project.mgmt.user.create(NOBODY, email=NOBODY, verified_email=True)
     write_notebook(hub.notebooks / "finance" / "costs.ipynb", markdown("# Costs"))
     broken = hub.notebooks / "user" / "broken.ipynb"
     write_notebook(broken, markdown("# Broken\n\nIt raises an error."), code("1 / 0"))
@@ -146,36 +147,37 @@ def hub(hub: Hub) -> Hub:
 
 
 @pytest.fixture(scope="module")
-def cookies(chromium: Browser, hub: Hub) -> Callable[[str], list[dict[str, object]]]:
-    """The cookies of a browser in which somebody is signed in."""
-    known: dict[str, list[dict[str, object]]] = {}
+def browser_of(chromium: Browser, hub: Hub) -> Iterator[Callable[[str], Visitor]]:
+    """The browser of each person, which keeps from page to page what is the same on all."""
+    known: dict[str, Visitor] = {}
 
-    def cookies_of(email: str) -> list[dict[str, object]]:
+    def browser_of(email: str) -> Visitor:
         if email not in known:
-            visitor = Visitor(chromium, hub.url)
-            visitor.sign_in(email)
-            known[email] = [dict(one) for one in visitor.context.cookies()]
-            visitor.close()
+            known[email] = Visitor(chromium, hub)
+            if email:
+                known[email].sign_in(email, "/hub/home")
         return known[email]
 
-    return cookies_of
+    yield browser_of
+    for visitor in known.values():
+        visitor.close()
 
 
 @pytest.mark.parametrize("shown", PAGES, ids=lambda shown: shown.name)
 def test_it_looks_as_reviewed_and_everybody_can_use_it(
-    shown: Shown, hub: Hub, new_visitor: NewVisitor, cookies: Callable[[str], list]
+    shown: Shown, browser_of: Callable[[str], Visitor]
 ) -> None:
-    visitor = new_visitor(hub, allow=shown.allow)
-    if shown.email:
-        visitor.context.add_cookies(cookies(shown.email))
+    visitor = browser_of(shown.email)
+    visitor.begin_anew(*shown.allow)
+    look_at(visitor.page, next(iter(LOOKS)))
     page = visitor.go(shown.path)
     expect(shown.whole(page)).to_be_visible()
     shown.then(page)
     problems = []
     for look in LOOKS:
         look_at(page, look)
-        wait_until(lambda: page.screenshot() == page.screenshot(), "a page that has settled")
-        problems += [problem_of(page, f"{shown.name}-{look}", shown.differs)]
+        problems.append(problem_of(page, f"{shown.name}-{look}", shown.differs))
         if look in {"wide", "narrow-dark"}:
             problems += serious(page, without=shown.without)
     assert not any(problems), "\n".join(filter(None, problems))
+    visitor.assert_stayed_clean()

@@ -25,7 +25,7 @@ LANDED = re.compile(r"/user/[^/]+/(dashboards/.+)?$")
 def test_each_account_lands_on_the_dashboards_of_its_folders(
     visitor: Visitor, email: str, folders: set[str]
 ) -> None:
-    page = visitor.sign_in(email)
+    page = visitor.sign_in_by_mail(email)
     expect(page).to_have_url(re.compile(r"/user/[^/]+/$"))
     expect(page.get_by_role("link", name="Sensor explorer").first).to_be_visible()
     assert set(page.get_by_role("heading", level=2).all_inner_texts()) == folders
@@ -41,7 +41,7 @@ def test_an_admin_opens_the_admin_dashboards_in_a_server_of_their_own(visitor: V
 
 def test_somebody_with_no_folder_is_told_so_and_gets_no_server(visitor: Visitor, hub: Hub) -> None:
     email = "somebody@new.test"
-    page = visitor.sign_in(email)
+    page = visitor.sign_in_by_mail(email)
     expect(page.get_by_text(re.compile("nothing.*shared with you", re.IGNORECASE))).to_be_visible()
     expect(page.get_by_role("link", name="Sign out")).to_be_visible()
     servers = [user["servers"] for user in hub.api("/users").json() if user["name"] == email]
@@ -79,7 +79,7 @@ def test_a_link_is_valid_once(visitor: Visitor, new_visitor: NewVisitor, hub: Hu
 
 
 def test_a_deep_link_survives_the_way_in(visitor: Visitor) -> None:
-    page = visitor.sign_in(
+    page = visitor.sign_in_by_mail(
         "member@acme.test", "/hub/user-redirect/dashboards/user/sensor_explorer?window=30"
     )
     expect(page).to_have_url(re.compile(r"/dashboards/user/sensor_explorer\?window=30$"))

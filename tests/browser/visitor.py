@@ -9,7 +9,8 @@ from urllib.parse import urlsplit
 
 from playwright.sync_api import Browser, ConsoleMessage, Page, Request, WebSocket, expect
 
-from tests.hub import wait_until
+from tests.hub import Hub, wait_until
+from tests.person import Person
 
 NewVisitor = Callable[..., "Visitor"]
 PAGE_MILLISECONDS = 20_000
@@ -24,6 +25,7 @@ class Visitor:
     """One person's browser on one hub.
 
     Attributes:
+        url: the hub's public address.
         page: the tab that the person looks at now.
         requests: every address that the browser asked for, WebSockets included.
         errors: errors in the console, and exceptions that no script caught.
@@ -32,7 +34,7 @@ class Visitor:
     def __init__(
         self,
         browser: Browser,
-        url: str,
+        hub: Hub,
         *,
         allow: Sequence[str] = (),
         also: Sequence[str] = (),
@@ -44,7 +46,7 @@ class Visitor:
 
         Args:
             browser: the Chromium of the tests.
-            url: the hub's public address.
+            hub: the hub that the person goes to.
             allow: patterns of console errors that this test expects, such as "status of 403".
             also: other addresses to which this test's sign-in leads, such as a company's provider.
             width: of the window; 360 is a telephone.
@@ -52,11 +54,12 @@ class Visitor:
             sample: whether pages on which people wait draw their sample: nearly half a second of
                 processor for each sign-in, of which only some tests see anything.
         """
-        self.url = url
+        self.hub = hub
+        self.url = hub.url
         self.requests: list[str] = []
         self.errors: list[str] = []
         self._allow = [re.compile(pattern) for pattern in allow]
-        self._hosts = [urlsplit(address).netloc for address in (url, *also)]
+        self._hosts = [urlsplit(address).netloc for address in (hub.url, *also)]
         self.context = browser.new_context(
             viewport={"width": width, "height": 900},
             color_scheme="dark" if dark else "light",
@@ -82,6 +85,12 @@ class Visitor:
     def _note_console(self, message: ConsoleMessage) -> None:
         if message.type == "error":
             self.errors.append(f"{message.text} ({message.location.get('url', '')})")
+
+    def begin_anew(self, *allow: str) -> None:
+        """Forget what the browser met for another test, which expects these errors alone."""
+        self.requests.clear()
+        self.errors.clear()
+        self._allow = [re.compile(pattern) for pattern in allow]
 
     def expect_errors(self, *patterns: str) -> None:
         """Allow these errors in the console too, as `allow` does."""
@@ -116,6 +125,23 @@ class Visitor:
         return self.page
 
     def sign_in(self, email: str, path: str = "/") -> Page:
+        """Open an address as somebody who has signed in without looking at the pages of that."""
+        self.context.add_cookies(
+            [
+                {
+                    "name": cookie.name,
+                    "value": cookie.value or "",
+                    "domain": cookie.domain,
+                    "path": cookie.path,
+                    "secure": cookie.secure,
+                    "httpOnly": cookie.has_nonstandard_attr("HttpOnly"),
+                }
+                for cookie in Person.signed_in(self.hub, email).cookies
+            ]
+        )
+        return self.go(path)
+
+    def sign_in_by_mail(self, email: str, path: str = "/") -> Page:
         """Sign in by a mailed link, through the real pages; returns the tab that the link opened.
 
         Somebody whom the provider does not know yet is asked for a name, and gives one.
