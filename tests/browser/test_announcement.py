@@ -59,15 +59,6 @@ def test_an_admin_tells_everybody_and_takes_it_back(new_visitor: NewVisitor, hub
     assert WORDS not in str(records)
 
 
-@pytest.mark.parametrize(("width", "dark"), [(360, False), (1280, True)])
-def test_the_page_fits_its_window(
-    width: int, dark: bool, new_visitor: NewVisitor, hub: Hub
-) -> None:
-    page = new_visitor(hub, width=width, dark=dark).sign_in(ADMIN, ANNOUNCEMENT)
-    expect(page.get_by_role("heading", name="Write one")).to_be_visible()
-    assert page.evaluate("document.documentElement.scrollWidth") <= width
-
-
 def test_only_admins_tell(hub: Hub) -> None:
     for name in (MEMBER, CUSTOMER):
         person = Person(hub)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 from pathlib import Path
 
-import pytest
 from playwright.sync_api import Page, expect
 
 from tests.browser.visitor import NewVisitor, Visitor
@@ -36,15 +35,6 @@ def test_an_admin_reads_searches_and_downloads_the_trail(visitor: Visitor, hub: 
     assert [(row["action"], row["user"]) for row in table] == [("signed-in", MEMBER)]
     page.get_by_label("Search").fill("no such thing")
     expect(page.get_by_text("Nothing in the trail fits")).to_be_visible()
-
-
-@pytest.mark.parametrize(("width", "dark"), [(360, False), (360, True), (1280, True)])
-def test_the_trail_fits_its_window(
-    width: int, dark: bool, new_visitor: NewVisitor, hub: Hub
-) -> None:
-    page = new_visitor(hub, width=width, dark=dark).sign_in(ADMIN, AUDIT)
-    expect(page.get_by_text("The trail is whole")).to_be_visible()
-    assert page.evaluate("document.documentElement.scrollWidth") <= width
 
 
 def test_a_changed_trail_says_so(new_visitor: NewVisitor, hub: Hub) -> None:

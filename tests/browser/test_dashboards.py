@@ -192,28 +192,6 @@ def test_a_browser_that_cannot_reach_them_uses_the_servers_own(
     assert any(f"/user/{MEMBER}/static/atrium/" in name for name in own)
 
 
-@pytest.mark.parametrize(("width", "dark"), [(360, False), (360, True), (1600, True)])
-def test_every_page_fits_its_window_in_light_and_dark(
-    width: int, dark: bool, new_visitor: NewVisitor, hub: Hub
-) -> None:
-    visitor = new_visitor(hub, width=width, dark=dark)
-    page = visitor.sign_in(ADMIN)
-    own = f"{hub.url}/user/{ADMIN}"
-    for address in (
-        f"{own}/?all",
-        f"{own}/dashboards/user/sensor_explorer",
-        f"{own}/dashboards/user/penguins",
-        f"{hub.url}/hub/home",
-        f"{hub.url}/services/descope/outbox",
-    ):
-        page.goto(address)
-        if "/dashboards/" in address:
-            expect(page.locator(".bk-Figure").first).to_be_visible()
-        assert page.evaluate("document.documentElement.scrollWidth") <= width, address
-        paper = page.evaluate("getComputedStyle(document.body).backgroundColor")
-        assert (sum(int(part) for part in paper[4:-1].split(",")[:3]) < 200) == dark, address
-
-
 def test_dashboards_open_on_a_subdomain_of_their_own(
     start_hub: StartHub, new_visitor: NewVisitor
 ) -> None:

@@ -163,6 +163,17 @@ def browser_of(chromium: Browser, hub: Hub) -> Iterator[Callable[[str], Visitor]
         visitor.close()
 
 
+def misfit(page: Page, look: str) -> str:
+    """How a page does not fit its window or its scheme of colours, "" if it does."""
+    width, _height, is_dark = LOOKS[look]
+    wide = page.evaluate("document.documentElement.scrollWidth")
+    paper = page.evaluate("getComputedStyle(document.body).backgroundColor")
+    paper_is_dark = sum(int(part) for part in paper[4:-1].split(",")[:3]) < 200
+    if wide <= width and paper_is_dark == is_dark:
+        return ""
+    return f"{look}: {wide} px of {width}, on {paper}"
+
+
 @pytest.mark.parametrize("shown", PAGES, ids=lambda shown: shown.name)
 def test_it_looks_as_reviewed_and_everybody_can_use_it(
     shown: Shown, browser_of: Callable[[str], Visitor]
@@ -177,7 +188,22 @@ def test_it_looks_as_reviewed_and_everybody_can_use_it(
     for look in LOOKS:
         look_at(page, look)
         problems.append(problem_of(page, f"{shown.name}-{look}", shown.differs))
+        if not shown.without:  # the size and the colours are another's too
+            problems.append(misfit(page, look))
         if look in {"wide", "narrow-dark"}:
             problems += serious(page, without=shown.without)
     assert not any(problems), "\n".join(filter(None, problems))
+    visitor.assert_stayed_clean()
+
+
+@pytest.mark.parametrize("path", ["/hub/home", "/services/descope/outbox"])
+def test_what_has_no_picture_fits_its_window_too(
+    path: str, browser_of: Callable[[str], Visitor]
+) -> None:
+    visitor = browser_of(ADMIN)
+    visitor.begin_anew()
+    page = visitor.go(path)
+    for look in LOOKS:
+        look_at(page, look)
+        assert misfit(page, look) == ""
     visitor.assert_stayed_clean()

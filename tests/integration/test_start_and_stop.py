@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import signal
 import stat
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import suppress
 
 import jupyterhub
@@ -32,12 +32,12 @@ def test_the_start_says_the_address_the_accounts_and_the_state(hub: Hub) -> None
 
 
 def test_who_comes_while_the_hub_starts_is_asked_to_wait(start_hub: StartHub) -> None:
-    hub = start_hub()
+    hub = start_hub(**FEW_SERVERS)
     hub.stop()
     met: list[tuple[int, str]] = []
     with ThreadPoolExecutor() as threads:
         started = threads.submit(hub.start)
-        while not started.done():
+        while wait([started], timeout=0.01).not_done:
             with suppress(requests.ConnectionError):  # nobody listens yet
                 page = requests.get(hub.url, timeout=5)
                 met.append((page.status_code, page.text))
