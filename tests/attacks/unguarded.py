@@ -13,9 +13,8 @@ from tests.attacks.without import without
 _SERVERS = """
 import os, types
 from pathlib import Path
-from dashboards import (
-    catalog, dashboard_page, dashboard_socket, hub, revoking, server, sessions, site
-)
+from dashboards import catalog, server
+from dashboards.web import dashboard_page, dashboard_socket, hub, revoking, sessions, site
 
 # a link leads to a file of the same folder only
 def linked(folder, name=None):
@@ -36,8 +35,8 @@ hub.Hub._visitor = anybody
 
 # tokens in addresses are no sign-in
 init = hub.Hub.__init__
-def with_tokens_in_addresses(self, settings):
-    init(self, settings)
+def with_tokens_in_addresses(self, *given):
+    init(self, *given)
     self.auth.allow_token_in_url = True
 hub.Hub.__init__ = with_tokens_in_addresses
 
@@ -67,7 +66,8 @@ server.run()
 """
 #: A server of the admin folder whose session tokens are old after a second, and nothing else.
 _SHORT = """
-from dashboards import server, sessions
+from dashboards import server
+from dashboards.web import sessions
 sessions.TOKEN_LIFETIME = 1
 server.run()
 """
