@@ -159,6 +159,7 @@ def restarted(start_hub: StartHub) -> Hub:
     return start_hub(**FEW_SERVERS)
 
 
+@pytest.mark.slow
 def test_a_hub_that_was_killed_goes_on_with_its_trail(restarted: Hub) -> None:
     hub = restarted
     Person.signed_in(hub, ADMIN)
@@ -271,6 +272,7 @@ def test_somebody_is_forgotten(runs: bool, restarted: Hub) -> None:
     assert records(boss, user=MEMBER)[-1]["action"] == "group-given"
 
 
+@pytest.mark.slow
 def test_somebody_whose_dashboards_run_is_not_forgotten_behind_the_hubs_back(
     restarted: Hub,
 ) -> None:

@@ -146,6 +146,7 @@ def test_in_an_outage_people_work_on_nobody_gets_more_and_admins_are_told(
     ]
 
 
+@pytest.mark.slow
 def test_a_restart_in_an_outage_does_not_begin_the_grace_anew(
     odd_hub: Hub, provider: OddProvider, ada: Person
 ) -> None:
@@ -178,6 +179,7 @@ def test_a_token_made_by_hand_ends_with_the_sign_out(odd_hub: Hub, ada: Person) 
     assert not counts()
 
 
+@pytest.mark.slow
 def test_after_a_restart_a_thousand_people_are_refreshed_one_after_the_other(
     odd_hub: Hub, provider: OddProvider, ada: Person
 ) -> None:

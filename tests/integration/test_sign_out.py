@@ -111,6 +111,7 @@ def test_nobody_of_this_name_is_said(hub: Hub, admin: Person) -> None:
     assert sign_out(admin, "nobody@acme.test").status_code == 404
 
 
+@pytest.mark.slow
 def test_the_admins_server_cannot_sign_anybody_out(hub: Hub, admin: Person) -> None:
     admin.open_dashboards()
     token = token_of(hub, ADMIN)

@@ -62,6 +62,7 @@ def test_ctrl_c_leaves_no_process_and_the_next_start_knows_everything(start_hub:
     assert "finance" in [group["name"] for group in hub.api("/groups").json()]
 
 
+@pytest.mark.slow
 def test_a_killed_hub_starts_again(start_hub: StartHub) -> None:
     hub = start_hub(**FEW_SERVERS)
     assert hub.process is not None

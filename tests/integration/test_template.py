@@ -125,6 +125,7 @@ def test_siblings_share_nothing_that_must_be_ones_own(hub: Hub) -> None:
         assert not any("notebooks" in place for place in told["path"][1:])
 
 
+@pytest.mark.slow
 def test_only_the_front_of_a_server_knows_its_token(hub: Hub) -> None:
     told_by(hub, MEMBER)
     token, server = token_of(hub, MEMBER), hub.server_of(MEMBER)
@@ -163,6 +164,7 @@ def test_a_killed_template_ends_nobodys_server_and_comes_back(hub: Hub) -> None:
     wait_until(lambda: hub.server_of(MEMBER) is None, "the end of a server without its parent")
 
 
+@pytest.mark.slow
 def test_a_template_that_hangs_is_replaced_and_holds_nobody_up(hub: Hub) -> None:
     person, before = opened(hub, ADMIN), template(hub)
     hub.api(f"/users/{ADMIN}/server", "DELETE")
@@ -173,6 +175,7 @@ def test_a_template_that_hangs_is_replaced_and_holds_nobody_up(hub: Hub) -> None
     assert template(hub) != before
 
 
+@pytest.mark.slow
 def test_without_it_servers_start_as_well(start_hub: StartHub) -> None:
     hub = start_hub(ATRIUM_TEMPLATE="off")
     opened(hub, MEMBER)
