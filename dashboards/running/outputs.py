@@ -28,7 +28,7 @@ MORE_TEXT = "… There is more text than is shown here."
 MOST = 400
 """Outputs that the cells of a notebook may have in a page."""
 
-PYPLOT = "module://dashboards.pyplot"
+PYPLOT = "module://dashboards.running.pyplot"
 """Matplotlib's name for our way to show a figure."""
 
 SHELL = "__shell__"
