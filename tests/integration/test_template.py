@@ -120,7 +120,10 @@ def test_siblings_share_nothing_that_must_be_ones_own(hub: Hub) -> None:
             [0, 0],
             [],
         )
-        assert (told["from the template"], told["backend"]) == ([], "module://dashboards.running.pyplot")
+        assert (told["from the template"], told["backend"]) == (
+            [],
+            "module://dashboards.running.pyplot",
+        )
         assert "SIG_DFL" in told["handlers"]["15"]
         assert not any("notebooks" in place for place in told["path"][1:])
 
