@@ -43,7 +43,9 @@ def _import_all() -> ModuleType:
     session_process = importlib.import_module("dashboards.live.session_process")
     session_process.install()
     # Most notebooks import these; none of them depends on being there.
-    for name in ("pandas", "hvplot.pandas"):
+    # Of Matplotlib, what it reads in a home that is only the template's: it has found that out when
+    # somebody's process would look there.
+    for name in ("pandas", "hvplot.pandas", "matplotlib.style", "matplotlib.font_manager"):
         if find_spec(name.partition(".")[0]) is not None:
             importlib.import_module(name)
     return session_process

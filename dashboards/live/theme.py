@@ -153,6 +153,7 @@ def apply() -> None:
     pn.config.apply_signatures = False  # they are for editors, and cost every notebook
     pn.extension()  # what the first call in a process does beside is done then
     pn.config.design = Atrium
+    _leave_figures_without_design()
     pn.config.sizing_mode = "stretch_width"
     renderer = hv.renderer("bokeh")
     renderer.theme = BOKEH_THEME
@@ -160,6 +161,17 @@ def apply() -> None:
     hv.Cycle.default_cycles["default_colors"] = list(PALETTE)
     hvplot.converter.HoloViewsConverter._default_cmaps["categorical"] = list(PALETTE)
     _plot_defaults()
+
+
+def _leave_figures_without_design() -> None:
+    """Panel (1.9.4) counts the design among what a Bokeh pane gives its figure, which has no such
+    property: the second figure that a bound function returns would fail."""
+
+    def keep(pane: Any, names: list[str]) -> None:
+        vars(pane)["_given"] = [name for name in names if name != "design"]
+
+    given = property(lambda pane: vars(pane)["_given"], keep)
+    type.__setattr__(pn.pane.Bokeh, "_overrides", given)
 
 
 def _keep_labels_apart(plot: Any, _element: object) -> None:

@@ -47,6 +47,30 @@ def test_sheet_theme_and_script_agree() -> None:
     assert f"'{theme.FONT}'" in (theme.STATIC / "ahead_sample.js").read_text("utf-8")
 
 
+BOUND = """
+import panel as pn
+from bokeh.plotting import figure
+from dashboards.live import theme
+theme.apply()
+
+def drawn(most):
+    plot = figure(height=200)
+    plot.line([0, 1], [0, most])
+    return plot
+
+slider = pn.widgets.IntSlider(start=1, end=9, value=3)
+bound = pn.panel(pn.bind(drawn, slider))
+bound.get_root()
+slider.value = 5
+print(bound._pane.object.renderers[0].data_source.data["y"])
+"""
+
+
+def test_a_bound_function_can_return_another_figure() -> None:
+    done = subprocess.run([sys.executable, "-c", BOUND], capture_output=True, text=True)
+    assert (done.stdout, done.returncode) == ("[0, 5]\n", 0), done.stderr
+
+
 APPLIED = """
 import panel as pn
 from bokeh.document import Document
