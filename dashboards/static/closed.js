@@ -73,6 +73,14 @@
     wait = FIRST;
     ask();
   }
+  // A WebSocket does not notice that the network is away, and what is typed then goes nowhere.
+  window.addEventListener("offline", () => {
+    if (!dashboard || leaving) return;
+    document.dispatchEvent(new Event("atrium-unconnected"));
+    if (wait !== 0) return;
+    wait = FIRST;
+    timer = setTimeout(ask, FIRST);
+  });
   window.addEventListener("online", look);
   document.addEventListener("visibilitychange", () => { if (!document.hidden) look(); });
   document.addEventListener("atrium-look", () => { wait ||= FIRST; look(); });

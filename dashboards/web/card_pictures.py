@@ -6,6 +6,7 @@ there is one of the present version or none.
 
 from __future__ import annotations
 
+import os
 from functools import lru_cache
 from pathlib import Path
 from typing import Final
@@ -70,7 +71,8 @@ def _file(dashboard: Dashboard, settings: Settings, scheme: str) -> Path | None:
     except OSError:
         return None
     file = settings.shared / dashboard.group / f"picture-{digest}-{scheme}.png"
-    return file if file.exists() else None
+    # Not Path.exists: it raises where the hub has not let this account in yet, as after its start.
+    return file if os.path.exists(file) else None
 
 
 @lru_cache(maxsize=4096)

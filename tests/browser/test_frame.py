@@ -336,6 +336,35 @@ def test_a_lost_connection_comes_back_with_what_was_typed(
     expect(page.get_by_role("alert")).to_have_count(0)
 
 
+def test_a_network_that_is_away_is_said_though_no_connection_has_ended(
+    held: tuple[Page, list[WebSocketRoute]],
+) -> None:
+    page, _ = held
+    page.evaluate("window.isTheSame = true")
+    page.context.set_offline(True)
+    expect(page.get_by_role("alert")).to_contain_text("Connection lost")
+    page.get_by_label("Said").fill("hello again")
+    page.get_by_label("Said").press("Tab")
+    page.context.set_offline(False)
+    page.wait_for_function(f"!window.isTheSame && {READY}")
+    expect(page.get_by_text("said hello again 4")).to_be_visible()
+
+
+def test_a_script_that_does_not_come_while_the_network_is_away_takes_no_page_away(
+    held: tuple[Page, list[WebSocketRoute]],
+) -> None:
+    page, _ = held
+    page.evaluate("window.isTheSame = true")
+    page.context.set_offline(True)
+    page.evaluate(
+        "document.head.append(Object.assign(document.createElement('script'), {src: new URL("
+        "document.querySelector('script[data-files]').dataset.files, location.href) + 'x.js'}))"
+    )
+    expect(page.get_by_role("alert")).to_contain_text("Connection lost")
+    page.context.set_offline(False)
+    page.wait_for_function(f"!window.isTheSame && {READY}")
+
+
 def test_a_page_that_nobody_sees_waits_and_then_comes_back(
     held: tuple[Page, list[WebSocketRoute]],
 ) -> None:

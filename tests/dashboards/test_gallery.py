@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -98,3 +99,12 @@ def test_the_tags_to_choose_from_are_the_most_used(settings: Settings) -> None:
     assert len(found) == 20
     assert [tag for tag in found if tag.casefold() == "weekly"] == ["weekly"]
     assert found == sorted(found, key=str.casefold)
+
+
+def test_pictures_that_cannot_be_looked_for_are_none(settings: Settings, tmp_path: Path) -> None:
+    write_notebook(tmp_path / "user" / "one.ipynb", markdown("# One"))
+    settings = replace(
+        settings, shared=tmp_path / ("x" * 300)
+    )  # raises another OSError than ENOENT
+    (card,) = cards(settings)
+    assert "<svg" in card.picture
