@@ -23,6 +23,7 @@ import requests
 from jupyterhub import orm, roles
 from sqlalchemy.engine import make_url
 
+from tests.ranges import PORTS
 from tests.sdk import Project
 
 ROOT = Path(__file__).parents[1]
@@ -35,9 +36,7 @@ AGE_KEYS = """UPDATE records SET body = json_set(body, '$.createdTime',
 #: For hubs that start few servers: the template takes some seconds of processor.
 FEW_SERVERS = {"ATRIUM_TEMPLATE": "off"}
 
-#: Each of pytest's processes has ports of its own, below those that systems give to connections.
-_FIRST = 20_000 + 2_000 * int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
-_ports = iter(random.sample(range(_FIRST, _FIRST + 2_000), 2_000))
+_ports = iter(random.sample(PORTS, len(PORTS)))
 
 T = TypeVar("T")
 

@@ -8,7 +8,6 @@ holds Python and nothing else.
 from __future__ import annotations
 
 import functools
-import itertools
 import os
 import shutil
 import stat
@@ -22,6 +21,7 @@ from pathlib import Path
 import psutil
 
 from tests.hub import Hub
+from tests.ranges import UNIX_UIDS
 
 #: Covers the folder $1 with an empty one that others may enter, but for what is at $2.
 _COVER = """
@@ -39,8 +39,7 @@ exec "$@"
 #: Whom a hub runs as that is not root's.
 HUB_UID = 64100
 #: Ids for hubs to give, no two the same, whichever of pytest's processes asks.
-_FIRST = 700_000 + 10_000 * int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
-_ranges = (f"{first}-{first + 499}" for first in itertools.count(_FIRST, 500))
+_ranges = (f"{first}-{first + 499}" for first in UNIX_UIDS[::500])
 
 
 @functools.cache
