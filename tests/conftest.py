@@ -6,8 +6,9 @@ Fixtures: `hub` (one real hub a module), `start_hub` (further hubs, with setting
 (more of them, on any hub).
 
 A test that uses a hub or a browser carries the marker `hub` or `browser` by itself, and so do all
-in the folder `integration`. Tests in a browser come last: Playwright's loop runs on in their
-thread, where no other loop can run then.
+in the folder `integration`. The tests of a file run in one process, and those of all files that
+share hubs, by `start_shared`, in one too. Tests in a browser come last: Playwright's loop runs on
+in their thread, where no other loop can run then.
 """
 
 from __future__ import annotations
@@ -51,6 +52,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker("hub")
         if "chromium" in fixtures:
             item.add_marker("browser")
+        together = "shared" if "start_shared" in fixtures else item.path.stem
+        item.add_marker(pytest.mark.xdist_group(f"{item.path.parent.name}-{together}"))
     items.sort(
         key=lambda item: (
             item.get_closest_marker("browser") is not None,

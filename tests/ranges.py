@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import contextlib
 import socket
 
@@ -24,6 +25,7 @@ def _take() -> tuple[int, socket.socket]:
 
 
 _number, _holder = _take()
+atexit.register(_holder.close)
 
 PORTS = range(_FIRST_PORT + _number * _PORTS + 1, _FIRST_PORT + (_number + 1) * _PORTS)
 UNIX_UIDS = range(700_000 + _number * _UIDS, 700_000 + (_number + 1) * _UIDS)

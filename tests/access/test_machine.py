@@ -493,6 +493,7 @@ def machine(prepared: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Machine, "prepared", prepared, raising=False)
 
 
+@pytest.mark.slow
 def test_what_is_served_is_what_both_sources_allow() -> None:
     run(examples=25)
 

@@ -13,7 +13,7 @@ from tests.attacks.inventory import MODES
 from tests.attacks.unguarded import unguarded as guards_out
 from tests.conftest import StartHub
 from tests.hub import Hub, free_port
-from tests.odd_provider import OddProvider
+from tests.odd_provider import OddProvider, odd_provider
 from tests.person import Person
 
 #: So soon what is taken away has ended, on the hubs that the attacks share.
@@ -69,7 +69,14 @@ def unguarded(start_shared: StartHub, tmp_path_factory: pytest.TempPathFactory) 
     return Town(start_shared(ATRIUM_CUSTOMER_TENANTS="globex, initech", **environment))
 
 
-@pytest.fixture(scope="module")
-def project_hub(running_provider: OddProvider, start_hub: StartHub) -> Hub:
+@pytest.fixture(scope="session")
+def running_provider() -> Iterator[OddProvider]:
+    """The provider of the one hub that asks it; for the fixture `provider`."""
+    with odd_provider() as provider:
+        yield provider
+
+
+@pytest.fixture(scope="session")
+def project_hub(running_provider: OddProvider, start_shared: StartHub) -> Hub:
     """A hub with a real project's settings, whose provider is the odd one."""
-    return start_hub(**running_provider.settings)
+    return start_shared(**running_provider.settings)

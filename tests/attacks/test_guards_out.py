@@ -285,6 +285,7 @@ def marks(guard: str) -> list[pytest.MarkDecorator]:
     return [guard_out(guard), *tried]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("guard", [pytest.param(one, marks=marks(one)) for one in SUCCEEDS])
 def test_with_the_guard_it_is_refused_and_without_it_succeeds(
     guard: str, hub: Hub, unguarded: Town
@@ -293,6 +294,7 @@ def test_with_the_guard_it_is_refused_and_without_it_succeeds(
     assert SUCCEEDS[guard](unguarded.hub)
 
 
+@pytest.mark.slow
 @attack("forged session token", "a session token counts for a while")
 def test_an_old_session_token_opens_nothing(unguarded: Town) -> None:
     """On the server of the admin folder, of which nothing is out, but whose tokens are short."""

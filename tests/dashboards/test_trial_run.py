@@ -209,6 +209,7 @@ def test_a_shared_cell_that_asks_is_wrong_and_needs_no_viewer(folder: Path) -> N
     assert not trial.needs_viewer
 
 
+@pytest.mark.slow
 def test_what_never_ends_is_ended(folder: Path) -> None:
     began = time.monotonic()
     trial = run(folder, code("open('begun', 'w')\nwhile True: pass"), seconds=12)
@@ -228,7 +229,9 @@ def test_what_never_ends_is_ended(folder: Path) -> None:
         ("import os\nraise ValueError(os.environ['PASSWORD'])", "fails with ValueError: •••"),
         ("x = bytearray(2 << 30)", "Cell 2 fails with MemoryError"),
         pytest.param("import os\nos.closerange(0, 4096)", "ended by itself", marks=SLOW),
-        ("raise KeyboardInterrupt", "Its trial fails with KeyboardInterrupt."),
+        pytest.param(
+            "raise KeyboardInterrupt", "Its trial fails with KeyboardInterrupt.", marks=SLOW
+        ),
         (FORGES, "anything to tell"),
         pytest.param("(((", "Cell 2 fails with SyntaxError", marks=SLOW),
         pytest.param("raise ValueError('\\ud800')", "Cell 2 fails with ValueError", marks=SLOW),

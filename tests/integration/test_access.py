@@ -125,6 +125,7 @@ def test_what_is_not_there_is_not_found(path: str, status: int, people: dict[str
     assert ask(people[ADMIN], "GET", path).status_code == status
 
 
+@pytest.mark.slow
 def test_the_command_says_the_same_while_the_hub_runs_and_after(
     hub: Hub, people: dict[str, Person]
 ) -> None:

@@ -143,6 +143,7 @@ def test_a_question_that_makes_no_sense_is_refused(
     assert ask(reviewer, "/audit", params=query).status_code == 400
 
 
+@pytest.mark.slow
 def test_the_chain_holds_until_somebody_changes_a_line(start_hub: StartHub) -> None:
     hub = start_hub(**FEW_SERVERS)
     boss = Person(hub)
@@ -235,6 +236,7 @@ def traces(hub: Hub, name: str) -> list[str]:
     return [path.name for path in files if name.encode() in path.read_bytes()]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("runs", [True, False], ids=["the hub runs", "the hub is stopped"])
 def test_somebody_is_forgotten(runs: bool, restarted: Hub) -> None:
     hub = restarted
@@ -287,6 +289,7 @@ def test_somebody_whose_dashboards_run_is_not_forgotten_behind_the_hubs_back(
     assert person.get(f"/user/{MEMBER}/?all").ok
 
 
+@pytest.mark.slow
 def test_nobody_is_forgotten_twice_or_by_mistake(hub: Hub, reviewer: Person) -> None:
     with database(hub) as db:
         assert forget(db, hub.state, "nobody@acme.test") == [

@@ -21,6 +21,8 @@ from tests.integration.test_accounts import can_read
 from tests.machine import server
 from tests.person import Person
 
+pytestmark = pytest.mark.slow
+
 ANALYST, MEMBER = "analyst@acme.test", "member@acme.test"
 SHOWS = "import panel as pn\npn.pane.Str('{}').servable()"
 #: What a dashboard tries; what it has opened it keeps open.

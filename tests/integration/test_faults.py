@@ -29,6 +29,8 @@ from tests.hub import Hub, wait_until
 from tests.integration.test_template import template
 from tests.person import PULL, Person, closed_with
 
+pytestmark = pytest.mark.slow
+
 MINE = """
 import os
 from pathlib import Path
@@ -250,7 +252,6 @@ def test_who_comes_in_a_crowd_is_told_their_place_and_gets_their_own(visits: lis
     assert_each_has_their_own(visits)
 
 
-@pytest.mark.slow
 def test_a_template_that_is_killed_while_it_forks_holds_nobody_up(
     hub: Hub, visits: list[Visit]
 ) -> None:
@@ -269,7 +270,6 @@ def test_a_template_that_is_killed_while_it_forks_holds_nobody_up(
     assert_each_has_their_own(visits[:3])
 
 
-@pytest.mark.slow
 def test_a_fork_that_is_refused_is_a_start_without_the_template(
     hub: Hub, visits: list[Visit]
 ) -> None:
@@ -322,7 +322,6 @@ def test_a_killed_hub_finds_everybodys_server_again(hub: Hub, visits: list[Visit
     assert_each_has_their_own(visits)
 
 
-@pytest.mark.slow
 def test_who_loses_a_server_of_an_earlier_hub_is_told_so_too(hub: Hub, visits: list[Visit]) -> None:
     visit, other = visits[:2]
     server, gone = hub.server_of(visit.name), hub.server_of(other.name)
@@ -409,7 +408,6 @@ def test_a_full_disk_ends_nothing_and_what_was_kept_is_kept(
         hub.stop()
 
 
-@pytest.mark.slow
 @pytest.mark.timeout(600)
 def test_two_hundred_sign_in_at_once(start_hub: StartHub) -> None:
     hub = start_hub(ATRIUM_SIGN_IN_LIMIT="20000")

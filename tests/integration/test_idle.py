@@ -13,6 +13,8 @@ from tests.conftest import StartHub
 from tests.hub import Hub, wait_until
 from tests.person import Person
 
+pytestmark = pytest.mark.slow
+
 MEMBER = "member@acme.test"
 #: Those of the role, and what JupyterHub reads into them.
 SCOPES = {"list:users", "read:users:activity", "read:servers", "delete:servers", "read:users:name"}

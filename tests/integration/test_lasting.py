@@ -15,6 +15,8 @@ from tests.hub import FEW_SERVERS, Hub, wait_until
 from tests.odd_provider import odd_provider
 from tests.person import Person
 
+pytestmark = pytest.mark.slow
+
 MEMBER = "member@acme.test"
 
 
@@ -43,7 +45,6 @@ def test_a_killed_hub_leaves_no_proxy_and_no_service(start_hub: StartHub) -> Non
     wait_until(lambda: not hub.processes(), "the end of proxy and service")
 
 
-@pytest.mark.slow
 def test_a_process_id_that_is_anothers_by_now_is_not_touched(hub: Hub) -> None:
     Person.signed_in(hub, MEMBER).open_dashboards()
     server = hub.server_of(MEMBER)
@@ -82,7 +83,6 @@ def test_a_deleted_persons_home_is_nobody_elses(hub: Hub) -> None:
     assert len(homes) == 2
 
 
-@pytest.mark.slow
 def test_the_database_of_one_project_is_not_opened_by_another(
     start_hub: StartHub, tmp_path: Path
 ) -> None:

@@ -15,6 +15,8 @@ import requests
 
 from tests.hub import ROOT, free_port, wait_until
 
+pytestmark = pytest.mark.slow
+
 CONFIGURATION = """
 c = get_config()
 c.JupyterHub.bind_url = "{url}"

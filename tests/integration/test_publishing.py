@@ -219,6 +219,7 @@ def test_of_two_who_publish_at_once_the_second_is_told(admin: Desk, analyst: Des
     assert over.ok, over.text
 
 
+@pytest.mark.slow
 def test_data_files_come_with_a_notebook_and_go_back_with_it(
     hub: Hub, analyst: Desk, admin: Desk
 ) -> None:
@@ -457,6 +458,7 @@ def test_the_pages_show_what_admins_tell_everybody(hub: Hub, admin: Desk, analys
         assert "Away tonight." in analyst.person.get(f"/hub/{page}").text, page
 
 
+@pytest.mark.slow
 def test_the_command_publishes(hub: Hub, analyst: Desk, tmp_path: Path) -> None:
     token = new_token(analyst.person)
     file = tmp_path / "monthly.ipynb"

@@ -101,6 +101,7 @@ def test_clocks_may_differ_by_a_minute(
         assert person.is_signed_in() == comes_in
 
 
+@pytest.mark.slow
 def test_however_many_requests_wait_one_refresh_at_a_time_is_made(
     odd_hub: Hub, provider: OddProvider, ada: Person
 ) -> None:
@@ -115,6 +116,7 @@ def test_however_many_requests_wait_one_refresh_at_a_time_is_made(
     assert len(provider.refreshes) <= 4  # the next ones in their turn, as slow as this machine is
 
 
+@pytest.mark.slow
 def test_in_an_outage_people_work_on_nobody_gets_more_and_admins_are_told(
     odd_hub: Hub, provider: OddProvider, ada: Person
 ) -> None:
@@ -245,6 +247,7 @@ def refresh_token(hub: Hub, name: str) -> str:
     return keeper(hub)._decrypt(sealed)["refresh_token"]
 
 
+@pytest.mark.slow
 def test_refresh_tokens_that_rotate_are_each_used_once(hub: Hub) -> None:
     hub.project.settings("project.json", rotateJwt=True)
     try:
@@ -269,6 +272,7 @@ def test_refresh_tokens_that_rotate_are_each_used_once(hub: Hub) -> None:
         hub.project.settings("project.json", rotateJwt=False)
 
 
+@pytest.mark.slow
 def test_a_session_has_an_age_and_each_tenant_its_own(hub: Hub) -> None:
     people = {}
     for email in ("member@acme.test", "member@globex.test"):
@@ -321,6 +325,7 @@ def port_of(hub: Hub, name: str) -> int:
     return port
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("place", "code"), [("tell", TAKEN), ("say_farewell", SIGNED_OUT)], ids=["group", "session"]
 )

@@ -261,6 +261,7 @@ def test_a_failure_is_told_to_viewers_and_explained_to_admins(hub: Hub) -> None:
     assert "a password" in person(hub, ADMIN).get(f"/user/{ADMIN}/dashboards/user/broken").text
 
 
+@pytest.mark.slow
 def test_it_is_loaded_again_when_a_cell_or_a_file_changes(hub: Hub) -> None:
     first = told_by(hub, MEMBER)["made"]
     (hub.notebooks / "user" / "more.csv").write_text("a,b")
@@ -271,6 +272,7 @@ def test_it_is_loaded_again_when_a_cell_or_a_file_changes(hub: Hub) -> None:
     assert len([name for name in left if not name.startswith("code-")]) == 1
 
 
+@pytest.mark.slow
 def test_a_killed_process_leaves_a_sentence_and_the_next_try_is_its_own(hub: Hub) -> None:
     killer = "import os\nfor pid in (os.getppid(), os.getpid()): os.kill(pid, 9)"
     write_notebook(hub.notebooks / "user" / "killed.ipynb", code(killer, "shared"))

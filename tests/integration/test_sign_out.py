@@ -125,6 +125,7 @@ def test_the_admins_server_cannot_sign_anybody_out(hub: Hub, admin: Person) -> N
     assert member.is_signed_in()
 
 
+@pytest.mark.slow
 def test_full_admins_are_signed_out_by_full_admins_only(start_hub: StartHub) -> None:
     hub = start_hub(ATRIUM_HUB_ADMINS=MEMBER)
     boss, manager = signed_in(hub, MEMBER), signed_in(hub, ADMIN)

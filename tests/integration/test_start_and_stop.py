@@ -31,6 +31,7 @@ def test_the_start_says_the_address_the_accounts_and_the_state(hub: Hub) -> None
     assert len(re.findall("Isolated: |Not isolated: ", hub.log_text())) == 1
 
 
+@pytest.mark.slow
 def test_who_comes_while_the_hub_starts_is_asked_to_wait(start_hub: StartHub) -> None:
     hub = start_hub(**FEW_SERVERS)
     hub.stop()
@@ -54,6 +55,7 @@ def test_a_server_tells_its_version_and_nothing_else_to_a_stranger(hub: Hub) -> 
     assert "Single-user server has no version" not in hub.log_text()
 
 
+@pytest.mark.slow
 def test_ctrl_c_leaves_no_process_and_the_next_start_knows_everything(start_hub: StartHub) -> None:
     hub = start_hub(**FEW_SERVERS)
     assert hub.api("/groups/finance", "POST").status_code == 201

@@ -161,6 +161,7 @@ def test_the_template_knows_no_secret_and_no_person(hub: Hub) -> None:
         assert kept.encode() not in memory, kept
 
 
+@pytest.mark.slow
 def test_a_killed_template_ends_nobodys_server_and_comes_back(hub: Hub) -> None:
     person = opened(hub, MEMBER)
     server, before = hub.server_of(MEMBER), template(hub)
@@ -195,6 +196,7 @@ def test_without_it_servers_start_as_well(start_hub: StartHub) -> None:
     hub.stop()
 
 
+@pytest.mark.slow
 def test_a_command_that_only_reads_the_configuration_needs_none(hub: Hub) -> None:
     done = hub.jupyterhub("upgrade-db")
     assert done.returncode == 0, done.stderr

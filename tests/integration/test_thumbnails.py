@@ -16,7 +16,10 @@ from tests.integration.test_accounts import can_read
 from tests.integration.test_compiled_notebooks import Known, page, signed_in
 from tests.machine import server
 
-pytestmark = pytest.mark.skipif(bool(machine.why_not()), reason=machine.why_not())
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(bool(machine.why_not()), reason=machine.why_not()),
+]
 
 ANALYST, MEMBER = "analyst@acme.test", "member@acme.test"
 PLOT = """
