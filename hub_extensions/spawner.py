@@ -6,6 +6,7 @@ groups will do.
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import hmac
 import json
@@ -151,9 +152,11 @@ class DashboardSpawner(AccountSpawner):
         """
         self.check_allowed()
         if self.pending == "spawn":
+            self._was_stopped = False
             self.queue.most = self.starts_at_once
             others = (spawner for spawner in self.user.spawners.values() if spawner is not self)
             await self.queue.turn(self, is_further=any(other.active for other in others))
+            self._check_wanted(self.api_token)
         await super().run_auth_state_hook(auth_state)
 
     # -- its place in line ------------------------------------------------------------------
@@ -232,9 +235,46 @@ class DashboardSpawner(AccountSpawner):
         """Start the server's process."""
         self.check_allowed()
         server_limits.killed.discard(self.home.name)
-        address = await super().start()
-        self._remember_process()
+        token = self.api_token
+        async with self._start_lock:
+            self._kill_lost()
+            address = await super().start()
+            self._remember_process()
+            try:
+                self._check_wanted(token)
+            except web.HTTPError:
+                self._kill_lost()
+                raise
         return address
+
+    _start_lock = Instance(asyncio.Lock, ())
+    """JupyterHub starts anew before a start that was stopped has come to its end."""
+
+    _was_stopped = False
+
+    def run_post_stop_hook(self) -> Any:
+        """Called by JupyterHub at the end of each stop, of a start that is under way too."""
+        self._was_stopped = True
+        return super().run_post_stop_hook()
+
+    def _check_wanted(self, token: str) -> None:
+        """End a start that was stopped before it had a process: JupyterHub found nothing to end,
+        and would know nothing of the process that comes.
+
+        Args:
+            token: what the server was given by this start.
+
+        Raises:
+            web.HTTPError: 503, it was stopped.
+        """
+        if self._was_stopped or self._stop_pending or token != self.api_token:
+            raise web.HTTPError(503, "It was stopped while it started.")
+
+    def _kill_lost(self) -> None:
+        """End the process of such a start, if it has come to one."""
+        process: Any = self.proc
+        if process is not None and process.poll() is None:
+            process.kill()
 
     async def start_process(self) -> tuple[str, int]:
         """Fork the server from the template process, or start a fresh Python."""

@@ -62,6 +62,11 @@ class Forked:
             self.returncode = 0
         return self.returncode
 
+    def kill(self) -> None:
+        """End it at once."""
+        with contextlib.suppress(psutil.NoSuchProcess):
+            self._process.kill()
+
     async def tell(self, order: Mapping[str, Any], environ: Mapping[str, str]) -> None:
         """Tell it what to become; returns when it listens, or has ended.
 

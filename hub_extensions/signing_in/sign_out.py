@@ -20,6 +20,8 @@ from ..folders import DASHBOARD_SERVERS, LAB
 from ..publishing.checks import checks
 from . import pending, sessions
 
+#: Seconds for a start to see that it has been stopped.
+_LAST_OF_A_START: Final = 3
 #: Set from the sign-out until the provider has ended its session too. Somebody who leaves on the
 #: way there is asked who they are at the next sign-in all the same.
 ASK_COOKIE: Final = "atrium-ask"
@@ -94,17 +96,24 @@ _stopping: WeakSet[Any] = WeakSet()
 
 
 async def stop_server(app: Any, user: User, name: str) -> None:
-    """Stop one server of a person, if it runs and nobody else is stopping it."""
+    """Stop one server of a person, if it runs and nobody else is stopping it.
+
+    One that only starts is gone from JupyterHub's lists before its start has ended; what is left of
+    that is waited for, as it would stop the next server of this name.
+    """
     spawner = user.spawners.get(name)
     if spawner is None or not spawner.active or spawner.pending == "stop" or spawner in _stopping:
         return
     _stopping.add(spawner)
+    starting = spawner._spawn_future
     try:
         await app.proxy.delete_user(user, name)
     except Exception:  # a proxy that is away keeps no server alive
         app.log.exception("Could not take the way to %s away", spawner._log_name)
     try:
         await user.stop(name)
+        if starting not in (None, asyncio.current_task()):
+            await asyncio.wait([starting], timeout=_LAST_OF_A_START)
     except Exception:
         app.log.exception("Could not stop %s", spawner._log_name)
     finally:
