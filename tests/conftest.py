@@ -90,6 +90,15 @@ def start_hub(tmp_path_factory: pytest.TempPathFactory) -> Iterator[StartHub]:
     real_hub.stop_all(running)
 
 
+@pytest.fixture(scope="session")
+def start_shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[StartHub]:
+    """As `start_hub`, for the whole session."""
+    folder = tmp_path_factory.mktemp("shared")
+    running: list[Hub] = []
+    yield lambda **environment: real_hub.start_hub(folder, running, **environment)
+    real_hub.stop_all(running)
+
+
 @pytest.fixture(scope="module")
 def hub(start_hub: StartHub) -> Hub:
     """A hub as it is shipped: local stand-in, shipped notebooks, empty state."""

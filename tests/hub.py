@@ -205,10 +205,16 @@ class Hub:
 
     def rotate_provider_keys(self) -> None:
         """Make the key that signs the stand-in's tokens a month old: another takes over."""
+        self._change_provider(AGE_KEYS, 30 * 24 * 3600)
+
+    def forget_mails(self) -> None:
+        """Have the stand-in forget how many links it has sent to an address, which it limits."""
+        self._change_provider("DELETE FROM links")
+
+    def _change_provider(self, statement: str, *values: object) -> None:
         store = sqlite3.connect(self.state / "descope" / "project.sqlite")
-        with store:
-            store.execute(AGE_KEYS, (30 * 24 * 3600,))
-        store.close()
+        with contextlib.closing(store), store:
+            store.execute(statement, values)
 
     def processes(self) -> set[psutil.Process]:
         """The hub and all that came from it and still runs, seen now or at an earlier call."""

@@ -7,7 +7,6 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests import hub as real_hub
 from tests.attacks.companies import Town
 from tests.attacks.inventory import MODES
 from tests.attacks.unguarded import unguarded as guards_out
@@ -28,15 +27,6 @@ def nothing_leaks() -> Iterator[None]:
         if person.hub.process is not None:
             log = person.hub.log_text()
             assert not [secret for secret in person.secrets if secret in log]
-
-
-@pytest.fixture(scope="session")
-def start_shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[StartHub]:
-    """As `start_hub`, for the whole session."""
-    folder = tmp_path_factory.mktemp("shared")
-    running: list[Hub] = []
-    yield lambda **environment: real_hub.start_hub(folder, running, **environment)
-    real_hub.stop_all(running)
 
 
 @pytest.fixture(scope="session")

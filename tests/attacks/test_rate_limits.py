@@ -122,6 +122,7 @@ def test_a_flood_is_told_once_and_its_requests_fill_no_log(
     assert " 429 GET" not in project_hub.log_text()
 
 
+@pytest.mark.slow
 @attack("flooding", "limit on sign-ins that begin")
 def test_sign_ins_that_only_begin_are_counted_too(
     start_hub: StartHub, provider: OddProvider
@@ -134,6 +135,7 @@ def test_sign_ins_that_only_begin_are_counted_too(
     hub.stop()
 
 
+@pytest.mark.slow
 @attack("flooding", "limit on an account")
 def test_an_account_is_limited_wherever_it_comes_from(
     start_hub: StartHub, provider: OddProvider
@@ -146,6 +148,7 @@ def test_an_account_is_limited_wherever_it_comes_from(
     hub.stop()
 
 
+@pytest.mark.slow
 @attack("spoofed forwarding headers", "the address is what the proxy saw")
 def test_behind_a_proxy_that_is_named_each_of_its_clients_counts_alone(
     start_hub: StartHub, provider: OddProvider

@@ -216,6 +216,7 @@ def test_what_a_dashboard_leaves_running_ends_with_it(hub: Hub, member: Person) 
     wait_until(lambda: not left.is_running(), "the end of what it has left")
 
 
+@pytest.mark.slow
 def test_what_a_dashboard_leaves_running_ends_with_the_server(hub: Hub, member: Person) -> None:
     member.watch("user", "leaves")
     left = psutil.Process(int((hub.home_of(MEMBER) / "left").read_text()))
@@ -223,6 +224,7 @@ def test_what_a_dashboard_leaves_running_ends_with_the_server(hub: Hub, member: 
     wait_until(lambda: not left.is_running(), "the end of what it has left")
 
 
+@pytest.mark.slow
 def test_a_server_whose_front_is_killed_ends_whole(hub: Hub, member: Person) -> None:
     socket, server = member.watch("user", "plain"), hub.server_of(MEMBER)
     assert server is not None
@@ -275,6 +277,7 @@ def test_who_leaves_while_it_opens_leaves_nothing_running(hub: Hub, member: Pers
     wait_until(lambda: not hub.sessions_of(MEMBER), "the end of the computing one")
 
 
+@pytest.mark.slow
 def test_nobody_has_more_than_so_many_open(hub: Hub, member: Person) -> None:
     token = re.search(r'"token":"([^"]+)"', member.get(address("plain")).text)
     assert token

@@ -12,6 +12,8 @@ from tests.hub import Hub, wait_until
 from tests.person import Person
 from tests.requests_page import give, take
 
+pytestmark = pytest.mark.slow
+
 MEMBER = "member@acme.test"
 LINK = "/hub/user-redirect/dashboards/"
 COUNTED = """

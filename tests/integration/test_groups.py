@@ -15,6 +15,13 @@ ADMIN, MEMBER, ANALYST = "admin@acme.test", "member@acme.test", "analyst@acme.te
 
 
 @pytest.fixture(scope="module")
+def hub(shared_hub: Hub) -> Hub:
+    """A hub as it is shipped, also that of other files."""
+    shared_hub.forget_mails()
+    return shared_hub
+
+
+@pytest.fixture(scope="module")
 def manager(hub: Hub) -> Person:
     """A member of the group admin, signed in; no full admin."""
     for email in (MEMBER, ANALYST):

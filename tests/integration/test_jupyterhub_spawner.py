@@ -34,6 +34,7 @@ from jupyterhub.tests.test_spawner import (
 from jupyterhub.tests.test_spawner import test_stop_spawner_stop_now as test_stop_spawner_stop_now
 from jupyterhub.tests.test_spawner import test_string_formatting as test_string_formatting
 from sqlalchemy.orm import Session
+from tornado import web
 
 from hub_extensions.spawner import DashboardSpawner
 from tests.conftest import StartHub
@@ -71,6 +72,28 @@ def in_its_place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         homes=str(tmp_path / "people"),
     )
     monkeypatch.setattr(cases, "SimpleLocalProcessSpawner", spawner)
+
+
+SLEEPS = [sys.executable, "-c", "import time; time.sleep(60)"]
+
+
+async def test_a_start_that_was_stopped_meanwhile_leaves_no_process(db: Session) -> None:
+    spawner = cases.new_spawner(db, cmd=SLEEPS)
+    spawner.run_post_stop_hook()
+    with pytest.raises(web.HTTPError, match="stopped while it started"):
+        await spawner.start()
+    assert spawner.proc.wait(5) == -signal.SIGKILL
+
+
+async def test_a_start_leaves_no_process_of_the_one_before(db: Session) -> None:
+    spawner = cases.new_spawner(db, cmd=SLEEPS)
+    await spawner.start()
+    lost = spawner.proc
+    spawner.clear_state()  # as JupyterHub before a start
+    await spawner.start()
+    assert lost.wait(5) == -signal.SIGKILL
+    assert await spawner.poll() is None
+    await spawner.stop(now=True)
 
 
 async def test_a_bad_command_is_said_and_leaves_no_process(db: Session) -> None:

@@ -294,6 +294,7 @@ def test_a_notebook_is_sent_to_be_published(hub: Hub, lab: Lab) -> None:
     assert "is here, with 1 data file." in page.text
 
 
+@pytest.mark.slow
 def test_signing_out_asks_about_it_and_can_leave_it_running(hub: Hub, lab: Lab) -> None:
     process = hub.server_of(ANALYST, "lab")
     key = lab.run(TOKEN).strip()
@@ -343,6 +344,7 @@ def _report_use(hub: Hub, key: str, name: str = ANALYST) -> int:
     return hub.api(f"/users/{name}/activity", "POST", json=use, headers=headers).status_code
 
 
+@pytest.mark.slow
 def test_it_ends_when_the_provider_signs_its_owner_out(hub: Hub, analyst: Person) -> None:
     Lab(analyst)
     hub.project.mgmt.user.logout_user(ANALYST)
@@ -350,6 +352,7 @@ def test_it_ends_when_the_provider_signs_its_owner_out(hub: Hub, analyst: Person
     analyst.sign_in(ANALYST)
 
 
+@pytest.mark.slow
 def test_an_admin_who_signs_somebody_out_ends_it(hub: Hub, analyst: Person) -> None:
     Lab(analyst)
     assert hub.api(f"/users/{ANALYST}/sign-out", "POST").status_code == 204

@@ -16,6 +16,13 @@ DASHBOARD = f"{ADDRESS}dashboards/user/penguins"
 LINK = "/hub/user-redirect/dashboards/user/penguins"
 
 
+@pytest.fixture(scope="module")
+def hub(shared_hub: Hub) -> Hub:
+    """A hub as it is shipped, also that of other files."""
+    shared_hub.forget_mails()
+    return shared_hub
+
+
 def signed_in(hub: Hub) -> Person:
     """Somebody who has signed in to see a dashboard, which their browser then shows."""
     person = Person(hub)

@@ -14,6 +14,13 @@ from tests.person import Person
 ALICE, MALLORY = "admin@acme.test", "mallory@evil.test"
 
 
+@pytest.fixture(scope="module")
+def hub(shared_hub: Hub) -> Hub:
+    """A hub as it is shipped, also that of other files."""
+    shared_hub.forget_mails()
+    return shared_hub
+
+
 @pytest.fixture
 def person(hub: Hub) -> Person:
     return Person(hub)

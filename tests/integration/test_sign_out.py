@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 
 import pytest
@@ -12,11 +11,17 @@ import requests
 
 from tests.conftest import StartHub
 from tests.hub import Hub, wait_until
-from tests.integration.test_template import template
 from tests.memory import token_of
 from tests.person import Person
 
 ADMIN, MEMBER, ANALYST = "admin@acme.test", "member@acme.test", "analyst@acme.test"
+
+
+@pytest.fixture(scope="module")
+def hub(shared_hub: Hub) -> Hub:
+    """A hub as it is shipped, also that of other files."""
+    shared_hub.forget_mails()
+    return shared_hub
 
 
 def signed_in(hub: Hub, email: str) -> Person:
@@ -162,30 +167,6 @@ def test_what_ends_at_the_provider_ends_here(event: str, hub: Hub) -> None:
     wait_until(lambda: not person.is_signed_in(), "the end of the session", seconds=5)
     wait_until(lambda: not hub.api(f"/users/{ANALYST}").json()["servers"], "its server's end")
     hub.project.mgmt.user.activate(ANALYST)
-
-
-def test_a_start_that_a_sign_out_overtakes_leaves_no_process(hub: Hub, admin: Person) -> None:
-    def servers() -> dict[str, dict[str, object]]:
-        return hub.api(f"/users/{MEMBER}").json()["servers"]
-
-    member, forks_servers = signed_in(hub, MEMBER), template(hub)
-    others = set(forks_servers.children())
-    forks_servers.suspend()
-    try:
-        with ThreadPoolExecutor() as threads:
-            threads.submit(member.get, f"/hub/spawn/{MEMBER}")
-            wait_until(lambda: any(one["pending"] for one in servers().values()), "the start")
-            threads.submit(sign_out, admin, MEMBER)
-            wait_until(lambda: not servers(), "the sign-out")
-            again = threads.submit(lambda: signed_in(hub, MEMBER).open_dashboards())
-            forks_servers.resume()
-            assert again.result().ok
-    finally:
-        forks_servers.resume()
-    sign_out(admin, MEMBER)
-    wait_until(
-        lambda: others.issuperset(forks_servers.children()), "the end of all that was forked"
-    )
 
 
 def test_somebody_who_signs_out_and_in_at_once_stays_in(hub: Hub) -> None:

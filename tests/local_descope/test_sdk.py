@@ -26,6 +26,8 @@ from tests.local_descope.stand_in import (
 )
 from tests.sdk import Project
 
+pytestmark = pytest.mark.slow
+
 pytestmark = pytest.mark.long
 
 

@@ -18,6 +18,8 @@ from tests.odd_provider import PROJECT as ODD_CLIENT
 from tests.odd_provider import OddProvider, odd_provider
 from tests.providers import Provider, pypi_provider, set_up_sso
 
+pytestmark = pytest.mark.slow
+
 pytestmark = pytest.mark.long
 
 ACCOUNTS = {
