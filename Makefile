@@ -37,7 +37,7 @@ hub: $(PACKAGES) $(OWN) $(PROJECT) $(PROXY) ## Set up what is missing, then star
 
 test: $(PACKAGES) $(PROJECT) $(PROXY) $(TEST_NODE) lint ## Set up what is missing, then all checks and tests.
 	@chrome="$$(.ci/setup chromium)" || exit 1; \
-	.ci/setup beside '$(MAKE) types' $(AT_ONCE) -n 4 -m 'not slow and not browser' || exit 1; \
+	.ci/setup beside '$(MAKE) types' $(AT_ONCE) -n 3 -m 'not slow and not browser' || exit 1; \
 	if [ -n "$$chrome" ]; then CHROME="$$chrome" $(AT_ONCE) -n 2 -m 'browser and not slow'; \
 	else echo 'The tests in a browser were left out: this machine has no Chromium (see above).'; fi
 

@@ -225,16 +225,19 @@ def test_with_accounts_it_is_refused(accounts: list[dict[str, str]], name: str) 
         assert outcomes[name].startswith("refused"), outcomes[name]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", tried(GUARDED))
 def test_under_one_account_it_is_refused(one_account: dict[str, str], name: str) -> None:
     assert one_account[name].startswith("refused"), one_account[name]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", taken_out())
 def test_under_one_account_it_succeeds(one_account: dict[str, str], name: str) -> None:
     assert one_account[name].startswith("got"), one_account[name]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ALLOWED)
 def test_what_is_allowed_works(
     accounts: list[dict[str, str]], one_account: dict[str, str], name: str

@@ -11,6 +11,8 @@ from tests.browser.visitor import NewVisitor, Visitor
 from tests.hub import Hub
 from tests.person import Person
 
+pytestmark = pytest.mark.slow
+
 ADMIN, MEMBER = "admin@acme.test", "member@acme.test"
 
 

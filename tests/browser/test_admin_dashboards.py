@@ -17,6 +17,8 @@ from tests.dashboards.notebooks import code, markdown, write_notebook
 from tests.hub import Hub
 from tests.person import Person
 
+pytestmark = pytest.mark.slow
+
 ADMIN, MEMBER, CUSTOMER = "admin@acme.test", "member@acme.test", "member@globex.test"
 MARKUP = "<img src=x onerror=alert(1)>"
 DASHBOARDS = {

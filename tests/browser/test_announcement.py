@@ -9,6 +9,8 @@ from tests.browser.visitor import NewVisitor
 from tests.hub import Hub
 from tests.person import Person
 
+pytestmark = pytest.mark.slow
+
 ADMIN, MEMBER, CUSTOMER = "admin@acme.test", "member@acme.test", "member@globex.test"
 WORDS = "Sales are late <b>today</b> & 'tomorrow'."
 ANNOUNCEMENT = "/hub/announcement"

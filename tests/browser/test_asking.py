@@ -11,6 +11,8 @@ from tests.browser.visitor import NewVisitor
 from tests.conftest import StartHub
 from tests.hub import Hub, wait_until
 
+pytestmark = pytest.mark.slow
+
 ADMIN, MEMBER, STRANGER = "admin@acme.test", "member@acme.test", "member@globex.test"
 
 

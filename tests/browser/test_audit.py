@@ -5,11 +5,14 @@ from __future__ import annotations
 import csv
 from pathlib import Path
 
+import pytest
 from playwright.sync_api import Page, expect
 
 from tests.browser.visitor import NewVisitor, Visitor
 from tests.hub import Hub
 from tests.person import Person
+
+pytestmark = pytest.mark.slow
 
 ADMIN, MEMBER = "admin@acme.test", "member@acme.test"
 AUDIT = f"/user/{ADMIN}/admin/dashboards/admin/audit"

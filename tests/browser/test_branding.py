@@ -13,6 +13,8 @@ from tests.conftest import StartHub
 from tests.hub import Hub
 from tests.person import Person
 
+pytestmark = pytest.mark.slow
+
 ADMIN, MEMBER, CUSTOMER = "admin@acme.test", "member@acme.test", "member@globex.test"
 NAME, CANARY = "Acme & Söhne <b>charts</b>", "Canary Globex"
 ACCENT, CUSTOMERS_ACCENT = "rgb(122, 31, 92)", "rgb(0, 74, 173)"

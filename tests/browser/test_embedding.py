@@ -14,6 +14,8 @@ from tests.conftest import StartHub
 from tests.hub import Hub, free_port, wait_until
 from tests.person import Person
 
+pytestmark = pytest.mark.slow
+
 MEMBER = "member@acme.test"
 EVERYBODYS = "/hub/user-redirect/dashboards/user/penguins"
 #: Of one site with the hub, another site for the browser, and one that is not allowed.

@@ -11,6 +11,8 @@ from tests.browser.visitor import NewVisitor
 from tests.dashboards.notebooks import code, write_notebook
 from tests.hub import Hub, wait_until
 
+pytestmark = pytest.mark.slow
+
 MEMBER = "member@acme.test"
 COUNTS = """
 import panel as pn

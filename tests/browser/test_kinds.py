@@ -18,6 +18,8 @@ from tests.conftest import StartHub
 from tests.dashboards.notebooks import code, write_notebook
 from tests.hub import Hub, wait_until
 
+pytestmark = pytest.mark.slow
+
 KINDS = Path(__file__).parents[1] / "notebooks" / "kinds"
 MEMBER = "member@acme.test"
 

@@ -13,6 +13,8 @@ from tests.browser.visitor import NewVisitor
 from tests.conftest import StartHub
 from tests.hub import FEW_SERVERS, Hub, wait_until
 
+pytestmark = pytest.mark.slow
+
 ANALYST = "analyst@acme.test"
 LAB = f"/user/{ANALYST}/lab"
 #: Saves the notebook with another title, as JupyterLab does: by the lab's API of files.

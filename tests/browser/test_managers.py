@@ -11,6 +11,8 @@ from tests.attacks.companies import ADMIN, GLOBEX, INITECH, MEMBER, Company, Tow
 from tests.browser.visitor import NewVisitor, add_member
 from tests.conftest import StartHub
 
+pytestmark = pytest.mark.slow
+
 NOT_FOR_MANAGERS = [
     *("Start All", "Stop All", "Shutdown Hub", "Add Users", "Edit User"),
     *("New Group", "Delete Group", "Add Item"),

@@ -13,6 +13,8 @@ from tests.conftest import StartHub
 from tests.dashboards.notebooks import code, markdown, write_notebook
 from tests.hub import Hub
 
+pytestmark = pytest.mark.slow
+
 ANALYST, ADMIN = "analyst@acme.test", "admin@acme.test"
 
 

@@ -11,6 +11,8 @@ from tests.browser.visitor import NewVisitor
 from tests.conftest import StartHub
 from tests.hub import Hub, wait_until
 
+pytestmark = pytest.mark.slow
+
 ANALYST = "analyst@acme.test"
 
 

@@ -13,6 +13,8 @@ from tests.conftest import StartHub
 from tests.hub import Hub
 from tests.providers import Provider, npm_provider, pypi_provider, set_up_sso
 
+pytestmark = pytest.mark.slow
+
 DEEP_LINK = "/hub/user-redirect/dashboards/user/sensor_explorer?window=30"
 DASHBOARD = re.compile(r"/dashboards/user/sensor_explorer\?window=30$")
 #: Where the pages of the two providers have fonts and a sheet that nobody here needs.
