@@ -80,17 +80,24 @@ def give_secrets(given: Mapping[str, str]) -> None:
 
 def traceback_of(error: BaseException) -> str:
     """The traceback of an error, from the notebook's own code on."""
-    trace = _of_notebook(error.__traceback__)
+    trace = _of_notebook(error)
     text = "".join(traceback.format_exception(type(error), error, trace))
     for secret in sorted(_kept_out, key=len, reverse=True):
         text = text.replace(secret, "•••")
     return text
 
 
-def _of_notebook(trace: TracebackType | None) -> TracebackType | None:
-    start = trace
+def _of_notebook(error: BaseException) -> TracebackType | None:
+    """Where its own code begins; None where that did not run, since it is no Python: the error
+    itself says which line."""
+    start = error.__traceback__
     while start is not None:
-        if ".ipynb, cell " in start.tb_frame.f_code.co_filename:
+        if _is_of_notebook(start.tb_frame.f_code.co_filename):
             return start
         start = start.tb_next
-    return trace
+    is_its_text = isinstance(error, SyntaxError) and _is_of_notebook(error.filename or "")
+    return None if is_its_text else error.__traceback__
+
+
+def _is_of_notebook(file: str) -> bool:
+    return ".ipynb, cell " in file
