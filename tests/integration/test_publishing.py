@@ -269,9 +269,13 @@ def test_data_files_come_with_a_notebook_and_go_back_with_it(
     given = {"version": oldest["id"], "replaces": known["present"]}
     assert analyst.ask("POST", "/dashboards/finance/reads/rollback", json=given).ok
     assert (folder / "data.csv").read_bytes() == b"a,b\n"
+    present = analyst.ask("GET", "/dashboards/finance/reads").json()["present"]
+    gone = {"params": {"replaces": present}}
+    assert analyst.ask("DELETE", "/dashboards/finance/reads", **gone).ok
     trail = admin.person.get("/hub/api/audit?search=reads", headers=admin.headers).json()
     assert [record["details"].get("files") for record in trail["records"]] == [
-        None,
+        "data.csv, lookup/regions.json",
+        "data.csv",
         "data.csv",
         "data.csv, lookup/regions.json",
     ]
