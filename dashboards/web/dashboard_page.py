@@ -67,7 +67,10 @@ class DashboardHandler(PersonHandler):
         """Show a dashboard. What is forbidden and what is missing are answered alike."""
         shared = await self.site.shared_with(self.person, group, name)
         dashboard = find(shared, group, name)
-        if dashboard is None or not self._is_served_or_sent_on(dashboard):
+        why_not = "" if dashboard else self.site.why_not_shown(self.person, group, name)
+        if why_not:
+            self._cannot_be_opened(why_not)
+        elif dashboard is None or not self._is_served_or_sent_on(dashboard):
             self.show(replace(NOT_HERE, ask_url=ask_url(self.site.settings, group, name)), 404)
         elif not self._finished:
             await self._answer(dashboard)
@@ -84,6 +87,9 @@ class DashboardHandler(PersonHandler):
             return True
         return False
 
+    def _cannot_be_opened(self, why: str) -> None:
+        self.show(Message(title="This dashboard cannot be opened", text=why), 404)
+
     async def _answer(self, dashboard: Dashboard) -> None:
         problem, content = dashboard.problem, None
         try:
@@ -91,8 +97,7 @@ class DashboardHandler(PersonHandler):
         except (OSError, ValueError, RecursionError):
             problem = "The file cannot be read."
         if content is None:
-            text = problem or ""
-            self.show(Message(title="This dashboard cannot be opened", text=text), 404)
+            self._cannot_be_opened(problem or "")
             return
         own_page = makes_own_page(content.cells) or self.site.sessions.makes_own_page(dashboard)
         self._opened = self._opening_of(dashboard)
