@@ -6,13 +6,15 @@ import logging
 import os
 import secrets
 import traceback
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from types import TracebackType
 
 log = logging.getLogger(__name__)
 
 _kept_out: set[str] = set()
+_references: dict[tuple[object, ...], str] = {}
+_told: list[Callable[[str], object]] = []
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,24 +41,34 @@ class CannotWork(RuntimeError):
 class SessionEnded(Exception):
     """The process of a dashboard has come to an end, or never came to be.
 
-    `sentence`: what people are told, "" where there is nothing to tell.
+    `sentence`: what people are told, "" where there is nothing to tell. `cause`: a word for admins,
+    of those that the hub takes (`hub_extensions.usage.failures`).
     """
 
-    def __init__(self, message: str, sentence: str = "") -> None:
+    def __init__(self, message: str, sentence: str = "", cause: str = "") -> None:
         super().__init__(message)
-        self.sentence = sentence
+        self.sentence, self.cause = sentence, cause
 
 
 def noted(what: str, error: BaseException) -> Failure:
-    """Write into the log that code of a notebook has failed, and why, under a new reference."""
+    """Write into the log that code of a notebook has failed, and why, under a reference: what fails
+    again and again at one place has one."""
+    place = (what, type(error), *map(str, traceback.extract_tb(error.__traceback__)))
     failure = Failure(
-        reference=secrets.token_hex(4),
+        reference=_references.setdefault(place, secrets.token_hex(4)),
         summary=type(error).__name__,
         traceback=traceback_of(error),
         sentence=sentence_of(error),
     )
     log.error("%s failed, reference %s\n%s", what, failure.reference, failure.traceback)
+    for tell in _told:
+        tell(failure.reference)
     return failure
+
+
+def on_noted(tell: Callable[[str], object]) -> None:
+    """Have this called with the reference of whatever is noted from now on, in any thread."""
+    _told.append(tell)
 
 
 def sentence_of(error: BaseException) -> str:

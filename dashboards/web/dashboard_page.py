@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, ClassVar
 from tornado.iostream import StreamClosedError
 
 from dashboards.catalog import Dashboard, find, served_here, visible
-from dashboards.failure import sentence_of
+from dashboards.failure import SessionEnded, sentence_of
 from dashboards.files import usual_scripts
 from dashboards.live.local_only import NO_ICON_FONT
 from dashboards.running.cells import content_of, makes_own_page
@@ -135,9 +135,12 @@ class DashboardHandler(PersonHandler):
         except Exception as error:
             # Half a page may be with the browser: it must not wait for the other half for ever.
             reference = secrets.token_hex(4)
-            log.exception("%s/%s failed, reference %s", dashboard.group, dashboard.name, reference)
+            place = dashboard.group, dashboard.name
+            log.exception("%s/%s failed, reference %s", *place, reference)
             failed = self._failed(reference, sentence=sentence_of(error))
-            self.site.hub.telling.opening_ended(self._opened, None, reference)
+            cause = error.cause if isinstance(error, SessionEnded) else ""
+            self.site.hub.telling.opening_ended(self._opened, None)
+            self.site.hub.telling.failed(*place, reference, cause)
             body = (head if own_page else "") + failed
         finally:
             if self._telling:
@@ -201,7 +204,8 @@ class DashboardHandler(PersonHandler):
         """What is still to be sent: the rest of our frame, or all of the notebook's own page."""
         begin = head if own_page else ""
         if failure := session.failure:
-            self.site.hub.telling.opening_ended(self._opened, None, failure.reference)
+            self.site.hub.telling.opening_ended(self._opened, None)
+            session.has_failed(failure.reference)
             return begin + self._failed(
                 failure.reference,
                 sentence=failure.sentence,
