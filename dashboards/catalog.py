@@ -52,7 +52,8 @@ _JOINERS = "\u200c\u200d"
 
 @dataclass(frozen=True, kw_only=True)
 class Dashboard:
-    """One notebook as people see it. `problem` says in words why it cannot be opened.
+    """One notebook as people see it. `problem` says in words why it cannot be opened; where
+    `has_other_kernel`, that is all that is wrong with it.
 
     `owner` and `tags` are what the notebook says; `data_ns` is when the newest file of data beside
     it changed, 0 where it names none.
@@ -66,6 +67,7 @@ class Dashboard:
     modified_ns: int
     size: int
     problem: str | None = None
+    has_other_kernel: bool = False
     owner: str = ""
     tags: tuple[str, ...] = ()
     data_ns: int = 0
@@ -161,6 +163,7 @@ class Words:
     tags: tuple[str, ...] = ()
     data: tuple[str, ...] = ()
     problem: str | None = None
+    has_other_kernel: bool = False
 
 
 def _dashboard(group: str, name: str, path: Path, info: os.stat_result) -> Dashboard:
@@ -174,6 +177,7 @@ def _dashboard(group: str, name: str, path: Path, info: os.stat_result) -> Dashb
         modified_ns=info.st_mtime_ns,
         size=info.st_size,
         problem=words.problem,
+        has_other_kernel=words.has_other_kernel,
         owner=words.owner,
         tags=words.tags,
         data_ns=changed_ns(path.parent, words.data),
@@ -194,7 +198,8 @@ def _words(path: Path, modified_ns: int, size: int) -> Words:
     cells = notebook.get("cells") if isinstance(notebook, dict) else None
     if not isinstance(cells, list) or not all(isinstance(cell, dict) for cell in cells):
         return Words(problem="This file is no notebook: it has no list of cells.")
-    return replace(words_of(notebook), problem=_other_language(notebook.get("metadata")))
+    problem = _other_language(notebook.get("metadata"))
+    return replace(words_of(notebook), problem=problem, has_other_kernel=problem is not None)
 
 
 def _other_language(metadata: object) -> str | None:

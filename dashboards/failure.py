@@ -6,13 +6,15 @@ import logging
 import os
 import secrets
 import traceback
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from types import TracebackType
 
 log = logging.getLogger(__name__)
 
 _kept_out: set[str] = set()
+_references: dict[tuple[object, ...], str] = {}
+_told: list[Callable[[str], object]] = []
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,24 +41,34 @@ class CannotWork(RuntimeError):
 class SessionEnded(Exception):
     """The process of a dashboard has come to an end, or never came to be.
 
-    `sentence`: what people are told, "" where there is nothing to tell.
+    `sentence`: what people are told, "" where there is nothing to tell. `cause`: a word for admins,
+    of those that the hub takes (`hub_extensions.usage.failures`).
     """
 
-    def __init__(self, message: str, sentence: str = "") -> None:
+    def __init__(self, message: str, sentence: str = "", cause: str = "") -> None:
         super().__init__(message)
-        self.sentence = sentence
+        self.sentence, self.cause = sentence, cause
 
 
 def noted(what: str, error: BaseException) -> Failure:
-    """Write into the log that code of a notebook has failed, and why, under a new reference."""
+    """Write into the log that code of a notebook has failed, and why, under a reference: what fails
+    again and again at one place has one."""
+    place = (what, type(error), *map(str, traceback.extract_tb(error.__traceback__)))
     failure = Failure(
-        reference=secrets.token_hex(4),
+        reference=_references.setdefault(place, secrets.token_hex(4)),
         summary=type(error).__name__,
         traceback=traceback_of(error),
         sentence=sentence_of(error),
     )
     log.error("%s failed, reference %s\n%s", what, failure.reference, failure.traceback)
+    for tell in _told:
+        tell(failure.reference)
     return failure
+
+
+def on_noted(tell: Callable[[str], object]) -> None:
+    """Have this called with the reference of whatever is noted from now on, in any thread."""
+    _told.append(tell)
 
 
 def sentence_of(error: BaseException) -> str:
@@ -80,17 +92,24 @@ def give_secrets(given: Mapping[str, str]) -> None:
 
 def traceback_of(error: BaseException) -> str:
     """The traceback of an error, from the notebook's own code on."""
-    trace = _of_notebook(error.__traceback__)
+    trace = _of_notebook(error)
     text = "".join(traceback.format_exception(type(error), error, trace))
     for secret in sorted(_kept_out, key=len, reverse=True):
         text = text.replace(secret, "•••")
     return text
 
 
-def _of_notebook(trace: TracebackType | None) -> TracebackType | None:
-    start = trace
+def _of_notebook(error: BaseException) -> TracebackType | None:
+    """Where its own code begins; None where that did not run, since it is no Python: the error
+    itself says which line."""
+    start = error.__traceback__
     while start is not None:
-        if ".ipynb, cell " in start.tb_frame.f_code.co_filename:
+        if _is_of_notebook(start.tb_frame.f_code.co_filename):
             return start
         start = start.tb_next
-    return trace
+    is_its_text = isinstance(error, SyntaxError) and _is_of_notebook(error.filename or "")
+    return None if is_its_text else error.__traceback__
+
+
+def _is_of_notebook(file: str) -> bool:
+    return ".ipynb, cell " in file

@@ -14,16 +14,35 @@ from urllib.parse import urlencode
 
 from dashboards.hub_api import WRONG_FORM, HubDataError, get
 
+CAUSES = {
+    "": "",
+    "killed": "killed by SIGKILL, often because memory ran out",
+    "crashed": "crashed, often in compiled code of a package",
+    "exited": "ended by its own code, as sys.exit() does",
+    "ended": "ended by a signal",
+    "no room": "there was no room for one more process",
+}
+"""How the process of a dashboard has ended; "": it has not, its code raised an error."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Failure:
-    """A dashboard that could not be drawn for somebody. `reference`: what they were shown."""
+    """Something went wrong in a dashboard for somebody, when it was opened or later.
+
+    `reference`: what they were shown. `cause`: one of `CAUSES`.
+    """
 
     at: datetime
     user: str
     group: str
     dashboard: str
     reference: str
+    cause: str
+
+    @property
+    def end(self) -> str:
+        """In words how its process has ended, "" where it goes on."""
+        return CAUSES.get(self.cause, self.cause)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -62,9 +62,10 @@ def usage(*by: str, days: int = 90, **only: str) -> list[Usage]:
 
 
 def cards() -> dict[tuple[str, str], Dashboard]:
-    """All dashboards that there are, by group and name. Raises OSError for an unreadable folder."""
+    """All dashboards that there are, by group and name, with those that cannot be opened. Raises
+    OSError for an unreadable folder."""
     found = dashboards_in(Path(allowed().notebooks))
-    return {(one.group, one.name): one for one in found if not one.problem}
+    return {(one.group, one.name): one for one in found}
 
 
 def budgets(dashboards: Iterable[Dashboard]) -> dict[tuple[str, str], float]:

@@ -24,7 +24,7 @@ from .folders import DASHBOARD_SERVERS
 from .server_limits import family_of
 from .signing_in import sessions
 from .spawner import DashboardSpawner
-from .usage import openings
+from .usage import failures
 
 _STARTED: Final = time.time()
 #: The newest failures that are told; a reference is looked up among all that are kept.
@@ -46,11 +46,11 @@ class HealthHandler(ReadsAccess):
          "disk": [{"of": ["state", "notebooks"], "free": ..., "size": ...}],
          "machine": {"memory": ..., "available": ..., "load": 0.7, "cores": 2},
          "failures": [{"at": "2026-01-31T12:00:00Z", "user": ..., "group": ..., "dashboard": ...,
-                       "reference": "1a2b3c4d" or ""}]}
+                       "reference": "1a2b3c4d", "cause": one of `failures.CAUSES`}]}
 
     `ready` are servers of dashboards; labs that are ready are counted beside them. `failures` are
-    dashboards that could not be drawn, the newest first; with `?reference=` those of that
-    reference, as a viewer was shown it.
+    what went wrong in dashboards, when they were opened or later, the newest first; with
+    `?reference=` those of that reference, as a viewer was shown it.
     """
 
     async def get(self) -> None:
@@ -81,7 +81,7 @@ class HealthHandler(ReadsAccess):
                 "away": None if away is None else time.monotonic() - away,
                 "promised": provider.seconds,
             },
-            "failures": openings.failures(self.db, _MOST, reference),
+            "failures": failures.newest(self.db, _MOST, reference),
         }
         folders = {
             "state": Path(self.authenticator.state_folder),

@@ -36,7 +36,7 @@ from tornado.ioloop import IOLoop
 
 from dashboards import hub_api, identity
 from dashboards.catalog import Dashboard
-from dashboards.failure import give_secrets
+from dashboards.failure import give_secrets, on_noted
 from dashboards.forks.this_process import leave
 from dashboards.identity import CurrentUser
 from dashboards.live import busy, callback_failure, data_download, local_only, page_socket
@@ -113,6 +113,8 @@ class OpenDashboard:
         self._shared: asyncio.Future[dict[str, Any]] | None = None
         #: Whether the page came with the first state of the document, and it still is that.
         self._is_first_state: bool | None = None
+        loop = asyncio.get_running_loop()
+        on_noted(lambda reference: loop.call_soon_threadsafe(link.send, Kind.FAILED, reference))
         self._life = asyncio.create_task(self._live())
         self._end: asyncio.Task[None] | None = None
 
@@ -145,7 +147,7 @@ class OpenDashboard:
                 await self.context._cleanup_sessions(_UNUSED)
         except Exception:
             log.exception("%s/%s failed", self.dashboard.group, self.dashboard.name)
-            await self._exit(1)
+            await self._exit(os.EX_SOFTWARE)
         await self._exit(0)
 
     async def _exit(self, status: int) -> NoReturn:

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, ClassVar
 from tornado.iostream import StreamClosedError
 
 from dashboards.catalog import Dashboard, find, served_here, visible
-from dashboards.failure import sentence_of
+from dashboards.failure import SessionEnded, sentence_of
 from dashboards.files import usual_scripts
 from dashboards.live.local_only import NO_ICON_FONT
 from dashboards.running.cells import content_of, makes_own_page
@@ -67,7 +67,10 @@ class DashboardHandler(PersonHandler):
         """Show a dashboard. What is forbidden and what is missing are answered alike."""
         shared = await self.site.shared_with(self.person, group, name)
         dashboard = find(shared, group, name)
-        if dashboard is None or not self._is_served_or_sent_on(dashboard):
+        why_not = "" if dashboard else self.site.why_not_shown(self.person, group, name)
+        if why_not:
+            self._cannot_be_opened(why_not)
+        elif dashboard is None or not self._is_served_or_sent_on(dashboard):
             self.show(replace(NOT_HERE, ask_url=ask_url(self.site.settings, group, name)), 404)
         elif not self._finished:
             await self._answer(dashboard)
@@ -84,6 +87,9 @@ class DashboardHandler(PersonHandler):
             return True
         return False
 
+    def _cannot_be_opened(self, why: str) -> None:
+        self.show(Message(title="This dashboard cannot be opened", text=why), 404)
+
     async def _answer(self, dashboard: Dashboard) -> None:
         problem, content = dashboard.problem, None
         try:
@@ -91,8 +97,7 @@ class DashboardHandler(PersonHandler):
         except (OSError, ValueError, RecursionError):
             problem = "The file cannot be read."
         if content is None:
-            text = problem or ""
-            self.show(Message(title="This dashboard cannot be opened", text=text), 404)
+            self._cannot_be_opened(problem or "")
             return
         own_page = makes_own_page(content.cells) or self.site.sessions.makes_own_page(dashboard)
         self._opened = self._opening_of(dashboard)
@@ -130,9 +135,12 @@ class DashboardHandler(PersonHandler):
         except Exception as error:
             # Half a page may be with the browser: it must not wait for the other half for ever.
             reference = secrets.token_hex(4)
-            log.exception("%s/%s failed, reference %s", dashboard.group, dashboard.name, reference)
+            place = dashboard.group, dashboard.name
+            log.exception("%s/%s failed, reference %s", *place, reference)
             failed = self._failed(reference, sentence=sentence_of(error))
-            self.site.hub.telling.opening_ended(self._opened, None, reference)
+            cause = error.cause if isinstance(error, SessionEnded) else ""
+            self.site.hub.telling.opening_ended(self._opened, None)
+            self.site.hub.telling.failed(*place, reference, cause)
             body = (head if own_page else "") + failed
         finally:
             if self._telling:
@@ -196,7 +204,8 @@ class DashboardHandler(PersonHandler):
         """What is still to be sent: the rest of our frame, or all of the notebook's own page."""
         begin = head if own_page else ""
         if failure := session.failure:
-            self.site.hub.telling.opening_ended(self._opened, None, failure.reference)
+            self.site.hub.telling.opening_ended(self._opened, None)
+            session.has_failed(failure.reference)
             return begin + self._failed(
                 failure.reference,
                 sentence=failure.sentence,

@@ -10,6 +10,8 @@ import asyncio
 import contextlib
 import json
 import logging
+import os
+import secrets
 import signal
 import time
 from collections.abc import Mapping
@@ -29,8 +31,12 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+_MOST_FAILURES = 20
+"""So many references of one session the hub is told,"""
+_REFERENCE = 8  # signs of each
 _FRESH = 30  # seconds; a session to which nobody comes ends after sixty
 _SLOW = 30  # seconds that a page may take to receive a message
+_CRASHES = {signal.SIGSEGV, signal.SIGBUS, signal.SIGILL, signal.SIGFPE, signal.SIGABRT}
 PATIENCE = 2
 """Seconds that the code of a dashboard gets to come to its end when it is closed."""
 
@@ -70,6 +76,7 @@ class Session:
         self._asking: asyncio.Task[None] | None = None
         self._ending: asyncio.Task[bool] | None = None
         self._numbers = count(1)
+        self._failures: set[str] = set()
         self.is_ending = False
         self._is_open.add_done_callback(_heard)
         self._process.ended.add_done_callback(self._let_go)
@@ -115,6 +122,8 @@ class Session:
                 self._is_open.set_result(None)
             case Kind.SHARED if not self._is_open.done() and not self._asks:
                 self._asking = asyncio.create_task(self._tell_shared())
+            case Kind.FAILED:
+                self.has_failed(payload[:_REFERENCE].decode(errors="replace"))
             case Kind.PROGRESS if not self._is_open.done():
                 self.progress = _words_of(**json.loads(payload))
             case Kind.COMPONENT:
@@ -156,6 +165,14 @@ class Session:
             self._link.send_json(Kind.SHARED, error=f"{type(error).__name__}: {error}")
         else:
             self._link.send_json(Kind.SHARED, answer=answer)
+
+    def has_failed(self, reference: str, cause: str = "") -> None:
+        """Tell the hub that something went wrong in it, each reference once."""
+        if reference not in self._failures and len(self._failures) < _MOST_FAILURES:
+            self._failures.add(reference)
+            self._sessions.site.hub.telling.failed(
+                self.dashboard.group, self.dashboard.name, reference, cause
+            )
 
     # -- its WebSockets -----------------------------------------------------------------------
 
@@ -244,11 +261,13 @@ class Session:
                 answer.set_result(b"")
         why = SessionEnded("It was closed.")
         if not self.is_ending:
-            why = _end_of(self._process.error, status)
+            why = why_ended(self._process.error, status)
         if not self._is_open.done():
             self._is_open.set_exception(why)
         elif self.sockets and not self.is_ending:
-            log.error("%s/%s: %s", self.dashboard.group, self.dashboard.name, why)
+            reference, place = secrets.token_hex(4), (self.dashboard.group, self.dashboard.name)
+            log.error("%s/%s failed, reference %s: %s", *place, reference, why)
+            self._sessions.site.hub.telling.failed(*place, reference, why.cause)
         self.is_ending = True
         for page in tuple(self.sockets.values()):
             page.close(ENDED)
@@ -267,16 +286,30 @@ def _heard(opened: asyncio.Future[None]) -> None:
         opened.exception()
 
 
-def _end_of(error: str, status: int) -> SessionEnded:
+def why_ended(error: str, status: int) -> SessionEnded:
     """Why a session has come to an end. `error`: why it never had a process, "" if it had."""
     if error:
         return SessionEnded(
             f"It got no process: {error}.",
             "There is no room for one more dashboard at the moment.",
+            "no room",
         )
+    if status == os.EX_SOFTWARE:
+        return SessionEnded("It could not be shown; the log says why before this.")
+    if status >= 0:
+        return SessionEnded(
+            f"Code of the notebook has ended the interpreter, with status {status}.", cause="exited"
+        )
+    name = signal.Signals(-status).name if -status in set(signal.Signals) else f"signal {-status}"
     if status == -signal.SIGKILL:
         return SessionEnded(
-            "Its process was killed, most likely for want of memory.",
+            f"Its process was killed by {name}, most likely for want of memory.",
             "It was ended, most likely because it needs more memory than there is.",
+            "killed",
         )
-    return SessionEnded(f"Its process has ended with status {status}.")
+    if -status in _CRASHES:
+        return SessionEnded(
+            f"Its process crashed by {name}, in compiled code of a package most likely.",
+            cause="crashed",
+        )
+    return SessionEnded(f"Its process was ended by {name}.", cause="ended")

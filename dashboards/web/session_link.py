@@ -42,6 +42,8 @@ class Kind(IntEnum):
     END = 10
     #: From it, while the notebook runs: how far it is. JSON.
     PROGRESS = 11
+    #: From it: something went wrong in it, under this reference. Text.
+    FAILED = 12
 
 
 _MEGABYTE = 1 << 20

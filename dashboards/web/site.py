@@ -12,7 +12,7 @@ from urllib.parse import urlparse
 
 from tornado.web import RequestHandler, StaticFileHandler
 
-from dashboards.catalog import Dashboard, dashboards_in, visible
+from dashboards.catalog import Dashboard, dashboards_in, find, visible
 from dashboards.files import STATIC
 from dashboards.live.page_templates import template
 from dashboards.settings import ADMIN, Settings
@@ -82,6 +82,13 @@ class Site:
         if visitor.is_admin and not os.access(self.settings.notebooks / ADMIN, os.R_OK | os.X_OK):
             found += await self.hub.admin_dashboards()
         return visible(found, visitor.groups)
+
+    def why_not_shown(self, visitor: Visitor, group: str, name: str) -> str:
+        """Why a notebook that is in a folder of somebody's is no dashboard, "" for all else."""
+        found = find(self.dashboards(group, name), group, name)
+        if found is None or not found.has_other_kernel or group not in visitor.groups:
+            return ""
+        return found.problem or ""
 
     def page(self, name: str, /, *, files: str, is_owners: bool, **values: object) -> str:
         """One of our templates as a page.

@@ -46,16 +46,21 @@ class Telling:
             del self._openings[next(iter(self._openings))]
         return key
 
-    def opening_ended(self, key: str, seconds: float | None, reference: str = "") -> bool:
+    def opening_ended(self, key: str, seconds: float | None) -> bool:
         """The first view of a dashboard was there after so many seconds, or None, it could not be
-        drawn, of which the viewer was shown this reference. False: there is no such opening, or all
-        is said of it."""
+        drawn. False: there is no such opening, or all is said of it."""
         told = self._openings.pop(key, None)
         if told is not None:
-            failed = {"failed": True, "reference": reference}
-            how = failed if seconds is None else {"seconds": seconds}
+            how = {"failed": True} if seconds is None else {"seconds": seconds}
             self._beside(self._tell_ended(told, {"opening": key, **how}))
         return told is not None
+
+    def failed(self, group: str, dashboard: str, reference: str, cause: str = "") -> None:
+        """Something went wrong in a dashboard of the owner, who was shown this reference. `cause`:
+        as of `dashboards.failure.SessionEnded`."""
+        where = {"group": group, "dashboard": dashboard}
+        said = {**where, "reference": reference, "cause": cause}
+        self._beside(self._tell("usage/failed", said))
 
     def gallery_shown(self) -> None:
         """The owner sees the gallery: the hub sees to the pictures of dashboards then. A minute

@@ -35,6 +35,7 @@ from ..signing_in import sessions
 from .author import Author, link_to
 from .checks import Check
 from .publishing import Conflict
+from .uploads import TakesFile
 from .versions import NONE, Place, Version
 
 _LAB: Final = (
@@ -116,7 +117,7 @@ class _CheckApi(_PublishingApi):
         await self.answer(_check_record(check, people) | {"page": page}, status)
 
 
-class ChecksHandler(_CheckApi):
+class ChecksHandler(TakesFile, _CheckApi):
     """`POST /hub/api/publishing/checks`, with the notebook as its body."""
 
     @property
@@ -126,7 +127,7 @@ class ChecksHandler(_CheckApi):
     async def post(self) -> None:
         name, folder = self.get_query_argument("name", ""), self.get_query_argument("folder", "")
         place = self.place(folder, name.removesuffix(".ipynb")) if folder else None
-        await self.tell(await self.author.hand_in(name, self.request.body, place), 201)
+        await self.tell(await self.author.hand_in(name, self.take_body(), place), 201)
 
 
 class CheckHandler(_CheckApi):
@@ -149,7 +150,7 @@ class CheckHandler(_CheckApi):
         await self.tell(check)
 
 
-class DataHandler(_CheckApi):
+class DataHandler(TakesFile, _CheckApi):
     """`PUT /hub/api/publishing/checks/{id}/files`, with the file as its body."""
 
     @property
@@ -160,7 +161,7 @@ class DataHandler(_CheckApi):
         check = self.author.check(check_id)
         # As it was sent: Tornado would make a name of what is none.
         name = self.request.query_arguments.get("name", [b""])[-1].decode(errors="surrogateescape")
-        self.author.add_data(check, name, self.request.body)
+        self.author.add_data(check, name, self.take_body())
         await self.tell(check)
 
 

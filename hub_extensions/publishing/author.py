@@ -31,7 +31,7 @@ from . import checks as checking
 from . import data_files, files
 from .checks import Changed, Check, checks, read
 from .data_files import DataChange, NoDataFile
-from .publishing import CannotPublish, Compared, Publishing, Shown
+from .publishing import CannotPublish, Compared, Publishing, Shown, Written
 from .rights import may_publish, publishes_anywhere
 from .versions import Place, Version
 
@@ -273,7 +273,7 @@ class Author:
         much = "You have published 500 MB in a day. Try again tomorrow."
         self._count(_BYTES, much, cost=check.size)
         self._count_change()
-        version = await self._publishing.publish(
+        written = await self._publishing.publish(
             place,
             check.notebook,
             replaces=check.present if replaces is None else replaces,
@@ -284,35 +284,35 @@ class Author:
         )
         checks.drop(check)
         more = {word: "yes" for word in said if said[word]}
-        if brought := [one.name for one in check.changes if one.kind != "unchanged"]:
-            more["files"] = ", ".join(brought)
-        self._changed("dashboard-published", place, version, **more)
-        return version
+        return self._changed("dashboard-published", place, written, **more)
 
     async def roll_back(self, place: Place, version_id: str, replaces: str) -> str:
         """Show an older version again. As `publish`."""
         self._count_change()
         again = partial(self._ask_again, place)
-        version = await self._publishing.roll_back(
+        written = await self._publishing.roll_back(
             place, version_id, replaces=replaces, by=self.name, ask_again=again
         )
-        self._changed("dashboard-rolled-back", place, version)
-        return version
+        return self._changed("dashboard-rolled-back", place, written)
 
     async def remove(self, place: Place, replaces: str) -> str:
         """Take a dashboard away; its versions are kept. As `publish`."""
         self._count_change()
         again = partial(self._ask_again, place)
-        version = await self._publishing.remove(
+        written = await self._publishing.remove(
             place, replaces=replaces, by=self.name, ask_again=again
         )
-        self._changed("dashboard-removed", place, version)
-        return version
+        return self._changed("dashboard-removed", place, written)
 
-    def _changed(self, action: audit.Action, place: Place, version: str, **more: str) -> None:
-        details = {"group": place.folder, "dashboard": place.name, "version": version[:12]}
+    def _changed(self, action: audit.Action, place: Place, written: Written, **more: str) -> str:
+        """Say what was done; returns the id of the version."""
+        if written.files:
+            more["files"] = ", ".join(written.files)
+        version = written.version[:12]
+        details = {"group": place.folder, "dashboard": place.name, "version": version}
         audit.record(action, user=self.name, **details, **more)
         thumbnails.opened(self.spawner, place.folder, place.name)
+        return written.version
 
     # -- versions -----------------------------------------------------------------------------
 

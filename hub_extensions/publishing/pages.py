@@ -24,6 +24,7 @@ from .author import LONGEST_NOTE, Author, link_to
 from .changes import MOST_CHANGES
 from .checks import LARGEST_SENT, Check
 from .publishing import CannotPublish, Conflict, Shown
+from .uploads import TakesFile
 from .versions import MOST_VERSIONS, NONE, Place
 
 _SPEED_DAYS: Final = 30
@@ -135,11 +136,27 @@ class PublishPage(_Page):
             self.redirect(url_concat(self.page("publish"), {"done": str(place)}), status=303)
 
 
-class CheckPage(_Page):
+class CheckPage(TakesFile, _Page):
     """`POST /hub/publish/check`: a notebook, and where it is to go."""
 
-    @web.authenticated
+    _is_read = False
+
+    async def prepare(self) -> None:
+        """Refuse who is not signed in, too: there is a file to be read otherwise."""
+        await super().prepare()
+        if not self.current_user:
+            raise web.HTTPError(403)
+
+    def check_xsrf_cookie(self) -> None:
+        """The form has the token, so it is looked at when the form is there, by `post`."""
+        if self._is_read:
+            super().check_xsrf_cookie()
+
     async def post(self) -> None:
+        self.request.body = self.take_body()
+        self.request._parse_body()
+        self._is_read = True
+        self.check_xsrf_cookie()
         sent = self.request.files.get("notebook", [])
         file_name = sent[0].filename if sent else ""
         check: Check | None = None

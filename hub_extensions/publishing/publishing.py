@@ -108,6 +108,15 @@ class Compared:
     problem: str = ""
 
 
+@dataclass(frozen=True, kw_only=True)
+class Written:
+    """A new version. `files`: the data files that came with it, or are not the dashboard's any
+    more."""
+
+    version: str
+    files: tuple[str, ...]
+
+
 class Publishing:
     """Changes folders of notebooks, one after the other.
 
@@ -213,7 +222,7 @@ class Publishing:
         note: str,
         data: Mapping[str, bytes] = _NO_DATA,
         ask_again: Callable[[], object] | None = None,
-    ) -> str:
+    ) -> Written:
         """Put a notebook into its folder, which is made if there is none.
 
         Args:
@@ -221,7 +230,7 @@ class Publishing:
             data: data files by their names, beside it; those that came with it before stay.
             ask_again: called when its turn has come; raises what keeps the person from it by then.
 
-        Returns the id of the new version. Raises CannotPublish, Conflict.
+        Raises CannotPublish, Conflict.
         """
         return await self._alone(
             lambda: self._change(place, content, PUBLISHED, replaces, by, note, data), ask_again
@@ -235,11 +244,11 @@ class Publishing:
         replaces: str,
         by: str,
         ask_again: Callable[[], object] | None = None,
-    ) -> str:
+    ) -> Written:
         """Show an older version again, as a new one, with its data and no other. Arguments and
         answer as of `publish`."""
 
-        def roll_back() -> str:
+        def roll_back() -> Written:
             version, content = self._content(place, version_id)
             if content is None:
                 raise CannotPublish("There was no notebook then. Remove it instead.", 409)
@@ -257,7 +266,7 @@ class Publishing:
         replaces: str,
         by: str,
         ask_again: Callable[[], object] | None = None,
-    ) -> str:
+    ) -> Written:
         """Take a notebook out of its folder, with the data that came with it and with no other;
         its versions are kept. As `publish`."""
         return await self._alone(
@@ -273,7 +282,7 @@ class Publishing:
         by: str,
         note: str,
         given: Mapping[str, bytes] = _NO_DATA,
-    ) -> str:
+    ) -> Written:
         versions = self._versions
         if content is not None:
             self._check_room()
@@ -297,7 +306,7 @@ class Publishing:
                 versions.add(given[one])
             commit = versions.keep(place, content, action, by, note, data)
             self._put(folder, place, content, put, commit)
-        return commit
+        return Written(version=commit, files=tuple(sorted(put.keys() | ours.keys() - data.keys())))
 
     def _put(
         self,

@@ -1,4 +1,4 @@
-"""Openings and favourites in the hub's REST API: told by dashboard servers, read by admins.
+"""Openings, failures and favourites in the hub's REST API: told by dashboard servers.
 
 That a dashboard is opened is told once, to the audit trail (`audit.api.OpenedHandler`), which
 writes it into this table too.
@@ -21,25 +21,29 @@ from tornado.ioloop import PeriodicCallback
 from ..api_handlers import ReadsAccess, told_in
 from ..folders import ADMIN
 from ..own_server import OwnServerHandler, dashboard_in_body
-from . import favourites, openings, report
+from . import failures, favourites, openings, report
 
 _LONGEST_KEY: Final = 64
 _HOUR: Final = 3600 * 1000  # milliseconds
 #: As often as somebody changes their mind; each time is written to the disk.
 _CHANGES: Final = parse("60/minute")
+#: What is told of failures was said by notebooks, and each time is written to the disk.
+_FAILURES: Final = (parse("30/minute"), parse("500/day"))
 
 
 def start(app: Any) -> None:
     """Make the tables ready, and forget what is too old from now on. Called once, when the hub
     starts."""
     openings.create_tables(app.db)
+    failures.create_tables(app.db)
     favourites.create_tables(app.db)
 
     def forget_old() -> None:
         try:
             openings.forget_old(app.db)
+            failures.forget_old(app.db)
         except SQLAlchemyError:  # in an hour it is tried again
-            app.log.exception("Old openings could not be removed")
+            app.log.exception("Old openings and failures could not be removed")
             app.db.rollback()
 
     forget_old()
@@ -99,15 +103,35 @@ class MeasuredHandler(OwnServerHandler):
     """`POST /hub/api/usage/measured`: how an opening has ended that this server told of before."""
 
     async def post(self) -> None:
-        """Take `{"opening": <its key>, "seconds": 1.2}`, or `{"opening": ..., "failed": true,
-        "reference": <what the viewer was shown, "" for nothing>}`.
+        """Take `{"opening": <its key>, "seconds": 1.2}`, or `{"opening": ..., "failed": true}`.
 
         404: its owner has no such opening that has not ended yet.
         """
         user, body = self.owner, told_in(self)
-        key, seconds, reference = _key(body), _seconds(body), _reference(body)
-        if not openings.end(self.db, user.orm_user, key, seconds, reference):
+        if not openings.end(self.db, user.orm_user, _key(body), _seconds(body)):
             raise web.HTTPError(404)
+        self.set_status(204)
+
+
+class FailedHandler(OwnServerHandler):
+    """`POST /hub/api/usage/failed`: something went wrong for its owner in a dashboard."""
+
+    async def post(self) -> None:
+        """Take `{"group": ..., "dashboard": ..., "reference": <eight hexadecimal digits, which they
+        were shown>, "cause": <one of failures.CAUSES>}`.
+
+        403: a dashboard of a group that they are not in. 429: that was too much.
+        """
+        user, body = self.owner, told_in(self)
+        named, cause = dashboard_in_body(body), body.get("cause")
+        if named is None or not isinstance(cause, str) or cause not in failures.CAUSES:
+            raise web.HTTPError(400, "group and dashboard are names, cause is a known word")
+        reference = _reference(body)
+        if {named[0], ADMIN}.isdisjoint(held.name for held in user.groups):
+            raise web.HTTPError(403)
+        if not all(_limiter.hit(limit, user.name, "failures") for limit in _FAILURES):
+            raise web.HTTPError(429)
+        failures.add(self.db, user.orm_user, *named, reference=reference, cause=cause)
         self.set_status(204)
 
 
@@ -175,8 +199,8 @@ def _seconds(body: dict[str, Any]) -> float | None:
 
 def _reference(body: dict[str, Any]) -> str:
     """That of a failure, in hexadecimal."""
-    reference = body.get("reference", "")
-    if not isinstance(reference, str) or not re.fullmatch("(?:[0-9a-f]{8})?", reference):
+    reference = body.get("reference")
+    if not isinstance(reference, str) or not re.fullmatch("[0-9a-f]{8}", reference):
         raise web.HTTPError(400, "reference has eight hexadecimal digits")
     return reference
 
@@ -184,5 +208,6 @@ def _reference(body: dict[str, Any]) -> str:
 handlers: Final = [
     (r"/api/usage", UsageHandler),
     (r"/api/usage/measured", MeasuredHandler),
+    (r"/api/usage/failed", FailedHandler),
     (r"/api/usage/favourite", FavouriteHandler),
 ]

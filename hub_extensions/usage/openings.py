@@ -39,8 +39,6 @@ class Opening(orm.Base):
     #: Until the first chart was drawn, as the browser says; None where it has not said.
     seconds: Mapped[float | None]
     failed: Mapped[bool]
-    #: What the viewer was shown of a failure, to be found by; "" for none.
-    reference: Mapped[str] = mapped_column(Unicode(16))
 
 
 def create_tables(db: Session) -> None:
@@ -59,16 +57,14 @@ def add(db: Session, user: orm.User, group: str, dashboard: str, key: str = "") 
             opened_at=grants.now(),
             seconds=None,
             failed=False,
-            reference="",
         )
     )
     db.commit()
 
 
-def end(db: Session, user: orm.User, key: str, seconds: float | None, reference: str = "") -> bool:
+def end(db: Session, user: orm.User, key: str, seconds: float | None) -> bool:
     """How an opening of somebody ended: its first chart was there after so many seconds, or None,
-    it failed, with this reference. Commits. False: they have none of this key that has not ended
-    yet."""
+    it failed. Commits. False: they have none of this key that has not ended yet."""
     found = update(Opening).where(
         Opening.user_id == user.id,
         Opening.opened_at > grants.now() - _MEASURED_WITHIN,
@@ -77,33 +73,10 @@ def end(db: Session, user: orm.User, key: str, seconds: float | None, reference:
         Opening.seconds.is_(None),
         Opening.failed.is_(False),
     )
-    how = {"seconds": seconds, "failed": seconds is None, "reference": reference}
+    how = {"seconds": seconds, "failed": seconds is None}
     ended = db.execute(found.values(how))
     db.commit()
     return ended.rowcount > 0  # pyright: ignore[reportAttributeAccessIssue]
-
-
-def failures(db: Session, most: int, reference: str = "") -> list[dict[str, str]]:
-    """Openings that failed, the newest first; those of one reference, if it is given."""
-    found = (
-        select(Opening, orm.User.name)
-        .join(orm.User, orm.User.id == Opening.user_id)
-        .where(Opening.failed.is_(True))
-        .order_by(Opening.id.desc())
-        .limit(most)
-    )
-    if reference:
-        found = found.where(Opening.reference == reference)
-    return [
-        {
-            "at": f"{opening.opened_at.isoformat(timespec='seconds')}Z",
-            "user": name,
-            "group": opening.group_name,
-            "dashboard": opening.dashboard,
-            "reference": opening.reference,
-        }
-        for opening, name in db.execute(found)
-    ]
 
 
 def recent_of(db: Session, user: orm.User) -> list[tuple[str, str]]:

@@ -23,6 +23,12 @@ template = pn.template.{name}(title="A page of its own")
 template.main[0:3, 0:12] = pn.Column(window, said, plot)
 template.servable()
 """
+_DRAWER = """
+template = pn.template.MaterialTemplate(title="A page of its own")
+template.sidebar.append(window)
+template.main.append(pn.Column(said, plot))
+template.servable()
+"""
 _CUSTOM = """
 template = pn.Template(
     "{% extends base %}{% block contents %}<header style='position:fixed;inset:0 0 auto;"
@@ -53,5 +59,6 @@ TEMPLATES = {
         name.lower(): FRAMED.format(template=_GRID.format(name=name))
         for name in ("FastGridTemplate", "ReactTemplate")
     },
+    "drawer": FRAMED.format(template=_DRAWER),
     "custom": FRAMED.format(template=_CUSTOM.replace("{", "{{").replace("}", "}}").format()),
 }

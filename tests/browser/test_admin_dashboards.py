@@ -40,22 +40,30 @@ def _openings(hub: Hub) -> None:
         Person.signed_in(hub, name)
     now = datetime.now(UTC).replace(tzinfo=None)
     rows = [
-        ("penguins", now - timedelta(days=day, hours=hour), 0.8 + 0.1 * hour, 0, "")
+        ("penguins", now - timedelta(days=day, hours=hour), 0.8 + 0.1 * hour, 0)
         for day in range(20)
         for hour in range(1 + day % 4)
     ]
     rows += [
-        ("sensor_explorer", now - timedelta(days=day), 2 + day / 10, 0, "")
-        for day in range(0, 9, 2)
+        ("sensor_explorer", now - timedelta(days=day), 2 + day / 10, 0) for day in range(0, 9, 2)
     ]
-    rows += [("sensor_explorer", now, None, 1, "1a2b3c4d"), (MARKUP, now, None, 1, "00000000")]
+    rows += [("sensor_explorer", now, None, 1), (MARKUP, now, None, 1)]
+    failures = [
+        ("sensor_explorer", now, "1a2b3c4d", "killed"),
+        (MARKUP, now, "00000000", ""),
+    ]
     with closing(sqlite3.connect(hub.state / "jupyterhub.sqlite", timeout=20)) as db, db:
         (number,) = db.execute("SELECT id FROM users WHERE name = ?", (MEMBER,)).fetchone()
         db.executemany(
             "INSERT INTO atrium_openings"
-            " (user_id, key, group_name, dashboard, opened_at, seconds, failed, reference)"
-            f" VALUES ({number}, '', 'user', ?, ?, ?, ?, ?)",
+            " (user_id, key, group_name, dashboard, opened_at, seconds, failed)"
+            f" VALUES ({number}, '', 'user', ?, ?, ?, ?)",
             [(name, at.isoformat(" "), *rest) for name, at, *rest in rows],
+        )
+        db.executemany(
+            "INSERT INTO atrium_failures (user_id, group_name, dashboard, at, reference, cause)"
+            f" VALUES ({number}, 'user', ?, ?, ?, ?)",
+            [(name, at.isoformat(" "), *rest) for name, at, *rest in failures],
         )
 
 
@@ -121,8 +129,9 @@ def test_health_tells_what_runs_and_finds_a_failure_by_its_reference(
     page = open_dashboard(new_visitor, hub, "health")
     assert any(row.startswith(f"{ADMIN} Admin dashboards") for row in rows(page, "Servers"))
     assert "Sign-in service answers" in rows(page, "Machine")
-    failures = page.locator(".card", has_text="could not be drawn")
+    failures = page.locator(".card", has_text="What went wrong")
     expect(failures.get_by_text(MARKUP)).to_be_visible()
+    expect(failures.get_by_role("row", name="1a2b3c4d")).to_contain_text("killed by SIGKILL")
     page.get_by_label("Reference").press_sequentially(reference.upper())
     expect(failures.get_by_text(MARKUP)).to_be_hidden()
     expect(failures.get_by_role("cell", name="broken user")).to_be_visible()

@@ -10,10 +10,11 @@ from playwright.sync_api import Page, expect
 from tests.browser.visitor import NewVisitor, Visitor
 from tests.dashboards.notebooks import code, write_notebook
 from tests.hub import Hub, wait_until
+from tests.person import Person
 
 pytestmark = pytest.mark.slow
 
-MEMBER = "member@acme.test"
+ADMIN, MEMBER = "admin@acme.test", "member@acme.test"
 FAILED = ["A callback failed, reference"]
 FAILS = """
 import panel as pn
@@ -71,6 +72,19 @@ def press(page: Page, name: str) -> None:
     page.get_by_role("button", name=name, exact=True).click()
 
 
+def failure(hub: Hub, reference: str) -> tuple[str, str]:
+    """What *Health* finds by a reference: the dashboard, and the cause."""
+    admin = Person.signed_in(hub, ADMIN)
+    asked = {"params": {"reference": reference}, "headers": admin.xsrf}
+
+    def found() -> list[dict[str, str]]:
+        return admin.get("/hub/api/health-report", **asked).json()["failures"]
+
+    wait_until(lambda: bool(found()), "the failure")
+    (one,) = found()
+    return one["dashboard"], one["cause"]
+
+
 def test_a_failed_callback_is_told_and_the_dashboard_goes_on(
     open_dashboard: Page, hub: Hub
 ) -> None:
@@ -83,6 +97,8 @@ def test_a_failed_callback_is_told_and_the_dashboard_goes_on(
     assert found
     wait_until(lambda: f"reference {found[1]}" in hub.log_text(), "the log")
     assert "the password of the database" in hub.log_text()
+    assert failure(hub, found[1]) == ("fails", "")
+    press(page, "Fail")
     press(page, "Count")
     expect(page.get_by_text("counted 1")).to_be_visible()
     press(page, "Close")
@@ -102,6 +118,10 @@ def test_a_dashboard_that_was_killed_says_so_and_is_opened_again(
     for session in hub.sessions_of(MEMBER):
         session.kill()
     expect(page.get_by_role("alert")).to_contain_text("This dashboard has stopped")
+    last = re.findall(r"user/fails failed, reference (\w+): .*killed by SIGKILL", hub.log_text())[
+        -1
+    ]
+    assert failure(hub, last) == ("fails", "killed")
     press(page, "Open it again")
     press(page, "Count")
     expect(page.get_by_text("counted 1")).to_be_visible()

@@ -226,6 +226,26 @@ def test_it_stands_above_a_page_of_the_notebooks_own(
         page.keyboard.press("Escape")
 
 
+def test_materials_drawer_has_its_icon_and_leaves_a_narrow_window_free(
+    open_dashboard: OpenDashboard,
+) -> None:
+    page = open_dashboard("user/drawer", width=360)
+    plot, slider = page.locator(".bk-Figure"), page.get_by_role("slider")
+    expect(plot).to_be_in_viewport(ratio=0.9)
+    expect(slider).not_to_be_in_viewport()
+    button = page.get_by_role("button", name="menu", exact=True)
+    look = button.evaluate(
+        "(it) => { const is = getComputedStyle(it);"
+        " return [is.fontSize, is.backgroundImage.startsWith('repeating-linear-gradient')]; }"
+    )
+    assert look == ["0px", True]  # lines are seen, and no word
+    assert serious(page, without=("body",)) == []
+    button.click()
+    expect(slider).to_be_in_viewport()
+    button.click()
+    expect(plot).to_be_in_viewport(ratio=0.9)
+
+
 @pytest.mark.parametrize("name", ["bare", "bareown"])
 def test_a_notebook_can_do_without_and_keeps_a_way_back(
     name: str, new_visitor: NewVisitor, hub: Hub

@@ -112,6 +112,9 @@ def test_an_error_names_its_cell(tmp_path: Path) -> None:
     with pytest.raises(SyntaxError) as caught:
         shown(path)
     assert caught.value.filename == "n.ipynb, cell 3"
+    said = traceback_of(caught.value).splitlines()
+    assert said[0].strip() == 'File "n.ipynb, cell 3", line 1'
+    assert "def f(:" in said[1]
 
 
 def test_a_page_of_its_own_is_guessed_from_the_text(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import signal
 from typing import Any
 
 import panel as pn
@@ -14,8 +15,11 @@ from bokeh.server.session import ServerSession
 from panel.io.state import set_curdoc
 from tornado.ioloop import IOLoop
 
+from dashboards.health_data import CAUSES
 from dashboards.live import callback_failure
 from dashboards.live.session_process import end
+from dashboards.web.session import why_ended
+from hub_extensions.usage import failures
 
 
 @pytest.fixture
@@ -85,3 +89,24 @@ async def test_one_that_its_notebook_holds_does_not_stop_the_server(
     session.unblock_expiration()
     await end(context, session)
     assert session.destroyed
+
+
+@pytest.mark.parametrize(
+    ("status", "cause", "words"),
+    [
+        (-signal.SIGKILL, "killed", "killed by SIGKILL, most likely for want of memory"),
+        (-signal.SIGSEGV, "crashed", "crashed by SIGSEGV"),
+        (-signal.SIGTERM, "ended", "ended by SIGTERM"),
+        (-signal.SIGRTMIN - 1, "ended", "ended by signal 35"),
+        (0, "exited", "ended the interpreter, with status 0"),
+        (3, "exited", "ended the interpreter, with status 3"),
+    ],
+)
+def test_how_a_process_ended_is_said_in_words(status: int, cause: str, words: str) -> None:
+    why = why_ended("", status)
+    assert (why.cause, words in str(why)) == (cause, True)
+
+
+def test_every_cause_has_words() -> None:
+    assert CAUSES.keys() == failures.CAUSES
+    assert why_ended("no room", 0).cause in CAUSES

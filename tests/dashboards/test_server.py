@@ -479,16 +479,23 @@ def test_what_a_page_cannot_do_is_told(
     assert session_token(bob.dashboard("user", "who"))  # nobody else is disturbed
 
 
-def test_what_is_known_to_be_no_dashboard_is_told_to_admins(
+def test_a_notebook_of_another_kernel_says_so_to_those_who_may_see_its_folder(
     plain_hub: PlainHub, ann: Guest, bob: Guest
 ) -> None:
     kernel = {"kernelspec": {"name": "ir", "language": "R"}}
-    path = write_notebook(plain_hub.notebooks / "user" / "other.ipynb", code("x <- 1"), **kernel)
+    paths = [
+        write_notebook(plain_hub.notebooks / folder / "other.ipynb", code("x <- 1"), **kernel)
+        for folder in ("user", "finance")
+    ]
     try:
         assert "is written in R" in ann.get(f"{ann.home}?all").text
-        page = ann.dashboard("user", "other")
-        assert "is written in R" in page.text
-        assert page.status_code == 404
-        assert NOT_HERE in bob.dashboard("user", "other").text
+        assert "is written in R" not in bob.get(f"{bob.home}?all").text
+        for page in (ann.dashboard("user", "other"), bob.dashboard("user", "other")):
+            assert (page.status_code, NOT_HERE in page.text) == (404, False)
+            assert "is written in R; only those in Python can be shown" in page.text
+        there, missing = bob.dashboard("finance", "other"), bob.dashboard("finance", "othex")
+        assert NOT_HERE in there.text
+        assert there.text.replace("other", "othex") == missing.text
     finally:
-        path.unlink()
+        for path in paths:
+            path.unlink()

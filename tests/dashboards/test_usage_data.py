@@ -12,6 +12,7 @@ from dashboards import hub_api, usage_data
 from dashboards.catalog import dashboards_in
 from dashboards.hub_api import HubDataError
 from hub_extensions.usage.budget import budget_in
+from tests.dashboards.notebooks import markdown, write_notebook
 
 
 @pytest.mark.parametrize(
@@ -44,3 +45,14 @@ def test_an_answer_of_another_form_is_none(answer: bytes, monkeypatch: pytest.Mo
     monkeypatch.setattr(hub_api, "read", lambda *_: answer)
     with pytest.raises(HubDataError, match="wrong form"):
         usage_data.usage("day")
+
+
+def test_what_cannot_be_opened_is_not_taken_for_removed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "user").mkdir()
+    kernel = {"kernelspec": {"name": "ir", "language": "R"}}
+    write_notebook(tmp_path / "user" / "other.ipynb", markdown("# Prices"), **kernel)
+    access = hub_api.Access(api_url="", api_token="", notebooks=str(tmp_path))
+    monkeypatch.setattr(usage_data, "allowed", lambda: access)
+    assert usage_data.cards()["user", "other"].title == "Prices"

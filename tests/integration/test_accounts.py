@@ -114,6 +114,14 @@ def test_the_admin_server_is_told_how_much_memory_servers_use(
     assert all(used > 20 for used in told.values())
 
 
+def test_a_notebook_that_comes_later_draws_with_matplotlib(hub: Hub, member: Person) -> None:
+    """Whose process cannot read what the template, under another account, has found."""
+    draws = code("import matplotlib.pyplot as plt\nplt.plot([1, 2])\nplt.show()")
+    write_notebook(hub.notebooks / "user" / "later.ipynb", markdown("# Later"), draws)
+    page = member.get(f"/user/{MEMBER}/dashboards/user/later")
+    assert (page.status_code, "data:image/png" in page.text) == (200, True)
+
+
 def test_the_gallery_shows_the_admin_folder_to_admins(admin: Person, member: Person) -> None:
     assert "Tell me" in admin.get(f"/user/{ADMIN}/?all").text
     assert "Tell me" not in member.get(f"/user/{MEMBER}/?all").text

@@ -5,9 +5,10 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from http.client import HTTPConnection
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit
 
 import psutil
 import pytest
@@ -270,9 +271,13 @@ def test_data_files_come_with_a_notebook_and_go_back_with_it(
     given = {"version": oldest["id"], "replaces": known["present"]}
     assert analyst.ask("POST", "/dashboards/finance/reads/rollback", json=given).ok
     assert (folder / "data.csv").read_bytes() == b"a,b\n"
+    present = analyst.ask("GET", "/dashboards/finance/reads").json()["present"]
+    gone = {"params": {"replaces": present}}
+    assert analyst.ask("DELETE", "/dashboards/finance/reads", **gone).ok
     trail = admin.person.get("/hub/api/audit?search=reads", headers=admin.headers).json()
     assert [record["details"].get("files") for record in trail["records"]] == [
-        None,
+        "data.csv, lookup/regions.json",
+        "data.csv",
         "data.csv",
         "data.csv, lookup/regions.json",
     ]
@@ -339,6 +344,33 @@ def test_what_its_author_decides_is_published_on_their_word(
     trail = admin.person.get("/hub/api/audit?search=finance", headers=admin.headers).json()
     (record,) = [one for one in trail["records"] if one["details"].get("dashboard") == "decided"]
     assert (record["details"]["anyway"], record["details"]["not_secret"]) == ("yes", "yes")
+
+
+@pytest.mark.parametrize("path", ["/hub/publish/check", "/hub/api/publishing/checks?name=x"])
+def test_an_upload_is_refused_by_its_headers(path: str, hub: Hub, analyst: Desk) -> None:
+    """Who may send none, or sends too much, is answered while little of it has come."""
+    member = Person.signed_in(hub, BOSS)
+    for person, length, status in ((member, 9_000_000, 403), (analyst.person, 60_000_000, 413)):
+        headers = person.xsrf | {"Sec-Fetch-Mode": "cors", "Sec-Fetch-Site": "same-origin"}
+        request = requests.Request("POST", hub.url + path, headers=headers)
+        sent = {**person.prepare_request(request).headers, "Content-Length": str(length)}
+        connection = HTTPConnection(urlsplit(hub.url).netloc, timeout=20)
+        connection.putrequest("POST", path)
+        for name, value in sent.items():
+            connection.putheader(name, value)
+        connection.endheaders(b"a beginning")  # the proxy waits for one
+        assert connection.getresponse().status == status
+        connection.close()
+
+
+def test_a_notebook_that_another_site_sends_is_refused(analyst: Desk) -> None:
+    (own,) = analyst.person.xsrf.values()
+    for token, status in ((None, 403), ("2|guessed", 403), (own, 200)):
+        sent = {
+            "data": {"folder": "finance", "name": "forged", "_xsrf": token},
+            "files": {"notebook": ("x.ipynb", notebook("1"))},
+        }
+        assert analyst.person.post("/hub/publish/check", **sent).status_code == status, token
 
 
 def test_a_right_is_asked_for_each_time(hub: Hub, analyst: Desk, admin: Desk) -> None:

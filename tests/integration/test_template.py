@@ -137,13 +137,6 @@ def test_only_the_front_of_a_server_knows_its_token(hub: Hub) -> None:
         assert token.encode() not in memory_of(process.pid)
 
 
-def test_a_notebook_that_comes_later_draws_with_matplotlib(hub: Hub) -> None:
-    draws = code("import matplotlib.pyplot as plt\nplt.plot([1, 2])\nplt.show()")
-    write_notebook(hub.notebooks / "user" / "later.ipynb", markdown("# Later"), draws)
-    page = opened(hub, MEMBER).get(f"/user/{MEMBER}/dashboards/user/later")
-    assert (page.status_code, "data:image/png" in page.text) == (200, True)
-
-
 def test_the_template_has_no_thread_and_no_more_open_files_than_it_needs(hub: Hub) -> None:
     parent, before = template(hub), template(hub).num_fds()
     told_by(hub, MEMBER)

@@ -106,8 +106,6 @@ def test_what_is_opened_is_counted_and_measured_once(
         {"opening": "k", "seconds": True},
         {"opening": "k"},
         {"opening": "k", "failed": "yes"},
-        {"opening": "k", "failed": True, "reference": "<b>1a2b</b>"},
-        {"opening": "k", "failed": True, "reference": 7},
         {"opening": "", "seconds": 1},
         {"opening": 7, "seconds": 1},
         {"opening": "k" * 65, "seconds": 1},
@@ -120,6 +118,48 @@ def test_what_is_opened_is_counted_and_measured_once(
 def test_a_measure_that_makes_no_sense_is_refused(body: Any, member: Server) -> None:
     assert member.tell("audit/opened", {**OPENED, "opening": "k"}) in {204, 429}
     assert member.tell("usage/measured", body) == 400
+
+
+FAILED = {**OPENED, "reference": "1a2b3c4d", "cause": "killed"}
+
+
+def failures(person: Person, reference: str) -> Any:
+    found = {"params": {"reference": reference}, "headers": person.xsrf | BROWSER}
+    return person.get("/hub/api/health-report", **found).json()["failures"]
+
+
+def test_a_failure_is_found_by_its_reference(people: dict[str, Person], member: Server) -> None:
+    assert member.tell("usage/failed", FAILED) == 204
+    assert member.tell("usage/failed", {**FAILED, "reference": "00000000", "cause": ""}) == 204
+    (found,) = failures(people[ADMIN], "1a2b3c4d")
+    assert found.pop("at")
+    assert found == {**FAILED, "user": MEMBER}
+
+
+@pytest.mark.parametrize(
+    ("body", "status"),
+    [
+        ({"group": "admin"}, 403),
+        ({"group": "nowhere"}, 403),
+        ({"group": ["user"]}, 400),
+        ({"dashboard": "../admin/x"}, 400),
+        ({"reference": "<b>1a2b</b>"}, 400),
+        ({"reference": "1a2b3c4d5"}, 400),
+        ({"reference": ""}, 400),
+        ({"reference": 7}, 400),
+        ({"cause": "what ann@acme.test has typed"}, 400),
+        ({"cause": ["killed"]}, 400),
+        ({"cause": None}, 400),
+    ],
+    ids=str,
+)
+def test_no_other_failure_is_taken(body: Any, status: int, member: Server) -> None:
+    assert member.tell("usage/failed", FAILED | body) == status
+
+
+def test_who_tells_of_failures_without_end_is_stopped(member: Server, analyst: Server) -> None:
+    wait_until(lambda: analyst.tell("usage/failed", FAILED) == 429, "the limit")
+    assert member.tell("usage/failed", FAILED) == 204
 
 
 def test_favourites_come_and_go(member: Server, analyst: Server) -> None:
@@ -157,11 +197,11 @@ def test_no_other_favourite_is_taken(body: Any, status: int, member: Server) -> 
 
 
 @pytest.mark.parametrize("name", [ADMIN, MEMBER])
-@pytest.mark.parametrize("path", ["measured", "favourite"])
+@pytest.mark.parametrize("path", ["measured", "failed", "favourite"])
 def test_only_a_persons_own_server_tells(
     path: str, name: str, hub: Hub, people: dict[str, Person]
 ) -> None:
-    body = {**OPENED, "favourite": True, "opening": "k", "seconds": 1}
+    body = {**FAILED, "favourite": True, "opening": "k", "seconds": 1}
     url, person = f"/hub/api/usage/{path}", people[name]
     assert person.post(url, json=body, headers=person.xsrf | BROWSER).status_code == 403
     assert requests.post(f"{hub.url}{url}", json=body, timeout=20).status_code == 403
@@ -207,4 +247,6 @@ def test_what_is_kept_of_somebody_goes_with_them(
     said = hub.atrium("users", "forget", MEMBER).stdout
     assert "rows of atrium_openings" in said
     assert "1 rows of atrium_favourites" in said
+    assert "rows of atrium_failures" in said
+    assert not any(one["user"] == MEMBER for one in failures(people[ADMIN], ""))
     assert usage(people[ADMIN], user=MEMBER).json()["rows"] == []

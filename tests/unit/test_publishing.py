@@ -49,7 +49,8 @@ async def publish(
     publishing: Publishing, content: bytes, replaces: bytes | None, **more: str
 ) -> str:
     given: dict[str, Any] = {"by": ADA, "note": ""} | more
-    return await publishing.publish(COSTS, content, replaces=content_id(replaces), **given)
+    written = await publishing.publish(COSTS, content, replaces=content_id(replaces), **given)
+    return written.version
 
 
 async def history(publishing: Publishing) -> list[tuple[str, str, str]]:
@@ -69,12 +70,12 @@ async def test_each_version_is_kept_and_comes_back(publishing: Publishing, noteb
     assert content_of(notebooks) == ONE
     shown = await publishing.shown(COSTS)
     assert shown.version is not None
-    assert shown.version.id == back
+    assert shown.version.id == back.version
     assert shown.version.action == "rolled back"
     await publishing.remove(COSTS, replaces=content_id(ONE), by=ADA)
     assert content_of(notebooks) is None
     assert (await publishing.content(COSTS, first))[1] == ONE
-    await publishing.roll_back(COSTS, back, replaces=NONE, by=ADA)
+    await publishing.roll_back(COSTS, back.version, replaces=NONE, by=ADA)
     assert content_of(notebooks) == ONE
     mode = (notebooks / "finance" / "costs.ipynb").stat().st_mode & 0o777
     assert (mode, (notebooks / ".versions.git").stat().st_mode & 0o777) == (0o644, 0o700)

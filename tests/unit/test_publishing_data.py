@@ -77,7 +77,7 @@ async def publish(
     """Publish over what is there."""
     present = (await publishing.shown(place)).present
     given: dict[str, Any] = {"by": ADA, "note": "", "replaces": present, "data": data} | more
-    return await publishing.publish(place, content, **given)
+    return (await publishing.publish(place, content, **given)).version
 
 
 async def kinds(publishing: Publishing, data: dict[str, bytes]) -> dict[str, str]:
@@ -152,7 +152,8 @@ async def test_data_belongs_to_its_version_and_comes_back_with_it(
     assert subprocess.run([*git, "show", path], capture_output=True).stdout == b"{}"
     assert subprocess.run([*git, "fsck", "--strict"], capture_output=True).returncode == 0
 
-    await publishing.roll_back(COSTS, first, replaces=shown.present, by=ADA)
+    back = await publishing.roll_back(COSTS, first, replaces=shown.present, by=ADA)
+    assert back.files == ("a.csv", "b.csv")  # the one as it was, the other gone
     assert what_is_in(folder) == {"costs.ipynb": ONE} | early
     present = (await publishing.shown(COSTS)).present
     await publishing.roll_back(COSTS, plain, replaces=present, by=ADA)
@@ -160,7 +161,8 @@ async def test_data_belongs_to_its_version_and_comes_back_with_it(
     present = (await publishing.shown(COSTS)).present
     await publishing.roll_back(COSTS, first, replaces=present, by=ADA)
     present = (await publishing.shown(COSTS)).present
-    await publishing.remove(COSTS, replaces=present, by=ADA)
+    gone = await publishing.remove(COSTS, replaces=present, by=ADA)
+    assert gone.files == ("a.csv", "lookup/r.json")
     assert os.listdir(folder) == []
     await publishing.roll_back(COSTS, first, replaces=NONE, by=ADA)
     assert what_is_in(folder) == {"costs.ipynb": ONE} | early
