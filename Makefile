@@ -22,7 +22,7 @@ OWN := $(if $(wildcard packages.txt),$(call stamp,own-packages,packages.txt requ
 PROXY := $(call stamp,proxy,package-lock.json requirements-node.txt .ci/setup)
 # Several processes, each with all tests that share a hub: some always wait for something.
 # Browsers are busy enough for two.
-AT_ONCE := $(BIN)/pytest --dist loadgroup --no-loadscope-reorder
+AT_ONCE := $(BIN)/pytest --dist loadfile --no-loadscope-reorder
 TEST_NODE := $(call stamp,test-node,tests/node/package-lock.json .ci/setup)
 
 .PHONY: help hub test test-fast test-all benchmark benchmark-access lint types install lock clean

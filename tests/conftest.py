@@ -7,8 +7,8 @@ Fixtures: `hub` (one real hub a module), `start_hub` (further hubs, with setting
 
 A test that uses a hub or a browser carries the marker `hub` or `browser` by itself, and so do all
 in the folder `integration`. The tests of a file run in one process, and those of all files that
-share hubs, by `start_shared`, in one too. Tests in a browser come last: Playwright's loop runs on
-in their thread, where no other loop can run then.
+share hubs in one too, see `SHARE_HUBS`. Tests in a browser come last: Playwright's loop runs on in
+their thread, where no other loop can run then.
 """
 
 from __future__ import annotations
@@ -22,6 +22,8 @@ import pytest
 from jupyterhub import orm
 from playwright.sync_api import Browser, sync_playwright
 from sqlalchemy.orm import Session
+from xdist.remote import Producer
+from xdist.scheduler import LoadFileScheduling, LoadScopeScheduling
 
 from tests import hub as real_hub
 from tests.browser.visitor import NewVisitor, Visitor
@@ -40,6 +42,15 @@ CHROMIUM_OPTIONS = (
 )
 INTEGRATION = Path(__file__).parent / "integration"
 LONG = ("hub", "long")
+#: Files of a folder that share hubs, by `start_shared`.
+SHARE_HUBS = {
+    "attacks": {
+        *("access_report", "asking", "asking_unguarded", "audit_trail", "back_channel"),
+        *("claims_flood", "guards_out", "least_privilege", "links", "names", "paths"),
+        *("rate_limits", "revocation", "scripts", "sign_in_forgery", "sockets"),
+    },
+    "integration": {"groups", "sign_in", "server_cookie", "sign_out"},
+}
 SCREENSHOTS = Path(__file__).parents[1] / "test-results"
 _PASSED = pytest.StashKey[bool]()
 
@@ -52,14 +63,30 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker("hub")
         if "chromium" in fixtures:
             item.add_marker("browser")
-        together = "shared" if "start_shared" in fixtures else item.path.stem
-        item.add_marker(pytest.mark.xdist_group(f"{item.path.parent.name}-{together}"))
     items.sort(
         key=lambda item: (
             item.get_closest_marker("browser") is not None,
             not any(map(item.get_closest_marker, LONG)),  # begins first
         )
     )
+
+
+class Together(LoadFileScheduling):
+    """Gives a process whole files, and all that share hubs with them.
+
+    The markers that pytest-xdist has for this do nothing with pytest 9.2.
+    """
+
+    def _split_scope(self, nodeid: str) -> str:
+        file = Path(super()._split_scope(nodeid))
+        folder = file.parent.name
+        return (
+            folder if file.stem.removeprefix("test_") in SHARE_HUBS.get(folder, ()) else str(file)
+        )
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> LoadScopeScheduling | None:
+    return Together(config, log) if config.getoption("dist") == "loadfile" else None
 
 
 @pytest.hookimpl(wrapper=True)

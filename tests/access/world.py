@@ -263,7 +263,7 @@ class Server:
         blocks: it answers nothing.
     """
 
-    name, pending, ready, active = "", None, True, True
+    name, pending, ready, active, _spawn_future = "", None, True, True, None
 
     def __init__(self, owner: str, notebooks: Path, groups: frozenset[str], number: int) -> None:
         self.notebooks, self.groups, self.blocks = str(notebooks), groups, False

@@ -29,7 +29,7 @@ class FakeServer:
     def __init__(self, token: str) -> None:
         self.api_token, self._log_name = token, "a server"
         self.ready = self.active = True
-        self.pending = None
+        self.pending = self._spawn_future = None
         self.answers = asyncio.Event()
         self.told = False
 
