@@ -61,6 +61,7 @@ def main(descriptor: int, pid: int) -> NoReturn:
     """
     hide_memory()
     stay_single_threaded()
+    signal.signal(signal.SIGINT, signal.SIG_DFL)  # else it would look like an import that failed
     channel = socket.socket(fileno=descriptor)
     channel.set_inheritable(False)
     try:

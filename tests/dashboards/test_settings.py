@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -8,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from dashboards.settings import SettingsError, settings_from
+from tests.hub import wait_until
 
 
 @pytest.fixture
@@ -54,3 +56,13 @@ def test_a_start_by_hand_ends_with_a_sentence() -> None:
     assert done.returncode == 1
     assert "JUPYTERHUB_SERVICE_URL is not set" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_it_can_be_ended_while_it_starts() -> None:
+    with subprocess.Popen(
+        [sys.executable, "-m", "dashboards"], stderr=subprocess.DEVNULL
+    ) as server:
+        maps = Path(f"/proc/{server.pid}/maps")
+        wait_until(lambda: "/numpy/" in maps.read_text(), "what dashboards need")
+        server.send_signal(signal.SIGINT)
+        assert server.wait(20) == -signal.SIGINT
