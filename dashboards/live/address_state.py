@@ -40,10 +40,6 @@ GO = "atrium-go"
 """What the page says by this name when somebody goes back or forward: all that the address asks for
 now. Under the same name it is told what could not be taken over, once the rest has been."""
 
-_TOLD = 5
-"""Of what could not be taken over, so many are told."""
-
-
 @dataclass(frozen=True, kw_only=True)
 class Followed:
     """A widget with its name in the address, and how its value is written there.
@@ -145,8 +141,7 @@ def follow(
     """Set the widgets of a document as its address says, and let the address follow them.
 
     Called when the notebook has run, before its page is made. `known`: made by `named`. Returns the
-    names in the address that could not be taken over, with their values: `kind=foo`; the first few
-    of them.
+    names in the address that could not be taken over, with their values: `kind=foo`.
     """
     _others(doc, known)
     ignored = _take_over(_now[doc], _asked(_texts_in(arguments)))
@@ -166,7 +161,7 @@ def _take_over(followed: Mapping[str, Followed], asked: Mapping[str, Texts]) -> 
         except (KeyError, ValueError):
             ignored += [f"{name}={text}"[:80] for text in texts[:1]]
             _make_usual(followed.get(name))
-    return ignored[:_TOLD]
+    return ignored
 
 
 def _make_usual(one: Followed | None) -> None:

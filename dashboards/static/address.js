@@ -8,6 +8,21 @@
   const docs = [];
   let waiting, held = false, acted = false, returning = false, isLost = false;
   let shown = location.search;
+  let ignored; // "kind=foo", as the note says
+
+  function is_ignored(name) {
+    ignored ??= JSON.parse(document.getElementById("ignored")?.dataset.ignored ?? "[]");
+    return ignored.some((asked) => asked.startsWith(`${name}=`));
+  }
+
+  // What of the address a link to others carries: the widgets' values, and nothing of those who count visits.
+  window.atriumShared = () => {
+    const shared = new URLSearchParams(location.search);
+    for (const name of new Set(shared.keys())) {
+      if (is_ignored(name) || /^(redirects|utm_\w+)$/.test(name)) shared.delete(name);
+    }
+    return shared.toString();
+  };
 
   // What a person has done is a step to go back to; what a dashboard does by itself is none.
   for (const kind of ["pointerdown", "keydown", "input", "change", "wheel"]) {
@@ -52,11 +67,12 @@
   }
 
   // The sentence stands in the page, as of the address that it was opened by.
-  function note(ignored) {
+  function note(asked_in_vain) {
+    ignored = asked_in_vain;
     const words = document.getElementById("ignored");
     if (!words) return; // a page of the notebook's own
     words.hidden = ignored.length === 0;
-    const codes = ignored.map((asked) => Object.assign(document.createElement("code"), { textContent: asked }));
+    const codes = ignored.slice(0, 5).map((asked) => Object.assign(document.createElement("code"), { textContent: asked }));
     words.querySelector("span").replaceChildren(...codes.flatMap((code, n) => (n ? [", ", code] : [code])));
   }
 
@@ -64,6 +80,7 @@
     docs.push(doc);
     doc.on_message("atrium-address", ({ name, values }) => {
       changed.set(name, values);
+      if (is_ignored(name)) ignored = ignored.filter((asked) => !asked.startsWith(`${name}=`));
       write_when_at_rest();
     });
     doc.on_message(GO, ({ ignored }) => {

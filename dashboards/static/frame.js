@@ -50,7 +50,7 @@
   function link() {
     document.dispatchEvent(new Event("atrium-write"));
     const shared = new URL(`${told.hub}user-redirect/dashboards/${told.path}`, location.href);
-    shared.search = location.search;
+    shared.search = window.atriumShared();
     return shared.href;
   }
 

@@ -102,6 +102,10 @@ def test_a_link_is_shared_that_names_nobody(open_dashboard: OpenDashboard, hub: 
     page.get_by_role("button", name="Share").click()
     expect(page.get_by_text("copy the link by hand")).to_be_visible()
     assert page.evaluate("getSelection().toString()") == link
+    page.goto(f"{link}&utm_source=mail&colour=red&{'&'.join(f'x{n}=1' for n in range(9))}")
+    expect(page.locator("#ignored")).to_contain_text("colour=red")
+    page.get_by_role("button", name="Share").click()
+    assert page.get_by_label("Link").input_value() == link
     page.goto(link)
     expect(page.get_by_text("rolling average of 31 days")).to_be_visible()
 

@@ -194,7 +194,7 @@ def test_widgets_of_one_name_are_counted_and_of_an_endless_address_nothing_is_ta
     endless = {"how-many-2": [b"2"], **{name: [b"y" * LONGEST] for name in "abcdefg"}}
     assert [said[:20] for said in follow(doc, endless)] == [
         "how-many-2=2",
-        *(f"{name}={'y' * 18}" for name in "abcd"),
+        *(f"{name}={'y' * 18}" for name in "abcdefg"),
     ]
     assert (first.value, second.value) == ("1", "1")
     assert follow(doc, {"how-many-2": [b"2"], "utm_source": [b"mail"]}) == []
