@@ -40,6 +40,7 @@ GO = "atrium-go"
 """What the page says by this name when somebody goes back or forward: all that the address asks for
 now. Under the same name it is told what could not be taken over, once the rest has been."""
 
+
 @dataclass(frozen=True, kw_only=True)
 class Followed:
     """A widget with its name in the address, and how its value is written there.

@@ -87,14 +87,17 @@ def tables_of(doc: Document) -> list[Table]:
 
 
 def as_csv(frame: pd.DataFrame) -> str:
-    """A table for a spreadsheet, in which no cell is a formula (OWASP, "CSV Injection")."""
+    """A table for a spreadsheet, in which no cell is a formula (OWASP, "CSV Injection").
+
+    All but numbers is in quotes: nothing in it parts cells, by whichever sign.
+    """
     frame = frame.copy(deep=False)
     frame.columns = [_harmless(_name(column)) for column in frame.columns]
     for place, kind in enumerate(frame.dtypes):
         column = frame.iloc[:, place]
         if not (pd.api.types.is_numeric_dtype(kind) or pd.api.types.is_datetime64_any_dtype(kind)):
             frame.isetitem(place, column.astype(object).map(_harmless, na_action="ignore"))
-    return frame.to_csv(index=False, lineterminator="\r\n", quoting=csv.QUOTE_ALL)
+    return frame.to_csv(index=False, lineterminator="\r\n", quoting=csv.QUOTE_NONNUMERIC)
 
 
 def _harmless(cell: Any) -> Any:
