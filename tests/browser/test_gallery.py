@@ -263,6 +263,8 @@ def test_it_fits_a_telephone(
     assert small == []
     with page.expect_response("**/favourite"):
         star(favourites(page), "Café über alles").click()
+    page.get_by_role("button", name="Light" if dark else "Dark").click()
+    assert page.evaluate("document.documentElement.dataset.theme") == ("light" if dark else "dark")
     box(page).fill("nobody's words")
     expect(page.get_by_role("button", name="Clear the search")).to_be_in_viewport()
 
