@@ -4,7 +4,7 @@
 (() => {
   const { hub, prefix, dashboard } = document.currentScript.dataset;
   const codes = new Map([[4401, "signed-out"], [4403, "taken"]]);
-  const FIRST = 1500, LONGEST = 60000, ASLEEP = 60000; // milliseconds
+  const FIRST = 1500, LONGEST = 60000, ASLEEP = 60000, UNHEARD = 8000, PATIENCE = 10000; // milliseconds
 
   // Whoever signs out in this very page is on the way to another one already.
   let leaving = false;
@@ -44,6 +44,9 @@
     again();
   }
 
+  const asked = () =>
+    fetch(`${prefix}alive`, { redirect: "manual", cache: "no-store", signal: AbortSignal.timeout(PATIENCE) });
+
   let wait = 0, timer, isAsking = false;
   // A server that did not answer the hub was ended without a word; then its address is the hub's.
   async function ask() {
@@ -51,7 +54,7 @@
     if (isAsking) return;
     isAsking = true;
     try {
-      const { status } = await fetch(`${prefix}alive`, { redirect: "manual", cache: "no-store" });
+      const { status } = await asked();
       if (status === 204) {
         wait = 0;
         return document.dispatchEvent(new Event("atrium-reachable"));
@@ -74,21 +77,41 @@
     ask();
   }
   // A WebSocket does not notice that the network is away, and what is typed then goes nowhere.
-  window.addEventListener("offline", () => {
+  function lost() {
     if (!dashboard || leaving) return;
     document.dispatchEvent(new Event("atrium-unconnected"));
     if (wait !== 0) return;
     wait = FIRST;
     timer = setTimeout(ask, FIRST);
-  });
+  }
+  window.addEventListener("offline", lost);
   window.addEventListener("online", look);
   document.addEventListener("visibilitychange", () => { if (!document.hidden) look(); });
   document.addEventListener("atrium-look", () => { wait ||= FIRST; look(); });
 
+  // Nor that nothing comes through any more. A dashboard that computes is silent too; but its server answers.
+  async function doubt() {
+    if (wait === 0) await asked().catch(lost);
+  }
+
   const Plain = window.WebSocket;
   window.WebSocket = class extends Plain {
+    #unheard;
+
+    send(data) {
+      super.send(data);
+      this.#unheard ??= setTimeout(doubt, UNHEARD);
+    }
+
+    #heard() {
+      clearTimeout(this.#unheard);
+      this.#unheard = undefined;
+    }
+
     constructor(...given) {
       super(...given);
+      this.addEventListener("message", () => this.#heard());
+      this.addEventListener("close", () => this.#heard());
       this.addEventListener("close", ({ code }) => {
         if (codes.has(code)) close(codes.get(code));
         else if (code === 4410) document.dispatchEvent(new Event("atrium-ended"));

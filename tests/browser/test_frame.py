@@ -374,6 +374,42 @@ def test_a_network_that_is_away_is_said_though_no_connection_has_ended(
     expect(page.get_by_text("said hello again 4")).to_be_visible()
 
 
+def test_a_server_that_is_silent_is_said_though_its_connection_stands(
+    held: tuple[Page, list[WebSocketRoute]], hub: Hub
+) -> None:
+    page, _ = held
+    page.evaluate("window.isTheSame = true")
+    front = hub.front_of(MEMBER)
+    front.suspend()
+    try:
+        page.get_by_label("Said").fill("hello again")
+        page.get_by_label("Said").press("Tab")
+        expect(page.get_by_role("alert")).to_contain_text("Connection lost", timeout=40_000)
+    finally:
+        front.resume()
+    page.wait_for_function(f"!window.isTheSame && {READY}")
+    expect(page.get_by_text("said hello again 4")).to_be_visible()
+
+
+def test_a_dashboard_that_computes_for_long_is_not_taken_for_lost(
+    held: tuple[Page, list[WebSocketRoute]], hub: Hub
+) -> None:
+    page, _ = held
+    sessions = hub.sessions_of(MEMBER)
+    for session in sessions:
+        session.suspend()
+    try:
+        with page.expect_response("**/alive", timeout=40_000) as asked:
+            page.get_by_label("Said").fill("hello again")
+            page.get_by_label("Said").press("Tab")
+        assert asked.value.status == 204
+        expect(page.get_by_role("alert")).to_have_count(0)
+    finally:
+        for session in sessions:
+            session.resume()
+    expect(page.get_by_text("said hello again 4")).to_be_visible()
+
+
 def test_a_script_that_does_not_come_while_the_network_is_away_takes_no_page_away(
     held: tuple[Page, list[WebSocketRoute]],
 ) -> None:
