@@ -46,7 +46,7 @@ LONG = ("hub", "long")
 SHARE_HUBS = {
     "attacks": {
         *("access_report", "asking", "asking_unguarded", "audit_trail", "back_channel"),
-        *("claims_flood", "guards_out", "least_privilege", "links", "names", "paths"),
+        *("claims_flood", "guards_out", "links", "names", "paths"),
         *("rate_limits", "revocation", "scripts", "sign_in_forgery", "sockets"),
     },
     "integration": {"groups", "sign_in", "server_cookie", "sign_out"},

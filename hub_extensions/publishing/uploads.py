@@ -20,6 +20,12 @@ LARGEST_BODY: Final = LARGEST_SENT + 16 * 1024
 class TakesFile(BaseHandler):
     """Stands before the class that says in its `prepare` who may come."""
 
+    def set_default_headers(self) -> None:
+        """The proxy is to send nothing more by this connection: Tornado closes it when it has not
+        read all of a body, and what came next would be lost."""
+        super().set_default_headers()
+        self.set_header("Connection", "close")
+
     async def prepare(self) -> None:
         """Refuse by what the headers say. Raises web.HTTPError: 413, it is too long."""
         self._parts: list[bytes] = []

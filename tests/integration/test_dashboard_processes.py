@@ -186,7 +186,7 @@ def test_one_that_is_killed_is_told_so_and_goes_alone(hub: Hub, member: Person) 
     assert closed_with(socket) == ENDED
     assert answers(other)
     assert answers(member.watch("user", "plain"))
-    assert "user/plain: Its process was killed" in hub.log_text()
+    assert re.search(r"user/plain failed, reference \w+: Its process was killed", hub.log_text())
 
 
 def test_one_that_is_killed_as_it_opens_has_a_page(hub: Hub, member: Person) -> None:
