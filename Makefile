@@ -35,7 +35,7 @@ help: ## This list.
 hub: $(PACKAGES) $(OWN) $(PROJECT) $(PROXY) ## Set up what is missing, then start the hub. Ctrl-C stops it.
 	@PATH="$(CURDIR)/$(BIN):$$PATH" exec $(BIN)/jupyterhub -f jupyterhub_config.py
 
-test: $(PACKAGES) $(PROJECT) $(PROXY) $(TEST_NODE) lint ## Set up what is missing, then all checks and tests.
+test: $(PACKAGES) $(PROJECT) $(PROXY) $(TEST_NODE) lint ## Set up what is missing, then the checks, and the tests of what people do each day.
 	@chrome="$$(.ci/setup chromium)" || exit 1; \
 	.ci/setup beside '$(MAKE) types' $(AT_ONCE) -n 3 -m 'not slow and not browser' || exit 1; \
 	if [ -n "$$chrome" ]; then CHROME="$$chrome" $(AT_ONCE) -n 2 -m 'browser and not slow'; \
@@ -45,7 +45,7 @@ test-fast: lint $(PROJECT) ## Checks and unit tests, within a minute: no hub, no
 	@.ci/setup beside '$(MAKE) types' $(AT_ONCE) -n 2 \
 	  -m 'not hub and not browser and not long and not slow' --ignore tests/browser --ignore tests/integration
 
-test-all: test ## The same as test, then the slow tests.
+test-all: test ## The same as test, then the tests that take long.
 	@$(AT_ONCE) -n 3 -m 'slow and not browser'
 	@CHROME="$$(.ci/setup chromium)" $(AT_ONCE) -n 2 -m 'slow and browser'
 
