@@ -49,7 +49,7 @@ def test_who_comes_while_the_hub_starts_is_asked_to_wait(start_hub: StartHub) ->
 
 
 def test_a_server_tells_its_version_and_nothing_else_to_a_stranger(hub: Hub) -> None:
-    Person(hub).sign_in("member@acme.test", "/user/member@acme.test/")
+    Person.signed_in(hub, "member@acme.test").open_dashboards()
     answer = requests.get(f"{hub.url}/user/member@acme.test/api", timeout=5)
     assert answer.json() == {"version": jupyterhub.__version__}
     assert "Single-user server has no version" not in hub.log_text()
