@@ -5,8 +5,9 @@ Imports Panel: only `dashboards.live.session_process` may import this module.
 
 from __future__ import annotations
 
+import json
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import panel
 from bokeh.core.json_encoder import serialize_json
@@ -17,6 +18,7 @@ from bokeh.resources import Resources as BokehResources
 from bokeh.server.session import ServerSession
 from bokeh.server.views.static_handler import StaticHandler
 from jinja2 import Template
+from markupsafe import escape
 from panel.io.resources import Resources
 from panel.io.server import server_html_page_for_session
 from panel.io.state import set_curdoc
@@ -69,9 +71,14 @@ def dashboard_page(
     return f'<script type="application/json" id="first-state">{state}</script>\n{page}'
 
 
-def own_page(session: ServerSession, resources: Resources, files: str) -> str:
-    """The page of a notebook that brings a page template. `files`: as for `dashboard_page`."""
-    return _page_of(session, resources, files, None, {})
+def own_page(
+    session: ServerSession, resources: Resources, files: str, ignored: Sequence[str]
+) -> str:
+    """The page of a notebook that brings a page template. `files`: as for `dashboard_page`.
+    `ignored`: what its address asked for in vain, for static/address.js."""
+    page = _page_of(session, resources, files, None, {})
+    told = f'<template data-ignored="{escape(json.dumps(ignored))}"></template>'
+    return page.replace("</body>", f"{told}</body>", 1)
 
 
 def _page_of(

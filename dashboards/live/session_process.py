@@ -197,7 +197,7 @@ class OpenDashboard:
         makes_own_page = document.template is not FILE and not failure
         page = ""
         if makes_own_page:
-            page = own_page(session, resources, files)
+            page = own_page(session, resources, files, notebook.ignored)
         elif not failure:
             page = dashboard_page(session, resources, files, {"ignored": notebook.ignored})
             self._is_first_state = True

@@ -145,7 +145,7 @@ def _made_page(session: ServerSession) -> Failure | None:
         if session.document.template is FILE:
             dashboard_page(session, resources, "/", {"ignored": ()})
         else:
-            own_page(session, resources, "/")
+            own_page(session, resources, "/", [])
     except Exception as error:
         return noted("The page", error)
     return None

@@ -11,7 +11,7 @@
   let ignored; // "kind=foo", as the note says
 
   function is_ignored(name) {
-    ignored ??= JSON.parse(document.getElementById("ignored")?.dataset.ignored ?? "[]");
+    ignored ??= JSON.parse(document.querySelector("[data-ignored]")?.dataset.ignored ?? "[]");
     return ignored.some((asked) => asked.startsWith(`${name}=`));
   }
 

@@ -91,7 +91,9 @@
 
   // Nor that nothing comes through any more. A dashboard that computes is silent too; but its server answers.
   async function doubt() {
-    if (wait === 0) await asked().catch(lost);
+    if (wait !== 0) return;
+    const is_there = await asked().then(({ status }) => status === 204, () => false);
+    if (!is_there) lost();
   }
 
   const Plain = window.WebSocket;
@@ -100,11 +102,11 @@
 
     send(data) {
       super.send(data);
-      this.#unheard ??= setTimeout(doubt, UNHEARD);
+      this.#unheard ??= setInterval(doubt, UNHEARD);
     }
 
     #heard() {
-      clearTimeout(this.#unheard);
+      clearInterval(this.#unheard);
       this.#unheard = undefined;
     }
 

@@ -61,6 +61,7 @@ def open_dashboard(new_visitor: NewVisitor, hub: Hub) -> OpenDashboard:
     """Signs somebody in and opens a dashboard, whose frame is ready."""
 
     def opened(name: str, person: str = MEMBER, **options: object) -> Page:
+        hub.forget_mails()  # of those before
         visitor: Visitor = new_visitor(hub, **options)
         visitor.context.grant_permissions(["clipboard-read", "clipboard-write"])
         page = visitor.sign_in(person, f"/user/{person}/dashboards/{name}")
@@ -208,6 +209,10 @@ def test_it_stands_above_a_page_of_the_notebooks_own(
     assert 'title="All dashboards" target="_blank"' in embedded
     assert "data-sign-out" in page.request.get(page.url).text()
     assert "data-sign-out" not in embedded
+    page.goto(f"{page.url}?colour=red&utm_source=mail")
+    page.wait_for_function(READY)
+    page.get_by_role("button", name="Share").click()
+    assert page.get_by_label("Link").input_value().endswith("/vanillatemplate")
     for name in TEMPLATES:
         page.goto(f"{hub.url}/user/{MEMBER}/dashboards/user/{name}")
         page.wait_for_function(READY)
