@@ -110,7 +110,7 @@ def test_search_finds_every_word_wherever_it_stands(gallery: Page, visitor: Visi
     expect(gallery.get_by_role("heading", name="Everybody")).to_be_hidden()
     expect(gallery).to_have_url(re.compile(r"\?all&q=finance\+13$"))
     gallery.get_by_role("link", name="Report 13").click()
-    expect(gallery.get_by_role("heading", name="Report 13")).to_be_visible()
+    expect(gallery.get_by_role("heading", name="Report 13").first).to_be_visible()
     gallery.go_back()
     expect(box(gallery)).to_have_value("finance 13")
     assert titles(gallery) == ["Report 13"]
@@ -172,7 +172,7 @@ def test_the_keyboard_is_enough(gallery: Page) -> None:
     press("/")
     gallery.keyboard.type("report 12")
     press("Enter")
-    expect(gallery.get_by_role("heading", name="Report 12")).to_be_visible()
+    expect(gallery.get_by_role("heading", name="Report 12").first).to_be_visible()
 
 
 def test_a_favourite_stands_above_the_folders_and_stays(gallery: Page, visitor: Visitor) -> None:
@@ -194,7 +194,7 @@ def test_a_favourite_stands_above_the_folders_and_stays(gallery: Page, visitor: 
     tab = visitor.open_tab(gallery.url)
     expect(favourites(tab).locator("h3")).to_have_text(["Report 21"])
     favourites(tab).get_by_role("link", name="Report 21").click()
-    expect(tab.get_by_role("heading", name="Report 21")).to_be_visible()
+    expect(tab.get_by_role("heading", name="Report 21").first).to_be_visible()
     tab.go_back()
     recent = tab.get_by_role("region", name="Recently opened")
     expect(recent.get_by_role("link", name="Report 21")).to_be_visible()
