@@ -32,6 +32,18 @@ pn.Column(
     most, said, secret, wait, pn.bind("said {} {}".format, said, most), pn.Spacer(height=2000)
 ).servable()
 """
+#: Tables that scroll in a box: by its height, by its greatest height, and by a column round it.
+ROWS = """
+import pandas as pd
+import panel as pn
+pn.extension()
+rows = pd.DataFrame({"row": range(100)})
+pn.Column(
+    pn.pane.DataFrame(rows, height=200, css_classes=["rows-box"]),
+    pn.pane.DataFrame(rows, max_height=200, css_classes=["rows-box"]),
+    pn.Column(pn.pane.DataFrame(rows), height=200, scroll=True, css_classes=["rows-box"]),
+).servable()
+"""
 BARE = """
 import panel as pn
 pn.extension()
@@ -50,6 +62,7 @@ def hub(hub: Hub) -> Hub:
     for name, source in TEMPLATES.items():
         write_notebook(folder / f"{name}.ipynb", code(source))
     write_notebook(folder / "said.ipynb", code(SAID))
+    write_notebook(folder / "rows.ipynb", code(ROWS))
     write_notebook(folder / "bare.ipynb", code(BARE), atrium={"frame": False})
     framed = TEMPLATES["vanillatemplate"]
     write_notebook(folder / "bareown.ipynb", code(framed), atrium={"frame": False})
@@ -109,6 +122,16 @@ def test_a_link_is_shared_that_names_nobody(open_dashboard: OpenDashboard, hub: 
     assert page.get_by_label("Link").input_value() == link
     page.goto(link)
     expect(page.get_by_text("rolling average of 31 days")).to_be_visible()
+
+
+def test_what_scrolls_in_a_box_is_printed_whole(open_dashboard: OpenDashboard) -> None:
+    page = open_dashboard("user/rows")
+    boxes = page.locator(".rows-box")
+    expect(boxes).to_have_count(3)
+    heights = "(boxes) => boxes.map((one) => [one.clientHeight, one.scrollHeight])"
+    assert all(box == 200 < whole for box, whole in boxes.evaluate_all(heights))
+    page.emulate_media(media="print")
+    assert all(box == whole > 2000 for box, whole in boxes.evaluate_all(heights))
 
 
 def test_its_data_and_its_picture_are_downloaded(open_dashboard: OpenDashboard) -> None:
