@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from jupyterhub import orm
-from sqlalchemy import ForeignKey, Index, Unicode, delete, func, select, update
+from sqlalchemy import ForeignKey, Index, Unicode, delete, func, inspect, select, text, update
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from .. import grants
@@ -44,6 +44,11 @@ class Opening(orm.Base):
 def create_tables(db: Session) -> None:
     """Make the table of this module where it is missing."""
     Opening.__table__.create(db.get_bind(), checkfirst=True)
+    columns = inspect(db.connection()).get_columns(Opening.__tablename__)
+    if "reference" in {column["name"] for column in columns}:
+        # Of an earlier Atrium, and never empty there; `failures` has them now.
+        db.execute(text(f"ALTER TABLE {Opening.__tablename__} DROP COLUMN reference"))
+        db.commit()
 
 
 def add(db: Session, user: orm.User, group: str, dashboard: str, key: str = "") -> None:

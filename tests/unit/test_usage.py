@@ -6,7 +6,7 @@ from datetime import timedelta
 
 import pytest
 from jupyterhub import orm
-from sqlalchemy import select
+from sqlalchemy import inspect, select, text
 from sqlalchemy.orm import Session
 
 from hub_extensions import grants
@@ -42,6 +42,20 @@ def test_the_last_six_dashboards_each_once(db: Session, people: tuple[orm.User, 
         ("user", name) for name in ("d3", "d7", "d6", "d5", "d4", "d2")
     ]
     assert openings.recent_of(db, bob) == [("user", "bobs")]
+
+
+def test_the_table_of_an_earlier_atrium_goes_on(
+    db: Session, people: tuple[orm.User, orm.User]
+) -> None:
+    openings.add(db, people[0], "user", "before")
+    column = "reference VARCHAR(16) DEFAULT '' NOT NULL"
+    db.execute(text(f"ALTER TABLE atrium_openings ADD COLUMN {column}"))
+    db.commit()
+    for _ in range(2):
+        openings.create_tables(db)
+    columns = inspect(db.connection()).get_columns("atrium_openings")
+    assert "reference" not in {column["name"] for column in columns}
+    assert openings.recent_of(db, people[0]) == [("user", "before")]
 
 
 def test_an_opening_ends_once_and_by_its_owner(
