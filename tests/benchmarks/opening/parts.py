@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import shutil
 import statistics
-import tempfile
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator
@@ -28,7 +27,7 @@ from tests.benchmarks.opening.others import (
     serve_cdn,
     voila,
 )
-from tests.benchmarks.opening.static_file import write_static
+from tests.benchmarks.opening.static_file import static_file
 from tests.benchmarks.opening.timeline import timeline
 from tests.benchmarks.opening.visits import (
     FIRST,
@@ -66,12 +65,11 @@ def visits(size: Size) -> Iterator[Record]:
     found: dict[compared.Row, list[Any]] = defaultdict(list)
     unique: list[tuple[float, ...]] = []
     with (
-        tempfile.TemporaryDirectory(prefix="atrium-static-") as folder,
+        static_file(FIRST) as static,  # before the browser, whose loop then runs in this thread
         ours() as atrium,
         peer() as other,
         chromium() as browser,
     ):
-        static = write_static(Path(folder), FIRST)
         for number in range(size.pairs):
             pair = visit(browser, atrium), visit(browser, other)
             for row, name in _ONCE:

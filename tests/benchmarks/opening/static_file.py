@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Final
@@ -24,8 +27,17 @@ _PAGE: Final = """<!doctype html><html lang="en"><meta charset="utf-8"><title>{n
 """
 
 
-def write_static(folder: Path, name: str) -> Path:
-    """Write the file, with the scripts that our pages have in it too; returns its path."""
+@contextlib.contextmanager
+def static_file(name: str) -> Iterator[Path]:
+    """The file of a dashboard, while it is needed. No loop may run in the thread."""
+    with tempfile.TemporaryDirectory(prefix="atrium-static-") as folder:
+        path = Path(folder, f"{name}.html")
+        path.write_text(_page(name), "utf-8")
+        yield path
+
+
+def _page(name: str) -> str:
+    """The text of the file, with the scripts that our pages have in it too."""
     document = _document(name)
     documents, items = standalone_docs_json_and_render_items(document)
     rendered = [item.to_json() for item in items]
@@ -37,16 +49,13 @@ def write_static(folder: Path, name: str) -> Path:
     scripts = "".join(
         f"<script>{_inside(file.read_text('utf-8'))}</script>" for file in usual_files()
     )
-    path = folder / f"{name}.html"
-    page = _PAGE.format(
+    return _PAGE.format(
         name=name,
         scripts=scripts,
         places=places,
         documents=_inside(json.dumps(documents)),
         items=_inside(json.dumps(rendered)),
     )
-    path.write_text(page, "utf-8")
-    return path
 
 
 def _inside(script: str) -> str:
