@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -13,7 +14,8 @@ from .access.request_queue import open_requests
 from .claims import notebook_claims
 from .folders import ADMIN
 from .own_server import OwnServerHandler
-from .publishing.rights import publishes_anywhere
+from .publishing.rights import may_publish, publishes_anywhere
+from .thumbnails import thumbnails
 from .usage import favourites, openings
 
 
@@ -26,12 +28,15 @@ class ClaimsHandler(OwnServerHandler):
 
 async def known_of(authenticator: Any, user: User) -> dict[str, Any]:
     """Name, groups, tenant and allow-listed claims of somebody, which of their roles do not count
-    for how they signed in, what waits for them as a manager, what admins tell everybody, and which
-    dashboards they have as favourites and opened last, as `[group, dashboard]`. Never tokens.
+    for how they signed in, what waits for them as a manager, what admins tell everybody, which
+    dashboards they have as favourites and opened last, as `[group, dashboard]`, and which they
+    could mend do not run, as `[group, dashboard, sentence]`. Never tokens.
     """
     auth_state = await user.get_auth_state() or {}
     claims = auth_state.get(authenticator.user_auth_state_key) or {}
     groups = sorted(group.name for group in user.groups)
+    publishes = publishes_anywhere(groups, is_hub_admin=user.admin)
+    can_mend = partial(may_publish, groups, is_hub_admin=user.admin)
     return {
         "name": user.name,
         "groups": groups,
@@ -49,8 +54,8 @@ async def known_of(authenticator: Any, user: User) -> dict[str, Any]:
         "announcement": announcement.seen_by(user),
         "favourites": favourites.favourites_of(user.db, user.orm_user),
         "recent": openings.recent_of(user.db, user.orm_user),
-        "publishes": publishes_anywhere(groups, is_hub_admin=user.admin)
-        and not authenticator.publishing_obstacle,
+        "failing": thumbnails.failing(can_mend) if publishes else [],
+        "publishes": publishes and not authenticator.publishing_obstacle,
     }
 
 

@@ -5,7 +5,8 @@ every notebook of which there is no picture of its present version (`trial_runs`
 the lowest priority, and none while a server starts. Nobody waits for it. A picture is kept by the
 notebook's content in the place of its folder (`shared_places`), so those can read it who see the
 folder. How it went is remembered until the notebook changes; or a file beside it, but then it is
-tried again once a day at most.
+tried again once a day at most, as is one that failed. Those who could mend it are told of that on
+its card (`failing`).
 """
 
 from __future__ import annotations
@@ -15,8 +16,9 @@ import hashlib
 import json
 import os
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
+from itertools import islice
 from pathlib import Path
 from typing import Final
 
@@ -29,23 +31,26 @@ from .own_server import OwnServerHandler
 from .shared_data import files_of
 from .shared_places import places
 from .spawner import DashboardSpawner
-from .trial_runs import trial
+from .trial_runs import NO_ROOM, trial
 
 _DAY: Final = 24 * 3600.0
 _MOST_OF_FOLDER: Final = 500  # notebooks that have pictures
+_MOST_FAILING: Final = 50  # of which anybody is told
 
 
 @dataclass(frozen=True, kw_only=True)
 class Tried:
     """What has come of one version of a notebook: the files of its pictures, or none.
 
-    `beside`: names what was in the files beside it; `at`: when that was looked at last.
+    `beside`: names what was in the files beside it; `at`: when that was looked at last; `problem`:
+    a sentence, perhaps with words of the notebook's, why it does not run; "" for nothing.
     """
 
     version: Version | None
     beside: str
     at: float
     files: tuple[Path, ...] = ()
+    problem: str = ""
 
     @property
     def is_whole(self) -> bool:
@@ -67,6 +72,16 @@ class Thumbnails:
         self._want(spawner, self._due(spawner, group, [name]))
         if self._forgetting is None or self._forgetting.done():
             self._forgetting = asyncio.create_task(self._forget_gone())
+
+    def failing(self, can_mend: Callable[[str], bool]) -> list[tuple[str, str, str]]:
+        """Folder, name and problem of what did not run when it was tried last and is still as it
+        was, by name, up to `_MOST_FAILING`: in the folders of which the caller says so."""
+        found = (
+            (path.parent.name, path.stem, tried.problem)
+            for path, tried in sorted(self._tried.items())
+            if tried.problem and can_mend(path.parent.name) and tried.version == version_of(path)
+        )
+        return list(islice(found, _MOST_FAILING))
 
     def _want(self, spawner: DashboardSpawner, paths: Iterable[Path]) -> None:
         for path in paths:
@@ -114,17 +129,20 @@ class Thumbnails:
     async def _try(self, spawner: DashboardSpawner, path: Path) -> None:
         version, beside = version_of(path), await asyncio.to_thread(_beside, path.parent)
         tried, now = self._tried.get(path), time.monotonic()
-        if tried and tried.is_whole and (tried.version, tried.beside) == (version, beside):
+        is_known = tried and tried.is_whole and (tried.version, tried.beside) == (version, beside)
+        if tried and is_known and not tried.problem:
             self._tried[path] = replace(tried, at=now)
             return
         files = tried.files if tried else ()  # of before, until there are others
         self._tried[path] = Tried(version=version, beside=beside, at=now, files=files)
         try:
-            files = await _made(spawner, path)
+            files, problem = await _made(spawner, path)
         except web.HTTPError as error:
             app_log.warning("No picture of %s: %s", path, error)
         else:
-            self._tried[path] = Tried(version=version, beside=beside, at=now, files=files)
+            self._tried[path] = Tried(
+                version=version, beside=beside, at=now, files=files, problem=problem
+            )
             for file in set(tried.files if tried else ()).difference(files):
                 file.unlink(missing_ok=True)
 
@@ -154,20 +172,24 @@ def _beside(folder: Path) -> str:
     return hashlib.sha256(json.dumps(files_of(folder), default=str).encode()).hexdigest()
 
 
-async def _made(spawner: DashboardSpawner, path: Path) -> tuple[Path, ...]:
-    """Try a notebook and keep its pictures; returns their files. Raises OSError, web.HTTPError."""
+async def _made(spawner: DashboardSpawner, path: Path) -> tuple[tuple[Path, ...], str]:
+    """Try a notebook and keep its pictures; returns their files, and what kept it from running, ""
+    for nothing. Raises OSError, web.HTTPError."""
     notebook = await asyncio.to_thread(read_for_all, path, bool(spawner.ids))
     if notebook is None:
-        return ()
+        return (), ""
     found = await trial(spawner, path.parent.name, path.stem, notebook, for_card=True)
     if found.problem:
         what = found.error or "no error of its code"  # not the text: it may hold any value
         app_log.info("No picture of %s: %s, %s", path, found.cell or "no cell", what)
     digest = await asyncio.to_thread(digest_of, path.name, notebook)
-    return tuple(
+    files = tuple(
         _keep(spawner, path.parent, f"picture-{digest}-{scheme}.png", picture)
         for scheme, picture in found.pictures.items()
     )
+    # Without its viewer it need not run, and a machine without room is no fault of its own.
+    is_its_own = not found.needs_viewer and found.problem != NO_ROOM
+    return files, found.problem if is_its_own else ""
 
 
 def _keep(spawner: DashboardSpawner, folder: Path, name: str, picture: bytes) -> Path:

@@ -44,6 +44,8 @@ _LONGEST: Final = 200_000  # bytes of how it went
 _ALL: Final = _LONGEST + 3 * LARGEST
 _NO_WORD: Final = "It did not come to an end of which there is anything to tell."
 _NOT_TRIED: Final = "What only admins see is not tried: it asks the hub, which a trial may not."
+NO_ROOM: Final = "There is no room to try it just now."
+"""What `Trial.problem` says of the machine, not of the notebook."""
 _NOT_ANY_MORE: Final = "It was not tried: you may not publish to this folder any more."
 _LONGEST_TYPE: Final = 60
 _NICE: Final = 19
@@ -65,8 +67,7 @@ class Trial:
         needs_viewer: it asks who looks at it, also if it goes on when nobody does. It was tried
             as far as it came, and nothing of it is drawn.
         missing: the packages that it imports and that are not installed.
-        pictures: by colour scheme, `light` and `dark`, a PNG; none where it cannot be drawn, or was
-            not to be.
+        pictures: by colour scheme, `light` and `dark`, a PNG; none where it cannot be drawn.
     """
 
     problem: str = ""
@@ -128,7 +129,7 @@ async def trial(
         name: of the notebook, without its ending.
         notebook: the file itself.
         beside: data files by their paths below the folder, which are as if they were there too.
-        for_card: it is run for its pictures, which are drawn only then. Others go first.
+        for_card: nobody waits for it; others go first.
         still_may: asked when its turn has come, whether it is still to run.
 
     Raises:
@@ -148,7 +149,7 @@ async def trial(
             return Trial(problem=folder_secrets.SENTENCE)
         except OSError as error:
             app_log.error("%s/%s cannot be tried: %s", folder, name, error)
-            return Trial(problem="There is no room to try it just now.")
+            return Trial(problem=NO_ROOM)
 
 
 async def _run(
@@ -176,7 +177,6 @@ async def _run(
         "beside": [(path, len(content)) for path, content in beside.items()],
         "began": time.monotonic(),
         "nice": _NICE if for_card else 0,
-        "draws": for_card,
     }
     try:
         await process.run(

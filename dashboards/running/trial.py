@@ -50,14 +50,13 @@ _NOBODYS: Final = {"uri": "/", "protocol": "http", "host": "127.0.0.1", "headers
 _TOKEN: Final = {"headers": {}, "cookies": {}, "arguments": {}}
 
 
-def lines(path: Path, content: Content, began: float, draws: bool) -> Iterator[bytes]:
+def lines(path: Path, content: Content, began: float) -> Iterator[bytes]:
     """How it went; then its pictures, if there are any.
 
     Args:
         path: of the notebook, which need not be there.
         content: what is in it.
         began: when this began, by `time.monotonic`, which is one clock for all processes.
-        draws: whether pictures are wanted.
     """
     missing = missing_packages(content.cells, path.parent)
     left = _left_by_shared(content.cells, path)
@@ -74,7 +73,7 @@ def lines(path: Path, content: Content, began: float, draws: bool) -> Iterator[b
             missing=missing,
         )
         yield _line(asdict(outcome))
-        if draws and not outcome.problem and not outcome.needs_viewer:
+        if not outcome.problem and not outcome.needs_viewer:
             yield _line(_texts(miniature.pictures(session.document)))
 
 

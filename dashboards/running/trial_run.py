@@ -5,11 +5,11 @@ On standard input come a line of JSON, the order, the notebook as it is, and dat
 them need be in the folder yet. The order: `folder`, `name`; `size` of the notebook; `beside`, pairs
 of a data file's path below the folder and its size; `file`, an open descriptor that is all it can
 give back; `began`, when by `time.monotonic`; `seconds` that it may take; `secrets` of the folder;
-`limits`, pairs of resource and most; `nice`; `draws`, whether pictures are wanted.
+`limits`, pairs of resource and most; `nice`.
 
 The notebook runs in a child, and whatever it leaves running ends with it. The file then holds a
-line of JSON, how it went (`Outcome`); and a second one, if pictures of what it shows are wanted and
-can be drawn: by colour scheme, a PNG in base64. All of it may be the notebook's word.
+line of JSON, how it went (`Outcome`); and a second one, if what it shows can be drawn: pictures, by
+colour scheme, a PNG in base64. All of it may be the notebook's word.
 """
 
 from __future__ import annotations
@@ -143,7 +143,7 @@ def _run_in_child(order: dict[str, Any], notebook: bytes) -> NoReturn:
         # Panel, which the parent does without: it waits, and a small process does that best.
         importlib.import_module("dashboards.forks.warm").warm_up()
         trial = importlib.import_module("dashboards.running.trial")
-        for line in trial.lines(path, content, order["began"], order["draws"]):
+        for line in trial.lines(path, content, order["began"]):
             if os.getpid() == own:  # not what a cell has forked, and has let go on
                 os.write(order["file"], line)
     except BaseException as error:  # also what a notebook raises for nobody to catch

@@ -37,7 +37,8 @@ _MOST_TAGS = 20
 class Card:
     """A dashboard in the gallery. No `url`: it cannot be opened, `problem` says why.
 
-    `fresh` is how old it is, in words, and `moment` exactly.
+    `fresh` is how old it is, in words, and `moment` exactly. `failing`: why it did not run when it
+    was tried last, for those who could mend it.
     """
 
     group: str
@@ -52,6 +53,7 @@ class Card:
     fresh: str
     moment: str
     problem: str
+    failing: str
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -86,7 +88,9 @@ class GalleryHandler(PersonHandler):
         else:
             self.site.hub.telling.gallery_shown()
             # Beside what others ask: the first time each notebook is read, whole.
-            sections = await asyncio.to_thread(sections_of, found, settings, datetime.now(UTC))
+            failing = await self.site.hub.failing()
+            now = datetime.now(UTC)
+            sections = await asyncio.to_thread(sections_of, found, settings, now, failing)
             usage = await self.site.hub.usage()
             cards = {(card.group, card.name): card for one in sections for card in one.cards}
             self.finish(
@@ -114,16 +118,24 @@ class GalleryHandler(PersonHandler):
 
 
 def sections_of(
-    dashboards: Iterable[Dashboard], settings: Settings, now: datetime
+    dashboards: Iterable[Dashboard],
+    settings: Settings,
+    now: datetime,
+    failing: Mapping[tuple[str, str], str],
 ) -> tuple[Section, ...]:
-    """Cards by folder: everybody's first, the admins' last, the others by name between."""
+    """Cards by folder: everybody's first, the admins' last, the others by name between.
+
+    `failing`: as `hub.Hub.failing` has it.
+    """
     ordered = sorted(dashboards, key=lambda d: (_place(d.group), d.group))
     return tuple(
         Section(
             group=group,
             title=group_title(group),
             anchor=f"group-{number}",
-            cards=tuple(_card(dashboard, settings, now) for dashboard in members),
+            cards=tuple(
+                _card(one, settings, now, failing.get((one.group, one.name), "")) for one in members
+            ),
         )
         for number, (group, members) in enumerate(groupby(ordered, key=lambda d: d.group))
     )
@@ -188,7 +200,7 @@ def _place(group: str) -> int:
     return {"user": 0, ADMIN: 2}.get(group, 1)
 
 
-def _card(dashboard: Dashboard, settings: Settings, now: datetime) -> Card:
+def _card(dashboard: Dashboard, settings: Settings, now: datetime, failing: str) -> Card:
     fresh, moment = _fresh(dashboard, now.astimezone())
     return Card(
         group=dashboard.group,
@@ -203,6 +215,7 @@ def _card(dashboard: Dashboard, settings: Settings, now: datetime) -> Card:
         fresh=fresh,
         moment=moment,
         problem=dashboard.problem or "",
+        failing=failing,
     )
 
 

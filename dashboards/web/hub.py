@@ -180,6 +180,12 @@ class Hub:
             favourites=_dashboards(known["favourites"]), recent=_dashboards(known.get("recent"))
         )
 
+    async def failing(self) -> dict[tuple[str, str], str]:
+        """By group and name, why what the owner could mend did not run when it was tried last."""
+        told = (await self._known()).get("failing")
+        rows = told if isinstance(told, list) else []
+        return {(group, name): problem for group, name, problem in rows}
+
     async def publishes(self) -> bool:
         """Whether the owner may publish dashboards."""
         return (await self._known()).get("publishes") is True

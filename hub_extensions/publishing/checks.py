@@ -141,8 +141,9 @@ class Check:
 
     @property
     def size(self) -> int:
-        """Its bytes, data included."""
-        return len(self.notebook) + sum(map(len, self.data.values()))
+        """Its bytes, data and pictures included."""
+        pictures = self.trial.pictures if self.trial else {}
+        return len(self.notebook) + sum(map(len, (*self.data.values(), *pictures.values())))
 
     @property
     def is_running(self) -> bool:

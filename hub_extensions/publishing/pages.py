@@ -6,8 +6,9 @@ They do what the API does, for people: no script is needed but to wait, and to d
 from __future__ import annotations
 
 import asyncio
+import base64
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from functools import cached_property, partial
 from typing import Any, Final
 from urllib.parse import quote
@@ -88,6 +89,7 @@ class _Page(BaseHandler):
             problem=problem,
             conflict=conflict,
             note=note,
+            pictures=_addresses(check.trial.pictures) if check.trial else {},
         )
 
 
@@ -240,6 +242,14 @@ class VersionsPage(_Page):
             return None
         seconds = await asyncio.to_thread(budget.budget_in, shown.notebook or b"")
         return rows[0] | {"budget": seconds, "verdict": budget.verdict(rows[0]["seconds"], seconds)}
+
+
+def _addresses(pictures: Mapping[str, bytes]) -> dict[str, str]:
+    """PNGs as addresses that have the whole of them in themselves (RFC 2397)."""
+    return {
+        scheme: f"data:image/png;base64,{base64.b64encode(picture).decode()}"
+        for scheme, picture in pictures.items()
+    }
 
 
 @contextlib.contextmanager

@@ -36,7 +36,7 @@ def settings(tmp_path: Path) -> Settings:
 
 
 def cards(settings: Settings) -> list[Card]:
-    sections = sections_of(dashboards_in(settings.notebooks), settings, datetime.now(UTC))
+    sections = sections_of(dashboards_in(settings.notebooks), settings, datetime.now(UTC), {})
     return [card for section in sections for card in section.cards]
 
 

@@ -66,20 +66,18 @@ def run(
     folder: Path,
     *cells: dict[str, Any],
     seconds: float = 60,
-    draws: bool = False,
     beside: dict[str, bytes] | None = None,
 ) -> Trial:
     """Try a notebook of these cells, which is not in the folder; `beside` neither."""
     elsewhere = folder.parent / "elsewhere"
     notebook = write_notebook(elsewhere / "any.ipynb", markdown("# Any"), *cells).read_bytes()
-    return try_file(folder, notebook, seconds, draws, beside or {})
+    return try_file(folder, notebook, seconds, beside or {})
 
 
 def try_file(
     folder: Path,
     notebook: bytes,
     seconds: float = 60,
-    draws: bool = False,
     beside: Mapping[str, bytes] = MappingProxyType({}),
 ) -> Trial:
     """Have the process run, in the folder."""
@@ -95,7 +93,6 @@ def try_file(
             "secrets": {"PASSWORD": "kept-out"},
             "limits": list(LIMITS.items()),
             "nice": 0,
-            "draws": draws,
         }
         subprocess.run(
             [sys.executable, "-I", "-m", "dashboards.running.trial_run"],
@@ -161,10 +158,10 @@ Path("written").write_text("elsewhere")
     assert not (folder / "written").exists()
 
 
-def test_pictures_are_drawn_where_they_are_wanted(folder: Path) -> None:
+def test_pictures_are_drawn_of_what_it_shows(folder: Path) -> None:
     plot = "from bokeh.plotting import figure\nplot = figure()\nplot.line([1, 2], [2, 1])\nplot"
-    assert run(folder, code(plot), draws=True).pictures.keys() == {"light", "dark"}
-    assert run(folder, code(plot)).pictures == {}
+    assert run(folder, code(plot)).pictures.keys() == {"light", "dark"}
+    assert run(folder, code("1")).pictures == {}
 
 
 def test_what_fails_is_told_with_its_cell_and_what_is_missing(folder: Path) -> None:
@@ -188,7 +185,7 @@ def test_who_asks_for_the_viewer_is_found_out_also_if_that_is_caught(
     folder: Path, asks: str
 ) -> None:
     caught = f"import panel as pn\ntry:\n    {asks}\nexcept Exception:\n    pass\nused = 1"
-    trial = run(folder, code(caught), code("pn.pane.Str('all the same').servable()"), draws=True)
+    trial = run(folder, code(caught), code("pn.pane.Str('all the same').servable()"))
     assert trial.needs_viewer
     assert trial.problem == ""
     assert trial.pictures == {}

@@ -21,6 +21,7 @@ pytestmark = [
     pytest.mark.skipif(bool(machine.why_not()), reason=machine.why_not()),
 ]
 
+DOES_NOT_RUN = "It did not run when it was tried last"
 ANALYST, MEMBER = "analyst@acme.test", "member@acme.test"
 PLOT = """
 import panel as pn
@@ -139,6 +140,23 @@ def test_a_trial_reads_its_folder_and_no_more_and_draws_nothing_for_a_viewer(
     assert MEMBER in page(member, "mine")  # they were tried in turn: it came before
     assert "thumbnails/user/mine" not in gallery(member)
     assert len(pictures(hub)) == 2
+
+
+def test_those_who_could_mend_it_see_on_the_card_that_it_does_not_run(
+    hub: Hub, member: Known, analyst: Known
+) -> None:
+    write_notebook(hub.notebooks / "finance" / "broken.ipynb", code("1 / 0"))
+    page(analyst, "broken", "finance")
+    tried = "broken.ipynb: cell 1, ZeroDivisionError"
+    wait_until(lambda: tried in hub.log_text(), "its trial", seconds=60)
+    assert DOES_NOT_RUN not in gallery(analyst) + gallery(member)  # who cannot mend it
+    hub.api("/groups/finance.publish", "POST")
+    assert hub.api("/groups/finance.publish/users", "POST", json={"users": [ANALYST]}).ok
+    said = "Cell 1 fails with ZeroDivisionError: division by zero"
+    wait_until(lambda: f"{DOES_NOT_RUN}: {said}" in gallery(analyst), "the line on its card")
+    assert "AsItShould" not in gallery(analyst)  # which is in a folder that is not theirs
+    write_notebook(hub.notebooks / "finance" / "broken.ipynb", code("'it runs'"))
+    wait_until(lambda: DOES_NOT_RUN not in gallery(analyst), "the line to go")
 
 
 def test_only_those_who_see_the_folder_get_its_pictures(

@@ -13,7 +13,7 @@ from hub_extensions import thumbnails as module
 from hub_extensions.shared_places import SharedPlaces
 from hub_extensions.start_queue import StartQueue
 from hub_extensions.thumbnails import Thumbnails
-from hub_extensions.trial_runs import Trial
+from hub_extensions.trial_runs import NO_ROOM, Trial
 from tests.dashboards.notebooks import code, write_notebook
 
 BOTH = {"light": b"one", "dark": b"two"}
@@ -186,6 +186,35 @@ async def test_nothing_that_a_notebook_says_is_in_the_log(
     await world.shown()
     assert "user/a.ipynb: cell 3, KeyError" in caplog.text
     assert "CANARY" not in caplog.text
+
+
+async def test_what_does_not_run_is_told_until_it_is_another(world: World) -> None:
+    failing = world.thumbnails.failing
+    world.outcome = Trial(problem="Cell 1 fails.", cell="cell 1")
+    await world.shown()
+    assert failing(lambda folder: folder == "user") == [("user", "a", "Cell 1 fails.")]
+    assert failing(lambda folder: folder == "finance") == []
+    world.write("a", "11")
+    assert failing(lambda _: True) == []  # not tried yet
+    for outcome in (Trial(), Trial(problem="P", needs_viewer=True), Trial(problem=NO_ROOM)):
+        world.write("a", f"{outcome}")
+        world.outcome = outcome
+        await world.shown()
+        assert failing(lambda _: True) == []
+
+
+async def test_what_does_not_run_is_tried_again_once_a_day(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world.outcome = Trial(problem="Its database is away.")
+    await world.shown()
+    await world.shown()
+    assert len(world.tried) == 1
+    monkeypatch.setattr(module, "_DAY", 0.0)
+    world.outcome = Trial()
+    await world.shown()
+    assert len(world.tried) == 2
+    assert world.thumbnails.failing(lambda _: True) == []
 
 
 async def test_a_full_disk_is_told_and_tried_again(
