@@ -86,7 +86,8 @@
   }
   window.addEventListener("offline", lost);
   window.addEventListener("online", look);
-  document.addEventListener("visibilitychange", () => { if (!document.hidden) look(); });
+  document.addEventListener("visibilitychange", back);
+  window.addEventListener("focus", back);
   document.addEventListener("atrium-look", () => { wait ||= FIRST; look(); });
 
   // Nor that nothing comes through any more. A dashboard that computes is silent too; but its server answers.
@@ -94,6 +95,14 @@
     if (wait !== 0) return;
     const is_there = await asked().then(({ status }) => status === 204, () => false);
     if (!is_there) lost();
+  }
+
+  // Whoever comes back to a page learns it before they do anything.
+  let heard = Date.now();
+  function back() {
+    if (document.hidden) return;
+    look();
+    if (dashboard && Date.now() - heard > ASLEEP) doubt();
   }
 
   const Plain = window.WebSocket;
@@ -106,6 +115,7 @@
     }
 
     #heard() {
+      heard = Date.now();
       clearInterval(this.#unheard);
       this.#unheard = undefined;
     }

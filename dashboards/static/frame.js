@@ -1,6 +1,6 @@
 // What stands behind the buttons of a dashboard's bar. Fetched after the first plot, or with the first click
-// (dashboard.js), after download.js. The bar is the page's own, or, round a page that a notebook lays out itself, one
-// in a shadow root.
+// (dashboard.js), after download.js and print.js. The bar is the page's own, or, round a page that a notebook lays out
+// itself, one in a shadow root.
 (() => {
   const host = document.querySelector("atrium-frame");
   const root = host?.shadowRoot ?? document;
@@ -79,47 +79,9 @@
 
   const { download, can_download, day } = window.atriumDownload({ bar, title, docs, element, button, dialog, status });
 
-  // -- full screen, print -----------------------------------------------------------------------------------------------
+  const print_page = window.atriumPrint({ host, title, element, day, link });
 
   const full = () => document.documentElement.requestFullscreen().catch(() => {});
-
-  // Light, with title, day and address; as wide as it is, made to fit the paper.
-  let printed = null;
-  const PAPER = 700; // pixels
-  function before_print() {
-    if (printed) return;
-    const { style } = document.documentElement;
-    style.setProperty("--print-width", `${innerWidth}px`);
-    style.setProperty("--print-scale", Math.min(1, PAPER / innerWidth));
-    const head = element(
-      "div",
-      { className: "atrium-printed", style: "display: none" },
-      element("b", { textContent: title }),
-      element("span", { textContent: `${day()} · ${link()}` }),
-    );
-    printed = { head, theme: document.documentElement.dataset.theme };
-    document.body.prepend(head);
-    if (!host) document.documentElement.dataset.theme = "light";
-  }
-  function after_print() {
-    if (!printed) return;
-    printed.head.remove();
-    if (printed.theme === undefined) delete document.documentElement.dataset.theme;
-    else document.documentElement.dataset.theme = printed.theme;
-    printed = null;
-  }
-  function print_page() {
-    before_print();
-    // Plots are drawn in the light colours first.
-    requestAnimationFrame(() => setTimeout(() => window.print(), 150));
-  }
-  window.addEventListener("beforeprint", before_print);
-  window.addEventListener("afterprint", after_print);
-  window.addEventListener("keydown", (event) => {
-    if (event.key !== "p" || !(event.ctrlKey || event.metaKey) || event.shiftKey || event.altKey) return;
-    event.preventDefault();
-    print_page();
-  });
 
   // -- who may see this -------------------------------------------------------------------------------------------------
 

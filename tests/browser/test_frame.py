@@ -42,6 +42,8 @@ pn.Column(
     pn.pane.DataFrame(rows, height=200, css_classes=["rows-box"]),
     pn.pane.DataFrame(rows, max_height=200, css_classes=["rows-box"]),
     pn.Column(pn.pane.DataFrame(rows), height=200, scroll=True, css_classes=["rows-box"]),
+    pn.widgets.Tabulator(rows.assign(name="<b>x</b>"), height=200, show_index=False),
+    pn.widgets.Tabulator(rows, pagination="remote", page_size=10),
 ).servable()
 """
 BARE = """
@@ -52,6 +54,15 @@ pn.pane.Str("bare").servable()
 #: What a tab is that nobody looks at, as its page sees it; `show` has somebody come back to it.
 HIDDEN = "Object.defineProperty(document, 'hidden', { get: () => window.isHidden === true });"
 SHOW = "window.isHidden = false; document.dispatchEvent(new Event('visibilitychange'));"
+
+#: Whether a plot is drawn with the first colour of the palette: that for light, and for dark.
+DRAWN = """() => {
+  const plot = Bokeh.index.all_views().find((view) => view.canvas_view);
+  const { canvas, ctx } = plot.canvas_view.primary;
+  const { data } = ctx.getImageData(0, 0, canvas.width, canvas.height);
+  const found = new Set(new Uint32Array(data.buffer)); // 0xAABBGGRR
+  return [0xffb27200, 0xffe9b456].map((colour) => found.has(colour));
+}"""
 
 OpenDashboard = Callable[..., Page]
 
@@ -134,6 +145,27 @@ def test_what_scrolls_in_a_box_is_printed_whole(open_dashboard: OpenDashboard) -
     assert all(box == whole > 2000 for box, whole in boxes.evaluate_all(heights))
 
 
+def test_of_a_table_all_rows_are_printed_or_it_is_said_that_there_are_more(
+    open_dashboard: OpenDashboard,
+) -> None:
+    page = open_dashboard("user/rows")
+    page.wait_for_function("window.atriumFrame")
+    expect(page.locator(".tabulator-row").first).to_be_visible()
+    page.evaluate("window.dispatchEvent(new Event('beforeprint'))")
+    page.emulate_media(media="print")
+    whole = page.locator(".whole")
+    expect(whole.first.locator("tr")).to_have_count(101)
+    expect(whole.first.locator("tr").last).to_be_visible()
+    expect(whole.first.locator("td").last).to_have_text("<b>x</b>")
+    expect(whole.last.locator("tr")).to_have_count(11)
+    expect(whole.last).to_contain_text("Page 1 of 10. Download has them all.")
+    expect(page.locator(".tabulator-row:visible")).to_have_count(0)
+    page.emulate_media(media="screen")
+    page.evaluate("window.dispatchEvent(new Event('afterprint'))")
+    expect(whole).to_have_count(0)
+    expect(page.locator(".tabulator-row").first).to_be_visible()
+
+
 def test_its_data_and_its_picture_are_downloaded(open_dashboard: OpenDashboard) -> None:
     page = open_dashboard(SENSOR)
     page.get_by_role("button", name="Download", exact=True).click()
@@ -200,7 +232,11 @@ def test_who_may_see_it_is_said_and_only_admins_are_led_on(open_dashboard: OpenD
 
 def test_on_paper_stand_title_day_and_address_and_no_bar(open_dashboard: OpenDashboard) -> None:
     page = open_dashboard(SENSOR, dark=True)
-    page.evaluate("window.dispatchEvent(new Event('beforeprint'))")
+    page.wait_for_function("window.atriumFrame")
+    assert page.evaluate(DRAWN) == [False, True]
+    # When the event's listeners and their microtasks have run, the browser prints.
+    told = "window.dispatchEvent(new Event('beforeprint')); for (let n = 0; n < 200; n++) await 0;"
+    assert page.evaluate(f"async () => {{ {told} return ({DRAWN})(); }}") == [True, False]
     page.emulate_media(media="print")
     expect(page.locator(".atrium-printed")).to_contain_text("Sensor explorer")
     expect(page.locator(".atrium-printed")).to_contain_text("/hub/user-redirect/dashboards/")
@@ -417,6 +453,20 @@ def test_a_server_that_is_silent_is_said_though_its_connection_stands(
         front.resume()
     page.wait_for_function(f"!window.isTheSame && {READY}")
     expect(page.get_by_text("said hello again 4")).to_be_visible()
+
+
+def test_whoever_comes_back_to_a_page_learns_that_its_server_is_silent(
+    held: tuple[Page, list[WebSocketRoute]], hub: Hub
+) -> None:
+    page, _ = held
+    front = hub.front_of(MEMBER)
+    front.suspend()
+    try:
+        page.evaluate("const now = Date.now(); Date.now = () => now + 61_000")
+        page.evaluate("window.dispatchEvent(new Event('focus'))")
+        expect(page.get_by_role("alert")).to_contain_text("Connection lost", timeout=20_000)
+    finally:
+        front.resume()
 
 
 def test_a_dashboard_that_computes_for_long_is_not_taken_for_lost(
