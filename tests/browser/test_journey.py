@@ -67,6 +67,7 @@ def publish(lab: Page, note: str, file: str = "") -> Page:
     expect(page.get_by_label("Name")).to_have_value("tides")
     page.get_by_role("button", name="Check").click()
     expect(page.get_by_text("It runs.")).to_be_visible()
+    expect(page.get_by_role("img", name="What its card")).to_be_visible()
     if file:
         expect(page.get_by_text(f"{file} added")).to_be_visible()
     page.get_by_label("What is new?").fill(note)

@@ -28,6 +28,14 @@ def heading(name: str) -> Callable[[Page], Locator]:
     return lambda page: page.get_by_role("heading", name=name).first
 
 
+PLOT = """
+from bokeh.plotting import figure
+plot = figure(height=300)
+plot.line([0, 1, 2, 3, 4], [2, 5, 1, 4, 3])
+plot
+"""
+
+
 def plot(page: Page) -> Locator:
     return page.locator(".bk-Figure").first
 
@@ -36,11 +44,12 @@ def check(page: Page) -> None:
     """Hand in a notebook, and wait until it has been tried."""
     with TemporaryDirectory() as folder:
         page.get_by_label("Notebook").set_input_files(
-            write_notebook(Path(folder) / "tides.ipynb", markdown("# Tides"), code("1 + 1"))
+            write_notebook(Path(folder) / "tides.ipynb", markdown("# Tides"), code(PLOT))
         )
         page.get_by_label("Folder").select_option("analysts")
         page.get_by_role("button", name="Check").click()
         expect(page.get_by_text("It runs.")).to_be_visible()
+        expect(page.get_by_role("img", name="What its card")).to_be_visible()
 
 
 @dataclass(frozen=True)
