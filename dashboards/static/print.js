@@ -17,7 +17,8 @@ window.atriumPrint = ({ host, title, element, day, link }) => {
       element("span", { textContent: `${day()} · ${link()}` }),
     );
     document.body.prepend(head);
-    printed = { added: [head, ...tables()], theme: document.documentElement.dataset.theme };
+    printed = { added: [head], broken: [], theme: document.documentElement.dataset.theme };
+    tables();
     if (host) return;
     document.documentElement.dataset.theme = "light";
     window.atriumPaint?.(); // the browser's own menu does not wait
@@ -26,6 +27,7 @@ window.atriumPrint = ({ host, title, element, day, link }) => {
   function after_print() {
     if (!printed) return;
     for (const one of printed.added) one.remove();
+    for (const one of printed.broken) one.style.breakInside = "";
     if (printed.theme === undefined) delete document.documentElement.dataset.theme;
     else document.documentElement.dataset.theme = printed.theme;
     printed = null;
@@ -33,19 +35,22 @@ window.atriumPrint = ({ host, title, element, day, link }) => {
 
   // A Tabulator has no rows on the page but those in its box: a plain table of all that are here takes its place.
   function tables() {
-    const made = [];
     for (const view of window.Bokeh?.index?.all_views?.() ?? []) {
       const box = view.shadow_el?.querySelector(".tabulator");
       if (!box || !view.tabulator?.modules?.export) continue;
       try {
         const table = whole(view);
         box.before(table);
-        made.push(table);
+        printed.added.push(table);
+        // It begins where there is room, and goes on on the next page.
+        for (let around = view.el; around; around = around.parentElement ?? around.getRootNode().host) {
+          around.style.breakInside = "auto";
+          printed.broken.push(around);
+        }
       } catch (error) {
         console.warn("a table is printed as it is:", error);
       }
     }
-    return made;
   }
 
   function whole({ tabulator, model }) {
