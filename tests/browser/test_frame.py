@@ -310,6 +310,7 @@ def test_materials_drawer_has_its_icon_and_leaves_a_narrow_window_free(
     assert serious(page, without=("body",)) == []
     button.click()
     expect(slider).to_be_in_viewport()
+    expect(page.locator(".mdc-drawer--opening")).to_have_count(0)  # until then clicks do nothing
     button.click()
     expect(plot).to_be_in_viewport(ratio=0.9)
 
