@@ -16,7 +16,7 @@ import pytest
 PLACE = "ATRIUM_ATTACKS"
 #: The ways in which a hub runs, as they stand in the names of tests. One attempt may be made in
 #: several of them and is one attempt all the same.
-MODES = ("one origin", "subdomains", "accounts", "one account")
+MODES = ("one origin", "subdomains", "accounts", "one account", "template", "no template")
 _MODE = re.compile(f"(?<=[\\[-])(?:{'|'.join(MODES)})-|-?(?:{'|'.join(MODES)})(?=\\])")
 #: Where a mode has a test of its own, as what happens is not the same in each.
 _FIXED = re.compile("(?:with_accounts|under_one_account|on_a_subdomain|on_one_origin)_")

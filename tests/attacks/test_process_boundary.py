@@ -199,16 +199,20 @@ def setuid_id(folder: Path) -> Path:
     return copy
 
 
-@pytest.fixture(scope="module")
-def accounts() -> list[dict[str, str]]:
+@pytest.fixture(
+    scope="module",
+    params=[
+        pytest.param("on", id="template"),
+        pytest.param("off", id="no template", marks=pytest.mark.slow),
+    ],
+)
+def accounts(request: pytest.FixtureRequest) -> dict[str, str]:
     """How the attempts end where each server has an account of its own: in one that was forked
     from the template process, which is root's, and in one that was not."""
-    found = []
-    for template in ("on", "off"):
-        with machine.hub_of(0, ATRIUM_TEMPLATE=template) as hub:
-            found.append(outcomes_on(hub, 0))
-            assert ("template process is ready" in hub.log_text()) == (template == "on")
-            assert "starts without the template process" not in hub.log_text()
+    with machine.hub_of(0, ATRIUM_TEMPLATE=request.param) as hub:
+        found = outcomes_on(hub, 0)
+        assert ("template process is ready" in hub.log_text()) == (request.param == "on")
+        assert "starts without the template process" not in hub.log_text()
     return found
 
 
@@ -220,9 +224,8 @@ def one_account() -> Iterator[dict[str, str]]:
 
 
 @pytest.mark.parametrize("name", tried(GUARDED, NEEDS_ACCOUNTS))
-def test_with_accounts_it_is_refused(accounts: list[dict[str, str]], name: str) -> None:
-    for outcomes in accounts:
-        assert outcomes[name].startswith("refused"), outcomes[name]
+def test_with_accounts_it_is_refused(accounts: dict[str, str], name: str) -> None:
+    assert accounts[name].startswith("refused"), accounts[name]
 
 
 @pytest.mark.slow
@@ -240,9 +243,9 @@ def test_under_one_account_it_succeeds(one_account: dict[str, str], name: str) -
 @pytest.mark.slow
 @pytest.mark.parametrize("name", ALLOWED)
 def test_what_is_allowed_works(
-    accounts: list[dict[str, str]], one_account: dict[str, str], name: str
+    accounts: dict[str, str], one_account: dict[str, str], name: str
 ) -> None:
-    for outcomes in (*accounts, one_account):
+    for outcomes in (accounts, one_account):
         assert outcomes[name].startswith("got"), outcomes[name]
         assert outcomes.keys() == set(ALLOWED).union(*GUARDED.values(), *NEEDS_ACCOUNTS.values())
 

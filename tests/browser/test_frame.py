@@ -64,6 +64,10 @@ DRAWN = """() => {
   return [0xffb27200, 0xffe9b456].map((colour) => found.has(colour));
 }"""
 
+#: Of Panel's templates those with which `make test` tries the frame, and the others.
+OFTEN = ["vanillatemplate", "fastlisttemplate", "materialtemplate"]
+RARE = [name for name in TEMPLATES if name not in OFTEN]
+
 OpenDashboard = Callable[..., Page]
 
 
@@ -260,8 +264,8 @@ def test_it_fills_the_screen(open_dashboard: OpenDashboard) -> None:
 # -- round pages of notebooks' own ----------------------------------------------------------------
 
 
-def test_it_stands_above_a_page_of_the_notebooks_own(
-    open_dashboard: OpenDashboard, hub: Hub
+def test_it_tells_in_a_frame_and_in_its_address_what_it_tells_elsewhere(
+    open_dashboard: OpenDashboard,
 ) -> None:
     page = open_dashboard("user/vanillatemplate")
     embedded = page.request.get(page.url, headers={"Sec-Fetch-Dest": "iframe"}).text()
@@ -272,7 +276,14 @@ def test_it_stands_above_a_page_of_the_notebooks_own(
     page.wait_for_function(READY)
     page.get_by_role("button", name="Share").click()
     assert page.get_by_label("Link").input_value().endswith("/vanillatemplate")
-    for name in TEMPLATES:
+
+
+@pytest.mark.parametrize("names", [OFTEN, pytest.param(RARE, marks=pytest.mark.slow)])
+def test_it_stands_above_a_page_of_the_notebooks_own(
+    open_dashboard: OpenDashboard, hub: Hub, names: list[str]
+) -> None:
+    page = open_dashboard(f"user/{OFTEN[0]}")
+    for name in names:
         page.goto(f"{hub.url}/user/{MEMBER}/dashboards/user/{name}")
         page.wait_for_function(READY)
         bar = page.locator("atrium-frame .bar")
@@ -439,6 +450,7 @@ def test_a_network_that_is_away_is_said_though_no_connection_has_ended(
     expect(page.get_by_text("said hello again 4")).to_be_visible()
 
 
+@pytest.mark.slow
 def test_a_server_that_is_silent_is_said_though_its_connection_stands(
     held: tuple[Page, list[WebSocketRoute]], hub: Hub
 ) -> None:

@@ -35,6 +35,17 @@ pn.state.location.hash = "#" + "/".join([
 ])
 """
 
+CHANGES = """
+from pathlib import Path
+import panel as pn
+said = pn.pane.Str("before")
+def change():
+    said.object = "after"
+    Path("changed").touch()
+pn.state.add_periodic_callback(change, period=20, count=1)
+said.servable()
+"""
+
 PEEK = """
 import os, subprocess, sys
 import panel as pn
@@ -89,6 +100,7 @@ def _write_notebooks(hub: PlainHub) -> None:
     folder = hub.notebooks
     write_notebook(folder / "user/who.ipynb", markdown("# Who\n\nNames."), code(WHO))
     write_notebook(folder / "user/peek.ipynb", code(PEEK))
+    write_notebook(folder / "user/changes.ipynb", code(CHANGES))
     (folder / "user/beside.txt").write_text("here")
     write_notebook(
         folder / "user/shared.ipynb",

@@ -230,13 +230,11 @@ def test_the_first_state_comes_with_the_page(bob: Guest) -> None:
 
 
 def test_a_state_that_has_changed_since_the_page_is_sent_anew(bob: Guest) -> None:
-    def told() -> str:
-        page = bob.dashboard("user", "who")
-        with open_socket(bob, f"{bob.home}dashboards/user/who/ws", session_token(page)) as socket:
-            _until(socket, "ACK")
-            return _until(socket, '"doc"')
-
-    wait_until(lambda: "periodic: bob" in told(), "a change between", log=bob.hub.log)
+    page, changed = bob.dashboard("user", "changes"), bob.hub.notebooks / "user" / "changed"
+    wait_until(changed.exists, "a change after the page", log=bob.hub.log)
+    with open_socket(bob, f"{bob.home}dashboards/user/changes/ws", session_token(page)) as socket:
+        _until(socket, "ACK")
+        assert "after" in _until(socket, '"doc"')
 
 
 def test_a_dashboard_asks_for_no_other_host(bob: Guest) -> None:
