@@ -9,7 +9,7 @@ from pathlib import Path
 
 from hub_extensions import brands, lab, local_service, look, roles, services, settings, state
 from hub_extensions.accounts import unix_accounts
-from hub_extensions.publishing import rights
+from hub_extensions.publishing import rights, uploads
 from hub_extensions.signing_in import provider
 
 folder = Path(__file__).resolve().parent
@@ -29,6 +29,8 @@ c.JupyterHub.cookie_host_prefix_enabled = bool(given.subdomain_host)
 c.JupyterHub.trusted_downstream_ips = [str(n[0]) for n in given.trusted_proxies if n[0] == n[-1]]
 c.JupyterHub.hub_bind_url = f"http://127.0.0.1:{kept.hub_port}{given.path}"
 c.ConfigurableHTTPProxy.api_url = f"http://127.0.0.1:{kept.proxy_api_port}"
+
+uploads.set_up()  # how large a request may be
 
 # What it keeps.
 c.JupyterHub.db_url = given.database_url

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import hashlib
 import hmac
 import json
 import signal
@@ -350,6 +351,7 @@ class DashboardSpawner(AccountSpawner):
         state = super().get_state()
         if self.pid:
             state |= {"process_started": self.process_started, "boot_id": self.boot_id}
+            state |= {"token_digest": self._own_digest}
         return state
 
     def load_state(self, state: dict[str, Any]) -> None:
@@ -357,11 +359,24 @@ class DashboardSpawner(AccountSpawner):
         super().load_state(state)
         self.process_started = float(state.get("process_started", 0.0))
         self.boot_id = str(state.get("boot_id", ""))
+        self._token_digest = str(state.get("token_digest", ""))
 
     def clear_state(self) -> None:
         """Called when the process is gone."""
         super().clear_state()
         self._was_running = False
+        self._token_digest = ""
+
+    _token_digest = ""
+    """Of the token of a server that an earlier run of the hub has started."""
+
+    @property
+    def _own_digest(self) -> str:
+        return _digest(self.api_token) if self.api_token else self._token_digest
+
+    def is_given(self, token: str) -> bool:
+        """Whether a token of the hub's API is the one that this server was given to ask with."""
+        return bool(self._own_digest) and hmac.compare_digest(self._own_digest, _digest(token))
 
     async def _signal(self, sig: int) -> bool:
         """Send a signal to the process if it still is the one we started; 0 only asks.
@@ -386,6 +401,11 @@ def killed_servers(user: User | None) -> set[str]:
     """Those of somebody's servers that ended without the hub, and have not started again."""
     names = ("", ADMIN, LAB) if user else ()
     return {name for name in names if home_name(user, name) in server_limits.killed}
+
+
+def _digest(token: str) -> str:
+    """It is random and long: nobody finds it by its SHA-256."""
+    return hashlib.sha256(token.encode()).hexdigest()
 
 
 def boot_id() -> str:

@@ -234,17 +234,17 @@ class Hub:
             return None
         return process if process and _runs(process) else None
 
-    def front_of(self, name: str) -> psutil.Process:
-        """The process of somebody's server that talks to the hub and to browsers."""
-        return self._forks_of(name)[0]
+    def front_of(self, name: str, of: str = "") -> psutil.Process:
+        """The process of one of somebody's servers that talks to the hub and to browsers."""
+        return self._forks_of(name, of)[0]
 
     def sessions_of(self, name: str) -> list[psutil.Process]:
         """The processes of somebody's dashboards."""
         return self._forks_of(name)[1:]
 
-    def _forks_of(self, name: str) -> list[psutil.Process]:
+    def _forks_of(self, name: str, of: str = "") -> list[psutil.Process]:
         """In the order of their beginning, which is not always that of their numbers."""
-        server = self.server_of(name)
+        server = self.server_of(name, of)
         assert server is not None, name
         pids = Path(f"/proc/{server.pid}/task/{server.pid}/children").read_text().split()
         found = []

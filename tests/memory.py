@@ -46,9 +46,9 @@ def _is_used(pages: bytes) -> bool:
     return max(pages[7::8]) >= 0x40
 
 
-def token_of(hub: Hub, name: str) -> str:
-    """The token of the hub's API that somebody's server has been given."""
-    memory = memory_of(hub.front_of(name).pid)
+def token_of(hub: Hub, name: str, server: str = "") -> str:
+    """The token of the hub's API that one of somebody's servers has been given."""
+    memory = memory_of(hub.front_of(name, server).pid)
     with contextlib.closing(sqlite3.connect(hub.state / "jupyterhub.sqlite")) as db:
         begins = {row[0] for row in db.execute("SELECT prefix FROM api_tokens")}
     # Each by how it begins, which is found faster than by what a token is like.
@@ -56,7 +56,8 @@ def token_of(hub: Hub, name: str) -> str:
         one for begin in begins for one in re.findall(rb"%b[0-9a-f]+" % begin.encode(), memory)
     }
     for token in (one.decode() for one in found if len(one) == 32):
-        answer = hub.api("/user", headers={"Authorization": f"token {token}"})
+        # That of the cookie by which its owner came is there too.
+        answer = hub.api("/claims", headers={"Authorization": f"token {token}"})
         if answer.ok and answer.json()["name"] == name:
             return token
     raise AssertionError("no token is in the memory of the server's front")

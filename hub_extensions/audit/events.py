@@ -30,6 +30,7 @@ Action = Literal[
     "announced",
     "announcement-ended",
     "dashboard-opened",
+    "dashboard-tried",
     "dashboard-published",
     "dashboard-rolled-back",
     "dashboard-removed",

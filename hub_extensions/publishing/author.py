@@ -212,6 +212,10 @@ class Author:
         check.place, check.present = place, there.present
         check.changes, check.obstacle = there.data, there.problem
         if not (check.found.problem or check.obstacle):
+            # It runs with the folder's data and secrets, published or not.
+            audit.record(
+                "dashboard-tried", user=self.name, group=place.folder, dashboard=place.name
+            )
             checks.try_out(self.spawner, check, partial(self._may, place.folder))
 
     @contextlib.asynccontextmanager

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from base64 import b64decode
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 import requests
@@ -12,10 +14,12 @@ from hub_extensions import audit
 from hub_extensions.audit import chain, events, people, reading
 from tests.attacks import attack, guard_out
 from tests.hub import Hub, wait_until
+from tests.memory import token_of
 from tests.person import Person
 
 ADMIN, MEMBER, MANAGER = "admin@acme.test", "member@acme.test", "analyst@acme.test"
 OPENED = "/hub/api/audit/opened"
+HONEST = {"group": "user", "dashboard": "penguins"}
 
 
 @pytest.fixture(scope="module")
@@ -66,20 +70,60 @@ def test_a_members_token_reads_nothing(scopes: list[str] | None, member: Person)
     )
 
 
-def server_token(member: Person, **wanted: Any) -> dict[str, str]:
-    """The header of a token like that of the person's own server."""
-    scopes = {"scopes": [f"access:servers!server={MEMBER}/"]}
+def server_token(member: Person) -> dict[str, str]:
+    """The header with which the person's own server asks."""
+    member.open_dashboards()
+    return {"Authorization": f"token {token_of(member.hub, MEMBER)}"}
+
+
+def made_token(member: Person, *scopes: str) -> str:
+    """A token that somebody has made for themselves."""
     made = member.post(
-        f"/hub/api/users/{MEMBER}/tokens", headers=as_script(member), json={**scopes, **wanted}
+        f"/hub/api/users/{MEMBER}/tokens", headers=as_script(member), json={"scopes": [*scopes]}
     )
-    return {"Authorization": f"token {made.json()['token']}"}
+    return made.json()["token"]
+
+
+def token_in_cookie(member: Person) -> str:
+    """The token by which the person's browser enters their server; the cookie is only signed."""
+    member.open_dashboards()
+    (cookie,) = [one for one in member.cookies if one.name == f"jupyterhub-user-{quote(MEMBER)}"]
+    value = (cookie.value or "").strip('"').split("|")[-2].partition(":")[2]
+    return b64decode(value).decode()
+
+
+#: What a server is told of its owner, or tells of them; the first with a password in it.
+SERVERS_OWN = [
+    ("POST", "/folder-secrets", HONEST),
+    ("POST", "/shared-data", HONEST),
+    ("GET", "/claims", None),
+    ("GET", "/admin-dashboards", None),
+    ("POST", "/audit/opened", HONEST),
+    ("POST", "/usage/failed", HONEST | {"reference": "1a2b3c4d", "cause": ""}),
+    ("POST", "/usage/favourite", HONEST | {"favourite": False}),
+    ("POST", "/thumbnails", {}),
+]
+
+
+@attack("privilege escalation", "a server is known by its very token")
+@pytest.mark.parametrize(("method", "path", "body"), SERVERS_OWN, ids=lambda one: str(one)[:20])
+def test_nobody_passes_for_their_own_server(
+    method: str, path: str, body: Any, hub: Hub, member: Person
+) -> None:
+    """By a token with the same scopes, which anybody can make, or that of their own cookie."""
+    for token in (made_token(member, f"access:servers!server={MEMBER}/"), token_in_cookie(member)):
+        headers = {"Authorization": f"token {token}"}
+        assert hub.api("/user", headers=headers).json()["name"] == MEMBER
+        assert hub.api(path, method, headers=headers, json=body).status_code == 403
+    own = server_token(member)
+    allowed = {404} if path in {"/admin-dashboards", "/shared-data"} else {200, 204}
+    assert hub.api(path, method, headers=own, json=body).status_code in allowed
 
 
 def tell(hub: Hub, body: Any, headers: dict[str, str]) -> requests.Response:
     return requests.post(f"{hub.url}{OPENED}", json=body, headers=headers, timeout=20)
 
 
-HONEST = {"group": "user", "dashboard": "penguins"}
 LIES: list[Any] = [
     {"group": "admin", "dashboard": "the_hub"},
     {"group": "user", "dashboard": "x" * 256},
@@ -118,8 +162,8 @@ def test_only_a_persons_own_server_tells_what_they_opened(
     elif who == "nobody":
         answer = people_of["nobody"].post(OPENED, json=HONEST)
     else:
-        headers = server_token(member, scopes=["read:users:name!user"])
-        answer = tell(hub, HONEST, headers)
+        made = made_token(member, "read:users:name!user")
+        answer = tell(hub, HONEST, {"Authorization": f"token {made}"})
     assert answer.status_code == 403
     assert opened(hub) == before
 

@@ -17,6 +17,7 @@ from tests.dashboards.notebooks import code, markdown, write_notebook
 from tests.hub import Hub, wait_until
 from tests.labs import Lab
 from tests.machine import server
+from tests.memory import token_of
 from tests.person import Person
 
 ADMIN, ANALYST, MEMBER = "admin@acme.test", "analyst@acme.test", "member@acme.test"
@@ -192,9 +193,10 @@ def test_somebody_who_comes_again_gets_an_account_never_used(hub: Hub, member: P
 
 
 def test_the_next_start_goes_on_with_running_servers(hub: Hub, member: Person) -> None:
-    process = server(hub, MEMBER)
+    process, token = server(hub, MEMBER), token_of(hub, MEMBER)
     hub.send(signal.SIGTERM)
     hub.start()
+    assert hub.api("/claims", headers={"Authorization": f"token {token}"}).json()["name"] == MEMBER
     hub.api("/groups/finance", "POST")
     hub.api("/groups/finance/users", "POST", json={"users": [MEMBER]})
     wait_until(lambda: can_read(process, hub.notebooks / "finance"), "the new folder")

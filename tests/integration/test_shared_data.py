@@ -17,6 +17,7 @@ from tests.dashboards.notebooks import code, write_notebook
 from tests.hub import Hub, wait_until
 from tests.integration.test_accounts import can_read
 from tests.machine import server
+from tests.memory import token_of
 from tests.person import Person
 
 ADMIN, ANALYST, MEMBER = "admin@acme.test", "analyst@acme.test", "member@acme.test"
@@ -232,11 +233,8 @@ def test_only_dashboards_of_a_folder_find_its_secrets(hub: Hub) -> None:
 @pytest.mark.parametrize("path", ["shared-data", "folder-secrets"])
 def test_a_server_asks_for_no_other_folder(hub: Hub, path: str) -> None:
     person(hub, MEMBER)
-    scopes = [f"access:servers!server={MEMBER}/"]  # as the token of their server
-    made = hub.api(f"/users/{MEMBER}/tokens", "POST", json={"scopes": scopes}).json()["token"]
-    own = hub.api(f"/users/{MEMBER}/tokens", "POST", json={}).json()["token"]
 
-    def asks(group: str, name: str, token: str = made) -> int:
+    def asks(group: str, name: str, token: str) -> int:
         return requests.post(
             f"{hub.url}/hub/api/{path}",
             json={"group": group, "dashboard": name},
@@ -244,11 +242,16 @@ def test_a_server_asks_for_no_other_folder(hub: Hub, path: str) -> None:
             timeout=60,
         ).status_code
 
-    assert asks("user", "data") == 200
-    assert asks("user", "penguins") == (404 if path == "shared-data" else 200)
+    its = token_of(hub, MEMBER)
+    assert asks("user", "data", its) == 200
+    assert asks("user", "penguins", its) == (404 if path == "shared-data" else 200)
     for group, name in [("finance", "data"), ("admin", "access"), ("user", "no"), ("..", "user")]:
-        assert asks(group, name) == 403
-    assert asks("user", "data", own) == 403
+        assert asks(group, name, its) == 403
+    admin = person(hub, ADMIN)
+    admin.open_server("admin")
+    admins = token_of(hub, ADMIN, "admin")
+    assert asks("admin", "access", admins) == (404 if path == "shared-data" else 200)
+    assert asks("user", "data", admins) == 403  # which it reads, and does not run
 
 
 def test_a_failure_is_told_to_viewers_and_explained_to_admins(hub: Hub) -> None:

@@ -9,7 +9,8 @@ import pytest
 import requests
 
 from tests.conftest import StartHub
-from tests.hub import FEW_SERVERS, Hub, wait_until
+from tests.hub import Hub, wait_until
+from tests.memory import token_of
 from tests.person import Person
 
 ADMIN, MEMBER, ANALYST = "admin@acme.test", "member@acme.test", "analyst@acme.test"
@@ -20,7 +21,7 @@ BROWSER = {"Sec-Fetch-Mode": "cors", "Sec-Fetch-Site": "same-origin"}
 @pytest.fixture(scope="module")
 def hub(start_hub: StartHub) -> Hub:
     """A hub as it is shipped."""
-    return start_hub(**FEW_SERVERS)
+    return start_hub()
 
 
 @pytest.fixture(scope="module")
@@ -31,17 +32,10 @@ def people(hub: Hub) -> dict[str, Person]:
 
 @pytest.fixture(scope="module")
 def tokens(hub: Hub, people: dict[str, Person]) -> dict[str, str]:
-    """What the server of each of them asks with: a token for that server and nothing else."""
-    found = {}
-    for name, person in people.items():
-        made = person.post(
-            f"/hub/api/users/{name}/tokens",
-            json={"scopes": [f"access:servers!server={name}/", f"read:users!user={name}"]},
-            headers=person.xsrf | BROWSER,
-        )
-        assert made.status_code == 201, made.text
-        found[name] = made.json()["token"]
-    return found
+    """What the server of each of them asks with."""
+    for person in people.values():
+        person.open_dashboards()
+    return {name: token_of(hub, name) for name in people}
 
 
 class Server:
