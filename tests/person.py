@@ -257,6 +257,7 @@ class Person(requests.Session):
             additional_headers={"Cookie": cookie} if cookies and cookie else {},
             origin=origin or f"{place.scheme}://{place.netloc}",  # pyright: ignore[reportArgumentType]
             proxy=None,
+            close_timeout=1,  # of one that says more than is read here
             sock=sockets.create_connection(("127.0.0.1", port or place.port), timeout=20),
             **options,
         )

@@ -50,6 +50,7 @@ def open_socket(guest: Guest, path: str, token: str, *, cookies: bool = True) ->
         additional_headers={"Cookie": cookie} if cookies else {},
         origin=guest.hub.url,  # pyright: ignore[reportArgumentType]
         proxy=None,
+        close_timeout=1,  # of one that says more than is read here
     )
 
 

@@ -86,6 +86,7 @@ class Visit:
             self.places.append(int(found[1]))
         if found := re.search(r'EventSource\(("[^"]+")\)', page.text):
             self._wait(json.loads(found[1]))
+            self.person.close()  # as above
         page = self.person.get(f"{self.home}?all", timeout=120)
         assert page.ok, page.url
         assert people_in(page.text) <= {self.name}
