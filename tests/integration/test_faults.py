@@ -60,6 +60,8 @@ class Visit:
     def __init__(self, hub: Hub, name: str) -> None:
         self.hub, self.name = hub, name
         self.person = Person(hub)
+        # Anew each time: the proxy closes what is idle for some seconds, maybe in mid-request.
+        self.person.headers["Connection"] = "close"
         self.places: list[int] = []
 
     @property
@@ -73,11 +75,9 @@ class Visit:
     def ask_for_link(self) -> None:
         self.person.ask_for_link(self.name, "/hub/home")
         self.link = self.person.mailed_link(self.name)
-        self.person.close()  # the proxy closes what is idle for some seconds, maybe in mid-request
 
     def open_link(self) -> None:
         self.person.get(self.link, timeout=120)
-        self.person.close()
 
     def come(self) -> None:
         """Wait in line as the page does, and see one's own dashboards."""
@@ -86,7 +86,6 @@ class Visit:
             self.places.append(int(found[1]))
         if found := re.search(r'EventSource\(("[^"]+")\)', page.text):
             self._wait(json.loads(found[1]))
-            self.person.close()  # as above
         page = self.person.get(f"{self.home}?all", timeout=120)
         assert page.ok, page.url
         assert people_in(page.text) <= {self.name}
