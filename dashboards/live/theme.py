@@ -22,8 +22,9 @@ from panel.viewable import Viewable
 
 from dashboards.files import STATIC
 
-PALETTE = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#8a6d00", "#4b5fae")
-"""The sheet's ``--data-1`` to ``--data-6``: told apart by people who see colours differently."""
+PALETTE = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#5a3e00", "#6b3fd4")
+"""The sheet's ``--data-1`` to ``--data-6``: told apart by people who see colours differently, in
+light and in dark; a test simulates how they do."""
 
 INK, INK_SOFT, LINE, LINE_STRONG, SURFACE = "#1d2528", "#566064", "#e3e0d8", "#8b8f8b", "#ffffff"
 

@@ -17,8 +17,8 @@
     "--data-2": ["#d55e00", "#ff9a57"],
     "--data-3": ["#009e73", "#3ccfa0"],
     "--data-4": ["#cc79a7", "#e6a3c8"],
-    "--data-5": ["#8a6d00", "#e5c849"],
-    "--data-6": ["#4b5fae", "#9aa9ee"],
+    "--data-5": ["#5a3e00", "#f0dc5a"],
+    "--data-6": ["#6b3fd4", "#8a5cf0"],
   };
 
   const token_of = new Map();

@@ -26,9 +26,7 @@ from tests.local_descope.stand_in import (
 )
 from tests.sdk import Project
 
-pytestmark = pytest.mark.slow
-
-pytestmark = pytest.mark.long
+pytestmark = [pytest.mark.slow, pytest.mark.long]
 
 
 @pytest.fixture

@@ -18,9 +18,7 @@ from tests.odd_provider import PROJECT as ODD_CLIENT
 from tests.odd_provider import OddProvider, odd_provider
 from tests.providers import Provider, pypi_provider, set_up_sso
 
-pytestmark = pytest.mark.slow
-
-pytestmark = pytest.mark.long
+pytestmark = [pytest.mark.slow, pytest.mark.long]
 
 ACCOUNTS = {
     "ann": {"email": "ann@globex.test", "email_verified": True, "name": "Ann", "groups": ["data"]},

@@ -5,13 +5,16 @@ from __future__ import annotations
 import re
 import subprocess
 import sys
+from itertools import combinations
 from pathlib import Path
 
+import numpy as np
 import pytest
 from bokeh.embed import file_html
 from bokeh.models import ColumnDataSource
 from bokeh.plotting import figure
 from bokeh.resources import INLINE
+from matplotlib.colors import to_rgb
 from playwright.sync_api import Browser, Page
 
 from dashboards.live import theme
@@ -45,6 +48,66 @@ def test_sheet_theme_and_script_agree() -> None:
     assert len(known) == 11
     assert known == [(name, LIGHT[name], DARK[name]) for name, _, _ in known]
     assert f"'{theme.FONT}'" in (theme.STATIC / "ahead_sample.js").read_text("utf-8")
+
+
+#: What is left of red, green and blue, as light, to those who lack one kind of cone: Machado,
+#: Oliveira and Fernandes 2009, "A Physiologically-based Model for Simulation of Color Vision
+#: Deficiency", severity 1.0.
+SEEN = {
+    "all cones": np.eye(3),
+    "protanopia": [
+        [0.152286, 1.052583, -0.204868],
+        [0.114503, 0.786281, 0.099216],
+        [-0.003882, -0.048116, 1.051998],
+    ],
+    "deuteranopia": [
+        [0.367322, 0.860646, -0.227968],
+        [0.280085, 0.672501, 0.047413],
+        [-0.011820, 0.042940, 0.968881],
+    ],
+    "tritanopia": [
+        [1.255528, -0.076749, -0.178779],
+        [-0.078411, 0.930809, 0.147602],
+        [0.004733, 0.691367, 0.303900],
+    ],
+}
+#: From linear sRGB to XYZ (IEC 61966-2-1), each divided by that of white.
+XYZ = np.array([[0.4124, 0.3576, 0.1805], [0.2126, 0.7152, 0.0722], [0.0193, 0.1192, 0.9505]])
+TOLD_APART = 11  # CIE 1976 distance; some 2 can just be seen side by side
+
+
+def light_of(colour: str) -> np.ndarray:
+    """Linear red, green and blue."""
+    value = np.array(to_rgb(colour))
+    return np.where(value <= 0.04045, value / 12.92, ((value + 0.055) / 1.055) ** 2.4)
+
+
+def lab(light: np.ndarray) -> np.ndarray:
+    """CIE 1976 L*a*b*."""
+    x, y, z = np.cbrt(XYZ @ light / XYZ.sum(axis=1))
+    return np.array([116 * y - 16, 500 * (x - y), 200 * (y - z)])
+
+
+@pytest.mark.parametrize("kind", SEEN)
+@pytest.mark.parametrize("scheme", [LIGHT, DARK], ids=["light", "dark"])
+def test_the_colours_of_data_are_told_apart_by_everybody(scheme: dict[str, str], kind: str) -> None:
+    colours = [scheme[f"--data-{number}"] for number in range(1, 7)]
+    seen = [lab(np.clip(SEEN[kind] @ light_of(colour), 0, 1)) for colour in colours]
+    near = {
+        pair: distance
+        for pair in combinations(range(1, 7), 2)
+        if (distance := np.linalg.norm(seen[pair[0] - 1] - seen[pair[1] - 1])) < TOLD_APART
+    }
+    assert near == {}
+
+
+@pytest.mark.parametrize("scheme", [LIGHT, DARK], ids=["light", "dark"])
+def test_the_colours_of_data_stand_out(scheme: dict[str, str]) -> None:
+    """By as much as WCAG 2.2 asks of graphics (success criterion 1.4.11)."""
+    surface = XYZ[1] @ light_of(scheme["--surface"])
+    for number in range(1, 7):
+        low, high = sorted((XYZ[1] @ light_of(scheme[f"--data-{number}"]), surface))
+        assert (high + 0.05) / (low + 0.05) >= 3, number
 
 
 BOUND = """
