@@ -20,23 +20,22 @@ from .usage import favourites, openings
 
 
 class ClaimsHandler(OwnServerHandler):
-    """What `known_of` says of the server's owner."""
+    """What `known_of` says of the server's owner; and, for the gallery, which dashboards that they
+    could mend do not run (`failing`), as `[group, dashboard, sentence]`."""
 
     async def get(self) -> None:
-        self.finish(json.dumps(await known_of(self.authenticator, self.owner)))
+        known = await known_of(self.authenticator, self.owner)
+        self.finish(json.dumps(known | {"failing": _failing(self.owner)}))
 
 
 async def known_of(authenticator: Any, user: User) -> dict[str, Any]:
     """Name, groups, tenant and allow-listed claims of somebody, which of their roles do not count
-    for how they signed in, what waits for them as a manager, what admins tell everybody, which
-    dashboards they have as favourites and opened last, as `[group, dashboard]`, and which they
-    could mend do not run, as `[group, dashboard, sentence]`. Never tokens.
+    for how they signed in, what waits for them as a manager, what admins tell everybody, and which
+    dashboards they have as favourites and opened last, as `[group, dashboard]`. Never tokens.
     """
     auth_state = await user.get_auth_state() or {}
     claims = auth_state.get(authenticator.user_auth_state_key) or {}
     groups = sorted(group.name for group in user.groups)
-    publishes = publishes_anywhere(groups, is_hub_admin=user.admin)
-    can_mend = partial(may_publish, groups, is_hub_admin=user.admin)
     return {
         "name": user.name,
         "groups": groups,
@@ -54,9 +53,14 @@ async def known_of(authenticator: Any, user: User) -> dict[str, Any]:
         "announcement": announcement.seen_by(user),
         "favourites": favourites.favourites_of(user.db, user.orm_user),
         "recent": openings.recent_of(user.db, user.orm_user),
-        "failing": thumbnails.failing(can_mend) if publishes else [],
-        "publishes": publishes and not authenticator.publishing_obstacle,
+        "publishes": publishes_anywhere(groups, is_hub_admin=user.admin)
+        and not authenticator.publishing_obstacle,
     }
+
+
+def _failing(user: User) -> list[tuple[str, str, str]]:
+    groups = {group.name for group in user.groups}
+    return thumbnails.failing(partial(may_publish, groups, is_hub_admin=user.admin))
 
 
 def _notice(authenticator: Any) -> str:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import hashlib
 import hmac
 import json
 import signal
@@ -39,7 +38,6 @@ from .start_queue import StartQueue
 _PATIENCE: Final = 4
 #: A server has nothing to answer but its status; code that took the place of one may have more.
 _LONGEST_ANSWER: Final = 64 * 1024
-_BOOT_ID: Final = Path("/proc/sys/kernel/random/boot_id")
 
 #: What the server of the admin folder may read of the hub, beside the default `server` role.
 ADMIN_SERVER_SCOPES: Final = [
@@ -240,7 +238,7 @@ class DashboardSpawner(AccountSpawner):
         async with self._start_lock:
             self._kill_lost()
             address = await super().start()
-            self._remember_process()
+            self.remember_process()
             try:
                 self._check_wanted(token)
             except web.HTTPError:
@@ -321,7 +319,7 @@ class DashboardSpawner(AccountSpawner):
         """Servers listen on loopback, without certificates."""
         return paths
 
-    # -- knowing the process again ---------------------------------------------------------
+    # -- its end ---------------------------------------------------------------------------
 
     async def poll(self) -> int | None:
         """As JupyterHub's, every few seconds; notes a server that the hub has not ended."""
@@ -337,77 +335,15 @@ class DashboardSpawner(AccountSpawner):
             self.log.error("%s was killed, most likely for want of memory", self._log_name)
         return status
 
-    process_started = 0.0
-    boot_id = ""
     _was_running = False
-
-    def _remember_process(self) -> None:
-        self.boot_id = boot_id()
-        with contextlib.suppress(psutil.NoSuchProcess):  # it has ended, as JupyterHub will see
-            self.process_started = psutil.Process(self.pid).create_time()
-
-    def get_state(self) -> dict[str, Any]:
-        """Process id, start time and boot: a process id alone may be another's by now."""
-        state = super().get_state()
-        if self.pid:
-            state |= {"process_started": self.process_started, "boot_id": self.boot_id}
-            state |= {"token_digest": self._own_digest}
-        return state
-
-    def load_state(self, state: dict[str, Any]) -> None:
-        """Find the process of an earlier run of the hub again."""
-        super().load_state(state)
-        self.process_started = float(state.get("process_started", 0.0))
-        self.boot_id = str(state.get("boot_id", ""))
-        self._token_digest = str(state.get("token_digest", ""))
 
     def clear_state(self) -> None:
         """Called when the process is gone."""
         super().clear_state()
         self._was_running = False
-        self._token_digest = ""
-
-    _token_digest = ""
-    """Of the token of a server that an earlier run of the hub has started."""
-
-    @property
-    def _own_digest(self) -> str:
-        return _digest(self.api_token) if self.api_token else self._token_digest
-
-    def is_given(self, token: str) -> bool:
-        """Whether a token of the hub's API is the one that this server was given to ask with."""
-        return bool(self._own_digest) and hmac.compare_digest(self._own_digest, _digest(token))
-
-    async def _signal(self, sig: int) -> bool:
-        """Send a signal to the process if it still is the one we started; 0 only asks.
-
-        Returns False when it is gone. A zombie counts as gone.
-        """
-        try:
-            process = psutil.Process(self.pid)
-            same = abs(process.create_time() - self.process_started) < 1
-            if not same or self.boot_id != boot_id():
-                return False
-            if process.status() == psutil.STATUS_ZOMBIE:
-                return False
-            if sig:
-                process.send_signal(signal.Signals(sig))
-        except psutil.NoSuchProcess:
-            return False
-        return True
 
 
 def killed_servers(user: User | None) -> set[str]:
     """Those of somebody's servers that ended without the hub, and have not started again."""
     names = ("", ADMIN, LAB) if user else ()
     return {name for name in names if home_name(user, name) in server_limits.killed}
-
-
-def _digest(token: str) -> str:
-    """It is random and long: nobody finds it by its SHA-256."""
-    return hashlib.sha256(token.encode()).hexdigest()
-
-
-def boot_id() -> str:
-    """Names this boot of the machine, "" where the system does not say."""
-    return _BOOT_ID.read_text().strip() if _BOOT_ID.exists() else ""

@@ -16,12 +16,12 @@ from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any, Final
 
-from jupyterhub.spawner import LocalProcessSpawner
 from jupyterhub.user import User
 from tornado import web
 from traitlets import Dict, Integer, List, Unicode, default
 
 from ..folders import audiences, readable_for
+from ..lasting_spawner import LastingSpawner
 from ..server_limits import be_ended_first
 from . import access_lists, unix_accounts
 from .unix_accounts import Account
@@ -38,7 +38,7 @@ def home_name(user: User, server: str) -> str:
     return "-".join(filter(None, (f"{user.id}-{born}", server)))
 
 
-class AccountSpawner(LocalProcessSpawner):
+class AccountSpawner(LastingSpawner):
     """Without `unix_ids` its servers run under the hub's account."""
 
     notebooks = Unicode(config=True, help="The folder whose folders are the audiences.")

@@ -65,7 +65,6 @@ async def open_server(handler: BaseHandler, user: User, next_url: str) -> str:
     expected = None
     if next_url and not spawner.active and _one_host(handler):
         known = await known_of(handler.authenticator, user)
-        del known["failing"]  # which may be long, and is for the gallery
         expected = partial(_expected, handler, spawner, cookie_id, own, known, _seen(user))
     if not spawner.active:
         try:
